@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Arguments of system calls that are more than a number: flags and structures. The list of calls is abi/syscalls.def.
+
+#ifndef ABI_CALLS_H
+#define ABI_CALLS_H
+
+#include "abi/pte.h"
+#include "abi/types.h"
+
+#define ABI_SYSCALL_BASE 0x80000000u
+
+// frame_alloc
+#define FRAME_ALLOC_DIRTY 1u // contents may be what the account left there
+#define FRAME_ALLOC_AUTO 2u  // freed with the last mapping
+
+// space_map, beside ABI_PTE_PROT; these bits are not part of the entry
+#define SPACE_MAP_REPLACE (1ul << 3) // replace present mappings
+#define SPACE_MAP_DIRTY (1ul << 4)   // new frames as by FRAME_ALLOC_DIRTY
+
+#define ABI_RANGE_PAGES (1ul << 27)
+
+// batch
+struct batch_op {
+    u32 call; // number, without ABI_SYSCALL_BASE
+    u32 reserved;
+    u64 args[6];
+    i64 result;
+};
+ABI_ASSERT_SIZE(struct batch_op, 64);
+
+#define ABI_BATCH_MAX 256
+
+// machine_exit; what isa-debug-exit is given
+enum machine_exit_code {
+    MACHINE_EXIT_OK = 0x10,
+    MACHINE_EXIT_PANIC = 0x11,
+    MACHINE_EXIT_TESTS_FAILED = 0x12,
+    MACHINE_EXIT_TESTS_PASSED = 0x13,
+};
+
+#endif
