@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// The engine for downloaded code: the public interface. A pure library: freestanding, no globals
+// that change, knows no kernel. Everything it needs is in struct engine_host; everything it offers
+// to programs is in struct engine_interface.
+//
+//     engine_object_load     bytes of an ELF file    -> object
+//     engine_object_link     several objects         -> one object, imports resolved by exports
+//     engine_program_create  object + interface      -> program       (or
+//     engine_program_from_slots: bare instructions) engine_verify          program -> verdict
+//     (engine/verify/) engine_jit_compile     program + verdict       -> code (engine/jit/)
+//     engine_interpret, engine_jit_run               run an entry
+//
+// Input is hostile everywhere. Functions that can refuse return 0, or a negative enum engine_error
+// and, where they take one, fill in a refusal. What they created is then freed.
+
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "engine/interface.h"
+#include "engine/isa.h"
+#include "engine/program.h"
+#include "engine/run.h"
+
+enum engine_error {
+    ENGINE_OK = 0,
+    ENGINE_ERROR_REFUSED = -1, // see the refusal
+    ENGINE_ERROR_MEMORY = -2,  // alloc or code_alloc gave NULL
+    ENGINE_ERROR_LIMIT = -3,   // work quota used up (refusal says where)
+};
+
+struct engine_object;
+
+// ---- Objects (object.c, btf.c, link.c). bytes is only read during the call.
+int engine_object_load(const struct engine_host *host, const void *bytes, size_t size,
+                       struct engine_object **object, struct engine_refusal *refusal);
+void engine_object_free(struct engine_object *object);
+
+// Joins objects into one; a symbol that one imports and another exports is resolved, after
+// comparing their BTF types.
+int engine_object_link(const struct engine_host *host, struct engine_object *const *objects,
+                       size_t count, struct engine_object **linked, struct engine_refusal *refusal);
+
+// ---- Programs (program.c, decode.c)
+
+enum {
+    ENGINE_PROGRAM_ANY_ENTRY =
+        1 << 0, // functions that fit no hook belong to hook 0 (if exactly one hook)
+};
+
+// Links object against interface: imports by name and type, entries by hook. object may be freed
+// afterwards.
+int engine_program_create(const struct engine_host *host, const struct engine_object *object,
+                          const struct engine_interface *interface, uint32_t flags,
+                          struct engine_program **program, struct engine_refusal *refusal);
+
+// Bare instructions: the function at slot 0 is the entry, of hook 0; other functions are the
+// targets of local calls.
+int engine_program_from_slots(const struct engine_host *host, const void *slots, size_t size,
+                              const struct engine_interface *interface,
+                              struct engine_program **program, struct engine_refusal *refusal);
+void engine_program_free(struct engine_program *program);
+
+// Function of that name, or ENGINE_NO_FUNCTION.
+uint32_t engine_program_find(const struct engine_program *program, const char *name);
+
+// ---- Verification (engine/verify/)
+
+struct engine_verify_options {
+    uint64_t work_limit; // 0: the default, proportional to the program's size
+    size_t memory_limit; // 0: the default, proportional to the program's size
+    uint32_t flags;      // ENGINE_VERIFY_*
+    // Oracle and explanations: called for each reached slot once the fixed point is known. May be
+    // NULL.
+    void (*report)(void *cookie, uint32_t pc,
+                   const struct engine_fact *facts /* [ENGINE_REGISTERS] */);
+    void *cookie;
+};
+
+// Returns 0 if accepted; ENGINE_ERROR_* otherwise, with verdict->refusal saying why. The verdict
+// must be freed in every case.
+int engine_verify(const struct engine_program *program, const struct engine_verify_options *options,
+                  struct engine_verdict *verdict);
+void engine_verdict_free(struct engine_verdict *verdict);
+
+// ---- Machine code (engine/jit/, x86-64). The verdict must have accepted the program; it may be
+// freed afterwards.
+
+enum {
+    ENGINE_JIT_KEEP_OFFSETS = 1 << 0, // fill in code->offsets
+};
+int engine_jit_compile(const struct engine_program *program, const struct engine_verdict *verdict,
+                       uint32_t flags, struct engine_code *code);
+void engine_code_free(struct engine_code *code);
+
+// ---- Running. entry is a function index with ENTRY set; arguments are ENGINE_ARGS registers. *r0
+// is set on OK.
+
+enum engine_status engine_jit_run(const struct engine_code *code, struct engine_run *run,
+                                  uint32_t entry, const uint64_t *arguments, uint64_t *r0);
+
+// With verdict NULL: the unverified mode, which checks each access against stack, arena and
+// run->regions, counts every backward jump and call against the meter, gives each function the
+// stack limit as frame, and clears it.
+enum engine_status engine_interpret(const struct engine_program *program,
+                                    const struct engine_verdict *verdict, struct engine_run *run,
+                                    uint32_t entry, const uint64_t *arguments, uint64_t *r0);
+
+// ---- Text (disasm.c, refusal.c). All return the length wanted, write at most size bytes and
+// always end with NUL.
+
+size_t engine_insn_print(const struct engine_program *program, uint32_t pc, char *text,
+                         size_t size);
+size_t engine_refusal_print(const struct engine_refusal *refusal,
+                            const struct engine_program *program, char *text,
+                            size_t size); // program may be NULL; several lines
+const char *engine_refusal_name(enum engine_refusal_code code); // "OPCODE"
+const char *engine_status_name(enum engine_status status);
+
+#endif
