@@ -116,6 +116,15 @@ struct engine_import {
                            // object's BTF
 };
 
+// May the import be called directly? Otherwise through engine_run_import (run.h), after which
+// run->status must be checked.
+static inline bool engine_import_is_plain(const struct engine_import *import) {
+    unsigned flags = import->result.flags & ENGINE_TYPE_ACQUIRE;
+    for (uint32_t i = 0; i < import->argument_count; i++)
+        flags |= import->arguments[i].flags & ENGINE_TYPE_RELEASE;
+    return flags == 0 && (import->flags & ENGINE_IMPORT_CANCELS) == 0;
+}
+
 // A kind of entry point. An object's global function belongs to the hook whose section its
 // section's name equals (or starts with, followed by '/'), else to the hook of its own name.
 struct engine_hook {

@@ -106,7 +106,7 @@ struct engine_line {
 
 struct engine_btf;
 
-// Made by engine_program_from_object or engine_program_from_slots; immutable afterwards. Several
+// Made by engine_program_create or engine_program_from_slots; immutable afterwards. Several
 // threads and runs may share it. All pointers are into its own memory, except interface.
 struct engine_program {
     const struct engine_interface *interface;
@@ -120,10 +120,11 @@ struct engine_program {
     uint32_t stack_limit;            // bytes that one function may use below r10
     uint32_t arena_log2;             // size is 1 << arena_log2; 0: no arena
     uint32_t arena_used;             // bytes of globals, at the start of the arena
-    const uint8_t *arena_image; // their initial content, arena_used bytes. Address words in it hold
-                                // arena offsets:
-    uint32_t arena_fixup_count; //   add the arena's base to the 64-bit words at these offsets
-    const uint32_t *arena_fixups;
+    uint32_t arena_image_size;       // the first of them have this initial content, the rest is 0
+    uint32_t arena_fixup_count;
+    const uint8_t *arena_image;
+    const uint32_t *arena_fixups; // offsets of 64-bit words in the image that hold arena offsets:
+                                  // the arena's address is to be added
     uint32_t flags;
     struct engine_host host; // that it was made with
     size_t memory;           // bytes it occupies
@@ -155,12 +156,16 @@ enum {
     // DIV, MOD by register: the divisor is never zero, and SDIV, SMOD: nor does it overflow.
     ENGINE_PROOF_DIVISOR = 1 << 5,
     // JUMP, BRANCH with target <= pc (a back edge), CALL_LOCAL, CALL_REG: when taken, costs
-    // engine_insn_cost from the meter; if that becomes negative, the run is cancelled. Calls: also
-    // counts the depth, and checks that callee's stack_need fits; cancelled otherwise. A metered
-    // call has its whole cycle metered.
-    ENGINE_PROOF_METERED = 1 << 6,
-    // CALL_REG: target not proved; at run time v must be the callable of an ADDRESSED function, or
-    // the run is cancelled. Without the flag the target is in verdict->calls.
+    // engine_insn_cost from the meter; if that becomes negative, the run is cancelled. A metered
+    // call then also checks room: if stack_low > r10 - caller's frame_size - callee's stack_need,
+    // or run->depth + callee's depth_need > ENGINE_CALL_DEPTH_MAX, the run is cancelled
+    // (ENGINE_RUN_STACK); otherwise depth_need is added to run->depth until the call returns.
+    // (run->depth starts as the entry's depth_need: so no more than that many frames ever nest.)
+    // Every cycle of the call graph has a metered call.
+    // CALL_REG: target not proved; at run time the value must be the callable of an ADDRESSED
+    // function, or the run is cancelled (ENGINE_RUN_CALLABLE). Always METERED, with the verdict's
+    // checked_stack_need and checked_depth_need, the largest of ADDRESSED functions, as needs.
+    // Without the flag the target is in verdict->calls.
     ENGINE_PROOF_CHECKED = 1 << 7,
 };
 typedef uint8_t engine_proof;
@@ -237,8 +242,10 @@ struct engine_statistics {
 
 struct engine_verdict {
     bool accepted;
-    bool metered;                                  // some back edge or call is METERED
-    uint32_t stack_need;                           // of the hungriest entry
+    bool metered;                // some back edge or call is METERED
+    uint32_t stack_need;         // of the hungriest entry
+    uint32_t checked_stack_need; // see ENGINE_PROOF_CHECKED; 0 if there is none
+    uint16_t checked_depth_need;
     const engine_proof *proof;                     // insn_count of them; valid if accepted
     const struct engine_function_proof *functions; // function_count of them
     const struct engine_call_target *calls;        // ascending pc

@@ -60,7 +60,7 @@ struct engine_run {
     // Kept by the engine.
     uint64_t native_stack;                // 40: stack pointer to go back to on cancellation
     uint32_t status;                      // 48: enum engine_status
-    uint32_t depth;                       // 52: metered calls in progress
+    uint32_t depth;                       // 52: see ENGINE_PROOF_METERED
     uint32_t status_pc;                   // 56: slot of the transfer or access that ended the run
     uint32_t held_count;                  // 60
     const struct engine_program *program; // 64
@@ -89,16 +89,16 @@ _Static_assert(offsetof(struct engine_run, meter) == 0 && offsetof(struct engine
 struct engine_code {
     const struct engine_program *program;
     struct engine_code_memory memory;
-    const uint32_t *offsets; // per slot: offset of its machine code, UINT32_MAX if none;
-                             // offsets[insn_count] the end. For disassembly and profiles; NULL if
-                             // the compiler was told not to keep it
+    const uint32_t *offsets;   // per slot: offset of its machine code, UINT32_MAX if none;
+                               // offsets[insn_count] the end. For disassembly and profiles; NULL if
+                               // the compiler was told not to keep it
     const uint64_t *callables; // per function: address for CALL_REG, 0 if none
     size_t size;               // bytes of machine code
     void *blocks;
 };
 
 // Writes the initial image of the globals and their fixups to a fresh arena and clears the rest of
-// the first `size` bytes from arena_used on. arena must be a multiple of the arena size.
+// the first `size` bytes. arena must be a multiple of the arena size.
 void engine_arena_init(const struct engine_program *program, void *arena, size_t size);
 
 // The one place where imports with references are called: keeps held[]. Also checks run->status
