@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: 2026 The Tricolor authors
+#
+# The kernel: every source in the folders below, and base. It is linked twice: the first link tells the addresses of its
+# functions, the second contains them as a table, for backtraces.
+
+KERNEL_DIRS := kernel/sal kernel/sal/x86_64 kernel/dev kernel/aegis
+KERNEL_SRC  := $(filter-out %/offsets.c,$(wildcard $(addsuffix /*.c,$(KERNEL_DIRS)) $(addsuffix /*.S,$(KERNEL_DIRS)))) $(BASE_SRC)
+KERNEL_OBJ  := $(addprefix $(BUILD)/kernel/,$(addsuffix .o,$(basename $(KERNEL_SRC))))
+KERNEL_ELF  := $(BUILD)/kernel/tricolor.elf
+
+ALL += $(if $(wildcard kernel/sal/x86_64/entry.S),$(KERNEL_ELF))
+
+# Debug builds (DEBUG=1, into a BUILD of their own) check lock holders and order.
+KERNEL_CFLAGS += -DKERNEL_DEBUG=$(if $(DEBUG),1,0)
+
+# Offsets of structure members for assembly: offsets.c is compiled to text, where OFFSET() left lines "->NAME value".
+KERNEL_OFFSETS := $(BUILD)/gen/gen/kernel_offsets.h
+GEN += $(if $(wildcard kernel/sal/x86_64/offsets.c),$(KERNEL_OFFSETS))
+$(KERNEL_OFFSETS): kernel/sal/x86_64/offsets.c
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(KERNEL_CFLAGS) -MMD -MP -MF $@.d -MT $@ -S -o $@.s $<
+	$(Q){ printf '// Generated from $<.\n#ifndef GEN_KERNEL_OFFSETS_H\n#define GEN_KERNEL_OFFSETS_H\n'; \
+	  sed -n 's/^.*->\([A-Za-z_0-9]*\) [$$#]*\(-\{0,1\}[0-9]*\).*$$/#define \1 \2/p' $@.s; printf '#endif\n'; } >$@
+
+# kernel_link RESULT OBJECTS: links RESULT.1, makes the symbol table of it, links RESULT.
+KERNEL_LDFLAGS := -m elf_x86_64 -static -z noexecstack -z max-page-size=4096 --no-dynamic-linker --fatal-warnings -T kernel/kernel.ld
+define kernel_link
+	$(Q)$(LD) $(KERNEL_LDFLAGS) -o $(1).1 $(2)
+	$(Q)$(NM) --defined-only $(1).1 | $(PYTHON) kernel/sal/symbols.py >$(1).ksyms.S
+	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $(1).ksyms.o $(1).ksyms.S
+	$(Q)$(LD) $(KERNEL_LDFLAGS) -o $(1) $(2) $(1).ksyms.o
+endef
+
+$(KERNEL_ELF): $(KERNEL_OBJ) kernel/kernel.ld kernel/sal/symbols.py
+	$(call say,LD,$@)
+	$(call kernel_link,$@,$(KERNEL_OBJ))

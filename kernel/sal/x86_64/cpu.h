@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// The per-processor area. In the kernel GS points at it; user mode has its own GS base, and entry and exit swap the two.
+// Only its own processor writes it, except for the fields that say otherwise.
+
+#ifndef KERNEL_SAL_X86_64_CPU_H
+#define KERNEL_SAL_X86_64_CPU_H
+
+#include "abi/types.h"
+
+#define CPU_GDT_ENTRIES 7 // null, kernel code, kernel data, user data, user code, TSS (two)
+#define CPU_IST_COUNT 3
+#define CPU_BACKTRACE_MAX 24
+
+struct cpu_tss {
+    u32 reserved0;
+    u64 rsp[3];
+    u64 reserved1;
+    u64 ist[7]; // ist[i] is stack IST i + 1
+    u64 reserved2;
+    u16 reserved3;
+    u16 io_map;
+} __attribute__((packed));
+ABI_ASSERT_SIZE(struct cpu_tss, 104);
+
+// What a processor that was stopped by a panic leaves for the one that prints.
+struct cpu_stopped {
+    volatile u32 done;
+    u32 frames;
+    u64 rip, rsp, rflags, cr3;
+    u64 backtrace[CPU_BACKTRACE_MAX];
+};
+
+struct cpu {
+    // Known to entry.S.
+    struct cpu *self;
+    u64 kernel_stack_top; // also in tss.rsp[0]
+    u64 user_rsp;         // scratch of the system-call entry
+    void *context;        // struct sal_context of what runs in user mode here
+
+    u32 number; // 0 .. sal_machine.cpus - 1
+    u32 apic;   // local APIC id
+    volatile u32 online;
+    u32 locks_held; // debug builds: how many, and their ranks (kernel/sal/lock.h)
+    const void *locks[8];
+
+    u64 stack_bottom; // of the kernel stack; the page below is a guard
+    struct cpu_stopped stopped;
+
+    u64 gdt[CPU_GDT_ENTRIES] __attribute__((aligned(16)));
+    struct cpu_tss tss __attribute__((aligned(16)));
+} __attribute__((aligned(64)));
+
+ABI_ASSERT_OFFSET(struct cpu, self, 0);
+ABI_ASSERT_OFFSET(struct cpu, kernel_stack_top, 8);
+ABI_ASSERT_OFFSET(struct cpu, user_rsp, 16);
+ABI_ASSERT_OFFSET(struct cpu, context, 24);
+
+// This processor's. Valid from the time it loaded GS, which is before anything but early boot code runs.
+static inline struct cpu *cpu_this(void) {
+    struct cpu *cpu;
+    __asm__ volatile("movq %%gs:0, %0" : "=r"(cpu));
+    return cpu;
+}
+
+// By number; 0 .. sal_machine.cpus - 1.
+struct cpu *cpu_get(u32 number);
+
+#endif
