@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: 2026 The Tricolor authors
+"""The command line of ./tricolor."""
+
+import argparse
+import os
+
+from . import Trouble
+
+USAGE = """\
+tricolor run   [OPTION]... [-- PROGRAM [ARGS...]]    boot, run one program, exit with its status (no program: a shell)
+tricolor debug [OPTION]... [-- PROGRAM [ARGS...]]    the same, stopped at the first instruction, with gdb attached
+tricolor image -o FILE [OPTION]... [-- PROGRAM ...]  only write the boot module
+
+options:
+  --smp N                       CPUs (default: 2 for the shell, otherwise 1)
+  --mem MB                      memory in MiB (default 512)
+  --cpu MODEL                   CPU as in qemu -cpu (default max)
+  --machine q35|microvm         default q35
+  --accel auto|tcg|kvm          auto (the default) takes KVM only after a probe guest has really run there
+  --icount                      one instruction is one virtual nanosecond; one CPU, TCG
+  --libos exos|mini             the library operating system that runs the program (default exos)
+  --add HOSTPATH[:GUESTPATH]    put a file or folder into the guest's root (default: as /NAME); may be repeated
+  --root DIR                    take a folder as the guest's root instead of Debian's busybox
+  --timeout S                   end the run after S seconds, with status 124
+  --log FILE                    keep the kernel's log
+  --kernel-arg WORD             a word for the kernel's command line; may be repeated
+  --qemu-arg WORD               a word for QEMU's command line; may be repeated
+  --gdb-arg WORD                (debug) a word for gdb's command line; may be repeated
+
+A WORD that begins with '-' is written --qemu-arg=-WORD. On a terminal, Ctrl-] x leaves at once. Exit status: the program's; 128+N when signal N ended it; 124 time-out; 125 wrong option or
+trouble with the launcher; 126 kernel panic; 127 no such program.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise Trouble(f"{message} (see ./tricolor --help)")
+
+    def print_help(self, file=None):
+        print(USAGE, end="", file=file)
+
+
+def at_least(low, kind):
+    def convert(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value < 1e9:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a number from {low}")
+        return value
+    return convert
+
+
+def split_add(text):
+    """HOSTPATH[:GUESTPATH] as a pair.
+
+    A colon counts only when the whole text is no host path and a '/' follows it. A GUESTPATH that ends with '/' is the folder
+    to put it into; "/" alone with a folder puts the folder's contents into the root.
+    """
+    host, colon, guest = text.rpartition(":")
+    explicit = colon and guest.startswith("/") and not os.path.lexists(text)
+    if not explicit:
+        host, guest = text, "/"
+    if not os.path.exists(host):
+        raise Trouble(f"--add: no such file or folder: {host}")
+    merges = explicit and guest == "/" and os.path.isdir(host)
+    if guest.endswith("/") and not merges:
+        guest += os.path.basename(os.path.abspath(host))
+    return host, guest
+
+
+def no_blank(text):
+    if not text or text != "".join(text.split()) or text == "--":
+        raise argparse.ArgumentTypeError(f"'{text}' is not one word")
+    return text
+
+
+def common(parser):
+    parser.add_argument("--smp", type=at_least(1, int))
+    parser.add_argument("--mem", type=at_least(16, int), default=512)
+    parser.add_argument("--cpu", default="max")
+    parser.add_argument("--machine", choices=("q35", "microvm"), default="q35")
+    parser.add_argument("--accel", choices=("auto", "tcg", "kvm"), default="auto")
+    parser.add_argument("--icount", action="store_true")
+    parser.add_argument("--libos", type=no_blank, default="exos")
+    parser.add_argument("--add", action="append", default=[])
+    parser.add_argument("--root")
+    parser.add_argument("--timeout", type=at_least(0, float))
+    parser.add_argument("--log")
+    parser.add_argument("--kernel-arg", action="append", default=[], type=no_blank)
+    parser.add_argument("--qemu-arg", action="append", default=[])
+
+
+def parse(words):
+    """Returns the options as a namespace with `command` and `argv` (the program and its arguments, maybe empty)."""
+    cut = words.index("--") if "--" in words else len(words)
+    if words[cut:] == ["--"]:
+        raise Trouble("a program must follow '--' (see ./tricolor --help)")
+    words, argv = words[:cut], words[cut + 1:]
+    parser = Parser(prog="tricolor", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run|debug|image", parser_class=Parser)
+    common(commands.add_parser("run", allow_abbrev=False))
+    debug = commands.add_parser("debug", allow_abbrev=False)
+    common(debug)
+    debug.add_argument("--gdb-arg", action="append", default=[])
+    image = commands.add_parser("image", allow_abbrev=False)
+    common(image)
+    image.add_argument("-o", dest="output", required=True)
+    options = parser.parse_args(words)
+    options.argv = argv
+    check(options)
+    return options
+
+
+def check(options):
+    if options.icount:
+        if options.smp not in (None, 1):
+            raise Trouble("--icount counts one CPU's instructions: it goes with --smp 1 only")
+        if options.accel == "kvm":
+            raise Trouble("--icount needs TCG: it doesn't go with --accel kvm")
+        options.smp, options.accel = 1, "tcg"
+    if options.argv and options.argv[0] == "":
+        raise Trouble("the program's name is empty")
+    if options.smp is None:
+        options.smp = 1 if options.argv else 2
+    options.adds = [split_add(text) for text in options.add]
