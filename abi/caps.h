@@ -33,7 +33,7 @@ enum cap_slot {
     CAP_SLOT_CONSOLE = 5,
     CAP_SLOT_MACHINE = 6,
     CAP_SLOT_FREE = 8, // cap_mint fills slots from here on
-    CAP_SLOTS = 96,
+    CAP_SLOTS = 64,
 };
 
 // Two slots in one argument, for calls that need two capabilities.

@@ -40,8 +40,9 @@ enum upcall_vector {
     UPCALL_SYSCALL = 34, // a syscall instruction whose number is below 2^31; enters foreign_entry
 };
 
-// The stack pointer at entry points at this; it is aligned to 128. rcx holds rip and r11 holds the vector; the other
-// registers, except those saved here, are as they were. Interrupts are on, DF, AC, TF and NT are clear.
+// The stack pointer at entry points at this; it is aligned to 128. rdi holds its address and rax the vector; rcx, rdx and r11
+// are lost; the other registers are as they were. Flags: interrupts on, all else clear. At foreign_entry rax, rdx and rdi are
+// as they were too, and of the registers only rax, rdx and rdi are saved here, because a system call loses rcx and r11.
 struct upcall_frame {
     u64 vector;
     u64 error;   // the processor's error code, or 0

@@ -48,11 +48,12 @@ struct abi_info {
     u64 xcr0;             // enabled processor state components
     u64 features;         // ABI_FEATURE_*
     u64 free_frames;      // now
+    u64 free_first;       // the free list begins here; 0: none
     struct abi_table table[ABI_TABLE_COUNT];
     char command_line[2048];
 };
-ABI_ASSERT_OFFSET(struct abi_info, table, 96);
-ABI_ASSERT_OFFSET(struct abi_info, command_line, 352);
+ABI_ASSERT_OFFSET(struct abi_info, table, 104);
+ABI_ASSERT_OFFSET(struct abi_info, command_line, 360);
 
 #define ABI_INFO ((const volatile struct abi_info *)ABI_TABLES)
 
@@ -71,17 +72,18 @@ enum frame_kind {
 };
 
 struct abi_frame {
-    account_id owner; // who pays; 0 if nobody
-    u32 maps;         // page-table entries that name it
+    account_id owner; // who pays; of a free frame: who had it last
+    u32 maps;         // page-table entries that name it; of a free frame: the one before it in the free list
     u16 kind;         // enum frame_kind
     u16 pins;         // uses besides mappings that keep it from being freed
     u64 epoch;        // counts allocations: a FRAMES capability is older than the frame's next life
-    u32 flags;        // FRAME_AUTO
+    u32 flags;        // FRAME_AUTO, FRAME_ZERO
     u32 next;         // free list
 };
 ABI_ASSERT_SIZE(struct abi_frame, 32);
 
 #define FRAME_AUTO 1u // freed with its last mapping
+#define FRAME_ZERO 2u // free and known to be zero
 
 struct abi_account {
     account_id id;

@@ -38,6 +38,7 @@ struct cpu {
     u64 kernel_stack_top; // also in tss.rsp[0]
     u64 user_rsp;         // scratch of the system-call entry
     void *context;        // struct sal_context of what runs in user mode here
+    void *regs;           // struct sal_regs of the interrupted user mode, null if an interrupt came from the kernel
 
     u32 number; // 0 .. sal_machine.cpus - 1
     u32 apic;   // local APIC id
@@ -56,6 +57,7 @@ ABI_ASSERT_OFFSET(struct cpu, self, 0);
 ABI_ASSERT_OFFSET(struct cpu, kernel_stack_top, 8);
 ABI_ASSERT_OFFSET(struct cpu, user_rsp, 16);
 ABI_ASSERT_OFFSET(struct cpu, context, 24);
+ABI_ASSERT_OFFSET(struct cpu, regs, 32);
 
 // This processor's. Valid from the time it loaded GS, which is before anything but early boot code runs.
 static inline struct cpu *cpu_this(void) {

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Ways into the kernel and out of it.
+//
+//   entry_syscall     a Tricolor call goes through calls[] and returns; a foreign one becomes an upcall
+//   exception stubs   from user mode: an upcall, without a line of C; from the kernel: the end (sal_exception_fatal)
+//   interrupt stubs   save everything, sal_interrupt_dispatch, restore everything
+//   entry_message_*   protected control transfer: registers are the message
+//   sal_resume_*      ways out
+//
+// An upcall copies the interrupted rip, flags, stack pointer and the registers it needs into a frame on the env's upcall
+// stack, through the direct map, and enters the env by SYSRET. It cannot fault: the stack's frames are pinned. If there is no
+// stack, or no room, upcall_refused (aegis) decides.
+
+#include "gen/kernel_offsets.h"
+
+#define USER_CS 0x23
+#define USER_SS 0x1b
+#define RFLAGS_CLEAN 0x202
+#define UPCALL_SYSCALL 34
+#define UPCALL_PF 14
+
+    .text
+
+// --- system calls ---------------------------------------------------------------------------------------------------
+
+    .balign 64
+    .global entry_syscall
+entry_syscall:
+    swapgs
+    mov %rsp, %gs:CPU_USER_RSP
+    mov %gs:CPU_STACK, %rsp
+    add $-0x80000000, %rax
+    cmp $CALLS, %rax
+    jae not_a_call
+    push %rcx
+    push %r11
+    mov %r10, %rcx
+    call *calls(, %rax, 8)
+    .global syscall_return
+syscall_return:
+    pop %r11
+    pop %rcx
+    xor %edi, %edi
+    xor %esi, %esi
+    xor %edx, %edx
+    xor %r10d, %r10d
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    mov %gs:CPU_USER_RSP, %rsp
+    swapgs
+    sysretq
+
+// A number below 2^31 (or above all that will ever be ours) is a foreign call: rax = number - 2^31.
+not_a_call:
+    sub $-0x80000000, %rax
+    push %rax
+    push %rdx
+    push %rdi
+    shr $16, %rax
+    cmp $0x8000, %rax
+    je unknown_call
+    mov %gs:CPU_CONTEXT, %rax
+    cmpq $0, CTX_FOREIGN(%rax)
+    je unknown_call
+    mov %gs:CPU_USER_RSP, %rdi
+    sub CTX_LOW(%rax), %rdi
+    cmp CTX_SIZE(%rax), %rdi
+    lea -128(%rdi), %rdi
+    cmova CTX_SIZE(%rax), %rdi
+    sub $128, %rdi
+    and $-128, %rdi
+    jle foreign_refused
+    mov %edi, %edx
+    shr $12, %edx
+    mov CTX_FRAMES(%rax, %rdx, 8), %rdx
+    push %rdi
+    and $4095, %edi
+    add %rdi, %rdx
+    pop %rdi
+    add CTX_LOW(%rax), %rdi // the frame's user address
+    mov CTX_FOREIGN(%rax), %rax
+    movq $UPCALL_SYSCALL, FRAME_VECTOR(%rdx)
+    movq $0, FRAME_ERROR(%rdx)
+    mov %rcx, FRAME_RIP(%rdx)
+    mov %r11, FRAME_RFLAGS(%rdx)
+    mov %rax, %rcx
+    mov %gs:CPU_USER_RSP, %rax
+    mov %rax, FRAME_RSP(%rdx)
+    movq $USER_CS, FRAME_CS(%rdx)
+    movq $USER_SS, FRAME_SS(%rdx)
+    mov %rdi, %r11
+    pop %rdi
+    mov %rdi, FRAME_RDI(%rdx)
+    mov 8(%rsp), %rax
+    mov %rax, FRAME_RAX(%rdx)
+    pop FRAME_RDX(%rdx)
+    mov FRAME_RDX(%rdx), %rdx
+    mov %r11, %rsp
+    mov $RFLAGS_CLEAN, %r11d
+    swapgs
+    sysretq
+
+unknown_call:
+    mov $-12, %rax // -E_NOSYS
+    add $24, %rsp
+    push %rcx
+    push %r11
+    jmp syscall_return
+
+foreign_refused:
+    pop %rdi
+    pop %rdx
+    pop %rax
+    push $USER_SS
+    push %gs:CPU_USER_RSP
+    push %r11
+    push $USER_CS
+    push %rcx
+    push $0
+    push $UPCALL_SYSCALL
+    jmp refused
+
+// --- exceptions -----------------------------------------------------------------------------------------------------
+
+// On the stack: vector, error, rip, cs, rflags, rsp, ss.
+    .balign 64
+exception:
+    testb $3, 24(%rsp)
+    jz kernel_exception
+    swapgs
+    push %rax
+    push %rcx
+    push %rdx
+    push %rdi
+    mov %gs:CPU_CONTEXT, %rax
+    mov 72(%rsp), %rcx // user rsp
+    sub CTX_LOW(%rax), %rcx
+    cmp CTX_SIZE(%rax), %rcx
+    lea -128(%rcx), %rcx
+    cmova CTX_SIZE(%rax), %rcx
+    sub $128, %rcx
+    and $-128, %rcx
+    jle exception_refused
+    mov %ecx, %edx
+    shr $12, %edx
+    mov CTX_FRAMES(%rax, %rdx, 8), %rdx
+    mov %ecx, %edi
+    and $4095, %edi
+    add %rdi, %rdx
+    pop FRAME_RDI(%rdx)
+    pop FRAME_RDX(%rdx)
+    pop FRAME_RCX(%rdx)
+    pop FRAME_RAX(%rdx)
+    pop FRAME_VECTOR(%rdx)
+    pop FRAME_ERROR(%rdx)
+    pop FRAME_RIP(%rdx)
+    pop FRAME_CS(%rdx)
+    pop FRAME_RFLAGS(%rdx)
+    pop FRAME_RSP(%rdx)
+    pop FRAME_SS(%rdx)
+    mov %r11, FRAME_R11(%rdx)
+    mov %rcx, %rdi
+    add CTX_LOW(%rax), %rdi
+    mov CTX_ENTRY(%rax), %rcx
+    mov FRAME_VECTOR(%rdx), %eax
+    xor %r11d, %r11d
+    cmp $UPCALL_PF, %eax
+    je 2f
+1:  mov %r11, FRAME_ADDRESS(%rdx)
+    mov %rdi, %rsp
+    xor %edx, %edx
+    mov $RFLAGS_CLEAN, %r11d
+    swapgs
+    sysretq
+2:  mov %cr2, %r11
+    jmp 1b
+
+exception_refused:
+    pop %rdi
+    pop %rdx
+    pop %rcx
+    pop %rax
+refused: // GS is the kernel's; on the stack: vector, error, rip, cs, rflags, rsp, ss
+    call save_regs
+    mov %rsp, %rdi
+    mov %cr2, %rsi
+    call upcall_refused // struct sal_regs *, CR2; does not return
+
+kernel_exception:
+    call save_regs
+    mov %rsp, %rdi
+    call sal_exception_fatal
+
+// Makes a struct sal_regs of the registers and what an exception pushed.
+save_regs:
+    xchg %rax, (%rsp) // return address
+    push %rbx
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %rbp
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    cld
+    jmp *%rax
+
+// --- interrupts -----------------------------------------------------------------------------------------------------
+
+    .balign 16
+interrupt:
+    testb $3, 24(%rsp)
+    jz 1f
+    swapgs
+1:  call save_regs
+    xor %eax, %eax
+    testb $3, REGS_CS(%rsp)
+    cmovnz %rsp, %rax
+    mov %rax, %gs:CPU_REGS
+    mov 15 * 8(%rsp), %edi
+    mov %rsp, %rbp
+    and $-16, %rsp
+    call sal_interrupt_dispatch
+    mov %rbp, %rsp
+    testb $3, REGS_CS(%rsp)
+    jz restore_regs
+    swapgs
+restore_regs:
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rbp
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %rcx
+    pop %rbx
+    pop %rax
+    add $16, %rsp
+    iretq
+
+// NMI, #DF and #MC come on stacks of their own, perhaps before GS was exchanged, and do not go back.
+fatal:
+    call save_regs
+    testb $3, REGS_CS(%rsp)
+    jnz 2f
+    mov $0xc0000101, %ecx // GS base
+    rdmsr
+    test %edx, %edx
+    js 1f
+2:  swapgs
+1:  mov %rsp, %rdi
+    and $-16, %rsp
+    call sal_exception_fatal
+
+// --- protected control transfer -------------------------------------------------------------------------------------
+
+// The handlers in C get (cap, env) and return the context to enter, having loaded its space, or null with the error in
+// *(i64 *)rdx. rbx, rbp, r12 to r15 survive C by themselves; the others are kept here.
+    .macro message name handler
+    .balign 16
+    .global entry_message_\name
+entry_message_\name:
+    push %rdx
+    push %rsi
+    push %r8
+    push %r9
+    push %r10
+    push $0
+    mov %rsp, %rdx
+    call \handler // struct sal_context *(u64 cap, env_id env, struct message_exit *exit)
+    jmp message_exit
+    .endm
+
+    message call transfer_call
+    message return transfer_return
+    message send transfer_send
+
+// On the stack: struct message_exit's one word (error, or the caller's name), then the registers. rax: where to go, or 0.
+message_exit:
+    pop %rdi
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rsi
+    pop %rdx
+    test %rax, %rax
+    jz 1f
+    mov CTX_RIP(%rax), %rcx
+    mov CTX_RSP(%rax), %rsp
+    mov $RFLAGS_CLEAN, %r11d
+    xor %eax, %eax
+    swapgs
+    sysretq
+1:  mov %rdi, %rax
+    add $8, %rsp
+    jmp syscall_return
+
+// --- ways out -------------------------------------------------------------------------------------------------------
+
+    .global sal_resume_switched
+sal_resume_switched:
+    mov CTX_FS(%rdi), %rax
+    wrfsbase %rax
+    mov CTX_RIP(%rdi), %rcx
+    mov CTX_RSP(%rdi), %rsp
+    mov CTX_RAX(%rdi), %rax
+    mov CTX_RDI(%rdi), %rdi
+    mov $RFLAGS_CLEAN, %r11d
+    xor %edx, %edx
+    xor %ebx, %ebx
+    xor %esi, %esi
+    xor %ebp, %ebp
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    xor %r10d, %r10d
+    xor %r12d, %r12d
+    xor %r13d, %r13d
+    xor %r14d, %r14d
+    xor %r15d, %r15d
+    swapgs
+    wrgsbase %rdx
+    sysretq
+
+    .global sal_resume_full
+sal_resume_full:
+    mov CTX_FS(%rdi), %rax
+    wrfsbase %rax
+    mov CTX_GS(%rdi), %rax
+    lea CTX_REGS(%rdi), %rsp
+    swapgs
+    wrgsbase %rax
+    jmp restore_regs
+
+    .global sal_stack_restart
+sal_stack_restart:
+    mov %gs:CPU_STACK, %rsp
+    xor %ebp, %ebp
+    call *%rdi
+    ud2
+
+    .global sal_entry_rip
+sal_entry_rip:
+    mov %gs:CPU_STACK, %rax
+    mov -8(%rax), %rax
+    ret
+
+    .global sal_entry_rsp
+sal_entry_rsp:
+    mov %gs:CPU_USER_RSP, %rax
+    ret
+
+// --- the 256 gates --------------------------------------------------------------------------------------------------
+
+// The processor itself pushes an error code for 8, 10 to 14, 17, 21, 29 and 30.
+
+    .altmacro
+    .macro gate v
+    .balign 8
+gate_\v:
+    .if !((\v == 8) || ((\v >= 10) && (\v <= 14)) || (\v == 17) || (\v == 21) || (\v == 29) || (\v == 30))
+    push $0
+    .endif
+    push $\v
+    .if (\v == 2) || (\v == 8) || (\v == 18)
+    jmp fatal
+    .elseif \v < 32
+    jmp exception
+    .else
+    jmp interrupt
+    .endif
+    .endm
+    .macro address v
+    .quad gate_\v
+    .endm
+
+    .set vector, 0
+    .rept 256
+    gate %vector
+    .set vector, vector + 1
+    .endr
+
+    .section .rodata
+    .balign 8
+    .global entry_vectors
+entry_vectors:
+    .set vector, 0
+    .rept 256
+    address %vector
+    .set vector, vector + 1
+    .endr
+
+    .section .note.GNU-stack, "", @progbits
