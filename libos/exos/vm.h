@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Address space of a process: the areas a program has mapped, and the faults that fill them. What
+// is where:
+//
+//     0x10000 .. EXOS_USER_END          the program's: ELF image, heap, mmap area (top-down), stack
+//     EXOS_IMAGE .. + 2 MiB             ExOS: text, data, and the eager part of pod memory (copied
+//     into every process at fork) POD_HEAP .. POD_HEAP_END          the rest of pod memory, mapped
+//     at first touch POD_MODULE ..                     the boot module, read-only, mapped at first
+//     touch
+//
+// Soft bits of page-table entries: S0 copy-on-write, S1 shared (never copied). Private anonymous
+// frames are FRAME_AUTO; frames of files and of the pod are not, which is how copy-on-write knows
+// what it may take over.
+
+#ifndef EXOS_VM_H
+#define EXOS_VM_H
+
+#include "abi/pte.h"
+#include "abi/types.h"
+#include <stdbool.h>
+
+#define EXOS_USER_START 0x10000ul
+#define EXOS_USER_END   0x00007fc000000000ul
+#define EXOS_IMAGE      0x00007fc000000000ul
+#define EXOS_EAGER_END  0x00007fc000200000ul
+#define POD_HEAP        0x00007fc000200000ul
+#define POD_HEAP_END    0x00007fc800000000ul
+#define POD_MODULE      0x00007fd000000000ul
+#define POD_MODULE_END  0x00007fe000000000ul
+#define EXOS_PRIVATE    0x00007ff000000000ul // per process: scratch pages
+
+#define VM_COW    ABI_PTE_S0
+#define VM_SHARED ABI_PTE_S1
+
+struct vnode;
+
+// What vm needs of a file; FILES implements them.
+//
+// The frame of one page for mapping. write: a shared writable mapping wants it. -EFAULT beyond the
+// end (SIGBUS), -ENOMEM.
+i64 vnode_get_page(struct vnode *vnode, u64 page_index, int write, pfn_t *pfn);
+// References of mappings: pages stay valid while there is one.
+void vnode_map_get(struct vnode *vnode);
+void vnode_map_put(struct vnode *vnode);
+// A new nameless memory file, for MAP_SHARED | MAP_ANONYMOUS: one reference, or NULL.
+struct vnode *vnode_shmem(u64 bytes);
+// mmap of a descriptor: *vnode gets a map reference (NULL: private zero pages, /dev/zero). -EBADF,
+// -EACCES, -ENODEV.
+i64 file_mmap(int fd, int prot, int flags, u64 offset, struct vnode **vnode);
+
+// Called by FILES when a file with mappings shrinks: removes the pages from all processes of the
+// pod.
+void vm_vnode_truncated(struct vnode *vnode, u64 first_page);
+
+#endif

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Waiting. A thread enters one or more wait queues, checks its condition, and sleeps; who changes
+// the condition wakes the queue. All under the pod lock, which wait_sleep gives up only while
+// asleep, so no wakeup is lost:
+//
+//     struct wait_entry w;
+//     wait_add(&pipe->readers, &w);
+//     while (!(done = pipe_has_data(pipe)) && !(error = wait_sleep(WAIT_FOREVER)))
+//         ;
+//     wait_remove(&w);
+//
+// Entries live on the waiter's stack (pod memory). wait_event does the above.
+
+#ifndef EXOS_WAIT_H
+#define EXOS_WAIT_H
+
+#include "abi/types.h"
+
+struct thread;
+
+struct wait_entry {
+    struct wait_entry *next, **link; // link: the pointer that points here; NULL when in no queue
+    struct thread *thread;
+};
+
+struct wait_queue {
+    struct wait_entry *first; // zero is an empty queue
+};
+
+#define WAIT_FOREVER (~0ul)
+
+void wait_add(struct wait_queue *queue, struct wait_entry *entry);
+void wait_remove(struct wait_entry *entry);
+
+// Sleeps until a queue the thread is in is woken, the deadline (nanoseconds of time_monotonic) or a
+// signal. Returns 0 when woken (check the condition again: it may be early), -ETIMEDOUT, or
+// -ERESTARTSYS if a signal wants to be handled. A system call that gets -ERESTARTSYS cleans up and
+// returns it (or -EINTR or another of uapi_errno.h's restart codes).
+i64 wait_sleep(u64 deadline);
+// The same, not ended by signals but for SIGKILL (also -ERESTARTSYS).
+i64 wait_sleep_killable(u64 deadline);
+
+void wait_wake_all(struct wait_queue *queue);
+void wait_wake_one(struct wait_queue *queue);
+// Wakes one thread, whatever it waits for.
+void wait_wake_thread(struct thread *thread);
+
+// Sleeps until condition is true: 0, or what wait_sleep returned.
+#define wait_event(queue, condition, deadline)                                                     \
+    __extension__({                                                                                \
+        i64 wait_error_ = 0;                                                                       \
+        if (!(condition)) {                                                                        \
+            struct wait_entry wait_entry_;                                                         \
+            wait_add((queue), &wait_entry_);                                                       \
+            while (!(condition) && !(wait_error_ = wait_sleep(deadline)))                          \
+                ;                                                                                  \
+            wait_remove(&wait_entry_);                                                             \
+        }                                                                                          \
+        wait_error_;                                                                               \
+    })
+
+#endif
