@@ -9,19 +9,19 @@ KERNEL_SRC  := $(filter-out %/offsets.c,$(wildcard $(addsuffix /*.c,$(KERNEL_DIR
 KERNEL_OBJ  := $(addprefix $(BUILD)/kernel/,$(addsuffix .o,$(basename $(KERNEL_SRC))))
 KERNEL_ELF  := $(BUILD)/kernel/tricolor.elf
 
-ALL += $(if $(wildcard kernel/sal/x86_64/entry.S),$(KERNEL_ELF))
+ALL += $(KERNEL_ELF)
 
 # Debug builds (DEBUG=1, into a BUILD of their own) check lock holders and order.
 KERNEL_CFLAGS += -DKERNEL_DEBUG=$(if $(DEBUG),1,0)
 
-# Offsets of structure members for assembly: offsets.c is compiled to text, where OFFSET() left lines "->NAME value".
+# Offsets of structure members for assembly: offsets.c is compiled to text, in which DEFINE() left lines "->NAME value".
 KERNEL_OFFSETS := $(BUILD)/gen/gen/kernel_offsets.h
-GEN += $(if $(wildcard kernel/sal/x86_64/offsets.c),$(KERNEL_OFFSETS))
-$(KERNEL_OFFSETS): kernel/sal/x86_64/offsets.c
+GEN += $(KERNEL_OFFSETS)
+$(KERNEL_OFFSETS): kernel/sal/x86_64/offsets.c | $(BUILD)/gen/gen/syscalls.h
 	$(call say,GEN,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(KERNEL_CFLAGS) -MMD -MP -MF $@.d -MT $@ -S -o $@.s $<
-	$(Q){ printf '// Generated from $<.\n#ifndef GEN_KERNEL_OFFSETS_H\n#define GEN_KERNEL_OFFSETS_H\n'; \
-	  sed -n 's/^.*->\([A-Za-z_0-9]*\) [$$#]*\(-\{0,1\}[0-9]*\).*$$/#define \1 \2/p' $@.s; printf '#endif\n'; } >$@
+	$(Q)mkdir -p $(@D) $(BUILD)/kernel && $(CC) $(KERNEL_CFLAGS) -MMD -MP -MF $(BUILD)/kernel/offsets.d -MT $@ \
+	  -S -o $(BUILD)/kernel/offsets.s $<
+	$(Q){ echo '// Generated from $<.'; sed -n 's/^.*"->\([A-Z0-9_]* -\{0,1\}[0-9]*\)".*$$/#define \1/p' $(BUILD)/kernel/offsets.s; } >$@
 
 # kernel_link RESULT OBJECTS: links RESULT.1, makes the symbol table of it, links RESULT.
 KERNEL_LDFLAGS := -m elf_x86_64 -static -z noexecstack -z max-page-size=4096 --no-dynamic-linker --fatal-warnings -T kernel/kernel.ld
