@@ -23,13 +23,8 @@ enum {
 const struct engine_op_info engine_ops[ENGINE_OP_COUNT] = {
     [ENGINE_OP_HOLE] = {.text = "hole", .effect = ENGINE_EFFECT_HOLE},
 #define ENGINE_INSN(id, text, opcode, select, value, operands, effect, sub, bits, group)           \
-    [ENGINE_OP_##id] = {text,                                                                      \
-                        opcode,                                                                    \
-                        ENGINE_SELECT_##select,                                                    \
-                        value,                                                                     \
-                        MASK_##operands,                                                           \
-                        ENGINE_EFFECT_##effect,                                                    \
-                        sub,                                                                       \
-                        LOG2_BYTES(bits)},
+    [ENGINE_OP_##id] = {text,  opcode,          ENGINE_SELECT_##select,                            \
+                        value, MASK_##operands, ENGINE_EFFECT_##effect,                            \
+                        sub,   LOG2_BYTES(bits)},
 #include "engine/isa.def"
 };

@@ -162,6 +162,7 @@ enum {
     // (ENGINE_RUN_STACK); otherwise depth_need is added to run->depth until the call returns.
     // (run->depth starts as the entry's depth_need: so no more than that many frames ever nest.)
     // Every cycle of the call graph has a metered call.
+    ENGINE_PROOF_METERED = 1 << 6,
     // CALL_REG: target not proved; at run time the value must be the callable of an ADDRESSED
     // function, or the run is cancelled (ENGINE_RUN_CALLABLE). Always METERED, with the verdict's
     // checked_stack_need and checked_depth_need, the largest of ADDRESSED functions, as needs.
