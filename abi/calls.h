@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Arguments of system calls that are more than a number: flags and structures. The list of calls is abi/syscalls.def.
+// Arguments of system calls that are more than a number: flags and structures. The list of calls is
+// abi/syscalls.def.
 
 #ifndef ABI_CALLS_H
 #define ABI_CALLS_H
@@ -13,11 +14,11 @@
 
 // frame_alloc
 #define FRAME_ALLOC_DIRTY 1u // contents may be what the account left there
-#define FRAME_ALLOC_AUTO 2u  // freed with the last mapping
+#define FRAME_ALLOC_AUTO  2u // freed with the last mapping
 
 // space_map, beside ABI_PTE_PROT; these bits are not part of the entry
 #define SPACE_MAP_REPLACE (1ul << 3) // replace present mappings
-#define SPACE_MAP_DIRTY (1ul << 4)   // new frames as by FRAME_ALLOC_DIRTY
+#define SPACE_MAP_DIRTY   (1ul << 4) // new frames as by FRAME_ALLOC_DIRTY
 
 #define ABI_RANGE_PAGES (1ul << 27)
 

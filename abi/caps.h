@@ -22,13 +22,14 @@ enum cap_right {
 
 #define CAP_RIGHTS_ALL 0x1fffu
 
-// Slots of a capability table. The first three are filled when an env is created; the rest of the named ones are given to
-// the first env only, which hands them on as it likes.
+// Slots of a capability table. The first three are filled when an env is created; the rest of the
+// named ones are given to the first env only, which hands them on as it likes.
 enum cap_slot {
     CAP_SLOT_NONE = 0,
-    CAP_SLOT_ACCOUNT = 1, // the account the env is charged to, with the rights that its creator presented
-    CAP_SLOT_SELF = 2,    // the env itself
-    CAP_SLOT_SPACE = 3,   // the space it was created in
+    CAP_SLOT_ACCOUNT =
+        1, // the account the env is charged to, with the rights that its creator presented
+    CAP_SLOT_SELF = 2,  // the env itself
+    CAP_SLOT_SPACE = 3, // the space it was created in
     CAP_SLOT_SLICES = 4,
     CAP_SLOT_CONSOLE = 5,
     CAP_SLOT_MACHINE = 6,

@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// An env: the processor, as one thread of control owns it (Aegis' processor environment). It names a space to run in and
-// the places where the kernel may enter it. The kernel never saves more of it than it must:
+// An env: the processor, as one thread of control owns it (Aegis' processor environment). It names
+// a space to run in and the places where the kernel may enter it. The kernel never saves more of it
+// than it must:
 //
-//  * Upcalls. Exceptions, foreign system calls, the end of a slice and notifications enter the env at a procedure of its
-//    own. The kernel pushes an upcall_frame on the upcall stack, and jumps. If the interrupted stack pointer already lies
-//    in the upcall stack, the frame goes below it, after 128 bytes of red zone; otherwise at the stack's top. The program
-//    goes on by restoring its registers and executing iretq on the last five words of the frame: no system call.
-//  * The upcall stack is 1 to ENV_UPCALL_PAGES pages of writable memory that the kernel pins when the env is created. Its
-//    lowest 64 bytes are the env_uarea. An env without room for a frame is stopped with ENV_STOP_STACK.
-//  * Calls that give up the processor (marked "switches" in syscalls.def) keep rip, rsp and the result only: every other
-//    register, the vector state and the FS and GS bases included, is lost. Save before what must live on.
-//  * An env whose slice ends by force, because it has no upcall entry or ignored the upcall, is saved and resumed whole.
-//  * No register of one env is ever seen by another, except across env_call, where registers are the message.
+//  * Upcalls. Exceptions, foreign system calls, the end of a slice and notifications enter the env
+//  at a procedure of its
+//    own. The kernel pushes an upcall_frame on the upcall stack, and jumps. If the interrupted
+//    stack pointer already lies in the upcall stack, the frame goes below it, after 128 bytes of
+//    red zone; otherwise at the stack's top. The program goes on by restoring its registers and
+//    executing iretq on the last five words of the frame: no system call.
+//  * The upcall stack is 1 to ENV_UPCALL_PAGES pages of writable memory that the kernel pins when
+//  the env is created. Its
+//    lowest 64 bytes are the env_uarea. An env without room for a frame is stopped with
+//    ENV_STOP_STACK.
+//  * Calls that give up the processor (marked "switches" in syscalls.def) keep rip, rsp and the
+//  result only: every other
+//    register, the vector state and the FS and GS bases included, is lost. Save before what must
+//    live on.
+//  * An env whose slice ends by force, because it has no upcall entry or ignored the upcall, is
+//  saved and resumed whole.
+//  * No register of one env is ever seen by another, except across env_call, where registers are
+//  the message.
 
 #ifndef ABI_ENV_H
 #define ABI_ENV_H
@@ -40,9 +49,10 @@ enum upcall_vector {
     UPCALL_SYSCALL = 34, // a syscall instruction whose number is below 2^31; enters foreign_entry
 };
 
-// The stack pointer at entry points at this; it is aligned to 128. rdi holds its address and rax the vector; rcx, rdx and r11
-// are lost; the other registers are as they were. Flags: interrupts on, all else clear. At foreign_entry rax, rdx and rdi are
-// as they were too, and of the registers only rax, rdx and rdi are saved here, because a system call loses rcx and r11.
+// The stack pointer at entry points at this; it is aligned to 128. rdi holds its address and rax
+// the vector; rcx, rdx and r11 are lost; the other registers are as they were. Flags: interrupts
+// on, all else clear. At foreign_entry rax, rdx and rdi are as they were too, and of the registers
+// only rax, rdx and rdi are saved here, because a system call loses rcx and r11.
 struct upcall_frame {
     u64 vector;
     u64 error;   // the processor's error code, or 0
@@ -64,19 +74,21 @@ ABI_ASSERT_OFFSET(struct upcall_frame, rip, 88);
 
 // The lowest bytes of the upcall stack, shared by the program and the kernel.
 struct env_uarea {
-    u32 masked;  // written by the program: while not 0, SLICE_END and NOTIFY are not delivered but noted in pending
+    u32 masked;  // written by the program: while not 0, SLICE_END and NOTIFY are not delivered but
+                 // noted in pending
     u32 pending; // bits set by the kernel, cleared by the program: ENV_PENDING_*
     u64 reserved[7];
 };
 ABI_ASSERT_SIZE(struct env_uarea, 64);
 
 #define ENV_PENDING_SLICE_END 1u
-#define ENV_PENDING_NOTIFY 2u
+#define ENV_PENDING_NOTIFY    2u
 
 #define ENV_UPCALL_PAGES 8
 
-// How an env is made (env_create) and changed (env_set). An entry of 0 means none: an exception without an upcall entry
-// stops the env with ENV_STOP_EXCEPTION, a foreign system call returns -E_NOSYS, a slice ends by force, a call is refused.
+// How an env is made (env_create) and changed (env_set). An entry of 0 means none: an exception
+// without an upcall entry stops the env with ENV_STOP_EXCEPTION, a foreign system call returns
+// -E_NOSYS, a slice ends by force, a call is refused.
 struct env_setup {
     u64 rip;           // where it starts
     u64 rsp;           // its first stack pointer

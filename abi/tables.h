@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// The exposed tables: what the kernel knows, readable in every space without a call. They start at ABI_TABLES with one
-// abi_info, which says where each table is, how long its rows are and which version they have. Read rows with the stride
-// given there, not with sizeof: newer kernels may append fields.
+// The exposed tables: what the kernel knows, readable in every space without a call. They start at
+// ABI_TABLES with one abi_info, which says where each table is, how long its rows are and which
+// version they have. Read rows with the stride given there, not with sizeof: newer kernels may
+// append fields.
 //
-// The kernel writes rows with single stores; a reader that needs several fields of one moment reads again until two
-// readings agree. Rows of free objects are zero but for their use count.
+// The kernel writes rows with single stores; a reader that needs several fields of one moment reads
+// again until two readings agree. Rows of free objects are zero but for their use count.
 
 #ifndef ABI_TABLES_H
 #define ABI_TABLES_H
@@ -14,9 +15,9 @@
 #include "abi/layout.h"
 #include "abi/types.h"
 
-#define ABI_VERSION 1
+#define ABI_VERSION  1
 #define ABI_CPUS_MAX 64
-#define ABI_SLICES 512 // positions in the slice vector of each processor
+#define ABI_SLICES   512 // positions in the slice vector of each processor
 
 enum abi_table_number {
     ABI_TABLE_FRAMES,
@@ -37,18 +38,18 @@ struct abi_table {
 struct abi_info {
     u32 version;
     u32 cpus;
-    u64 frames;           // physical page numbers are below this
-    u64 tsc_hz;           // time-stamp counter, ticks per second
-    u64 tsc_boot;         // its value at kernel entry
-    u64 wall_boot_ns;     // nanoseconds since 1970 at tsc_boot
-    u64 slice_ns;         // length of a slice
-    u64 module_first;     // boot module: first frame,
-    u64 module_bytes;     // and size
-    u64 xsave_bytes;      // size of an XSAVE area for xcr0
-    u64 xcr0;             // enabled processor state components
-    u64 features;         // ABI_FEATURE_*
-    u64 free_frames;      // now
-    u64 free_first;       // the free list begins here; 0: none
+    u64 frames;       // physical page numbers are below this
+    u64 tsc_hz;       // time-stamp counter, ticks per second
+    u64 tsc_boot;     // its value at kernel entry
+    u64 wall_boot_ns; // nanoseconds since 1970 at tsc_boot
+    u64 slice_ns;     // length of a slice
+    u64 module_first; // boot module: first frame,
+    u64 module_bytes; // and size
+    u64 xsave_bytes;  // size of an XSAVE area for xcr0
+    u64 xcr0;         // enabled processor state components
+    u64 features;     // ABI_FEATURE_*
+    u64 free_frames;  // now
+    u64 free_first;   // the free list begins here; 0: none
     struct abi_table table[ABI_TABLE_COUNT];
     char command_line[2048];
 };
@@ -57,8 +58,8 @@ ABI_ASSERT_OFFSET(struct abi_info, command_line, 360);
 
 #define ABI_INFO ((const volatile struct abi_info *)ABI_TABLES)
 
-#define ABI_FEATURE_PKU (1ul << 0)
-#define ABI_FEATURE_XSAVE (1ul << 1)
+#define ABI_FEATURE_PKU    (1ul << 0)
+#define ABI_FEATURE_XSAVE  (1ul << 1)
 #define ABI_FEATURE_RDRAND (1ul << 2)
 
 enum frame_kind {
@@ -73,12 +74,13 @@ enum frame_kind {
 
 struct abi_frame {
     account_id owner; // who pays; of a free frame: who had it last
-    u32 maps;         // page-table entries that name it; of a free frame: the one before it in the free list
-    u16 kind;         // enum frame_kind
-    u16 pins;         // uses besides mappings that keep it from being freed
-    u64 epoch;        // counts allocations: a FRAMES capability is older than the frame's next life
-    u32 flags;        // FRAME_AUTO, FRAME_ZERO
-    u32 next;         // free list
+    u32 maps;  // page-table entries that name it; of a free frame: the one before it in the free
+               // list
+    u16 kind;  // enum frame_kind
+    u16 pins;  // uses besides mappings that keep it from being freed
+    u64 epoch; // counts allocations: a FRAMES capability is older than the frame's next life
+    u32 flags; // FRAME_AUTO, FRAME_ZERO
+    u32 next;  // free list
 };
 ABI_ASSERT_SIZE(struct abi_frame, 32);
 
@@ -101,10 +103,10 @@ ABI_ASSERT_SIZE(struct abi_account, 64);
 struct abi_space {
     space_id id;
     account_id account;
-    pfn_t root;      // frame of the top-level page table
-    u64 cpus;        // bit set of processors that have it loaded
-    u32 envs;        // envs that run in it
-    u32 tables;      // page-table frames
+    pfn_t root; // frame of the top-level page table
+    u64 cpus;   // bit set of processors that have it loaded
+    u32 envs;   // envs that run in it
+    u32 tables; // page-table frames
     u64 reserved[3];
 };
 ABI_ASSERT_SIZE(struct abi_space, 64);
@@ -121,10 +123,10 @@ struct abi_env {
     u32 stop_vector;
     u64 stop_rip;
     u64 stop_address;
-    u32 upcalls;     // delivered
-    u32 forced;      // slices that ended by force
-    u32 slices;      // positions assigned to it
-    u32 caps;        // capability slots filled
+    u32 upcalls; // delivered
+    u32 forced;  // slices that ended by force
+    u32 slices;  // positions assigned to it
+    u32 caps;    // capability slots filled
     u64 reserved[5];
 };
 ABI_ASSERT_SIZE(struct abi_env, 128);
@@ -138,14 +140,14 @@ ABI_ASSERT_SIZE(struct abi_slice, 16);
 struct abi_cpu {
     u32 online;
     u32 apic;
-    env_id env;      // running, 0 if idle
-    u32 position;    // of the current slice in the vector
-    u32 runnable;    // positions whose env could run
-    u64 slice_end;   // time-stamp counter
+    env_id env;    // running, 0 if idle
+    u32 position;  // of the current slice in the vector
+    u32 runnable;  // positions whose env could run
+    u64 slice_end; // time-stamp counter
     u64 switches;
     u64 interrupts;
     u64 shootdowns;
-    u64 idle;        // time-stamp ticks
+    u64 idle; // time-stamp ticks
 };
 ABI_ASSERT_SIZE(struct abi_cpu, 64);
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// The system abstraction layer: all that the rest of the kernel knows of the hardware. Below this line are processor,
-// interrupt controllers, timers and boot protocol; above it, objects and their owners.
+// The system abstraction layer: all that the rest of the kernel knows of the hardware. Below this
+// line are processor, interrupt controllers, timers and boot protocol; above it, objects and their
+// owners.
 //
-// Rules. The kernel runs with interrupts off, on one stack per processor, and is never preempted; it idles with interrupts on
-// in sal_idle only. All physical memory is visible at sal_virt(), writable but never executable, except that the kernel's own
-// text and read-only data are read-only there too. No kernel code touches a user address: user memory is reached through the
-// frames behind it, so a page fault in the kernel is a broken invariant.
+// Rules. The kernel runs with interrupts off, on one stack per processor, and is never preempted;
+// it idles with interrupts on in sal_idle only. All physical memory is visible at sal_virt(),
+// writable but never executable, except that the kernel's own text and read-only data are read-only
+// there too. No kernel code touches a user address: user memory is reached through the frames
+// behind it, so a page fault in the kernel is a broken invariant.
 
 #ifndef KERNEL_SAL_SAL_H
 #define KERNEL_SAL_SAL_H
@@ -16,9 +18,10 @@
 #include "abi/tables.h"
 #include "abi/types.h"
 
-// --- memory ---------------------------------------------------------------------------------------------------------
+// --- memory
+// ---------------------------------------------------------------------------------------------------------
 
-#define SAL_DIRECT_MAP 0xffff800000000000ul
+#define SAL_DIRECT_MAP  0xffff800000000000ul
 #define SAL_KERNEL_BASE 0xffffffff80000000ul
 
 static inline void *sal_virt(u64 physical) {
@@ -41,38 +44,42 @@ struct sal_range {
 
 // What boot found. Filled before aegis_start and constant from then on.
 struct sal_machine {
-    struct sal_range ram[SAL_RANGES_MAX]; // usable memory, ascending, without overlap; includes what is listed below
+    struct sal_range ram[SAL_RANGES_MAX]; // usable memory, ascending, without overlap; includes
+                                          // what is listed below
     u32 ram_count;
-    struct sal_range kernel;   // the kernel's image
-    struct sal_range module;   // boot module, whole frames; count 0 if none
+    struct sal_range kernel; // the kernel's image
+    struct sal_range module; // boot module, whole frames; count 0 if none
     u64 module_bytes;
-    pfn_t frames;              // first number above all RAM
-    u32 cpus;                  // processors that will run
+    pfn_t frames; // first number above all RAM
+    u32 cpus;     // processors that will run
     u64 tsc_hz;
-    u64 tsc_boot;              // time-stamp counter at kernel entry
-    u64 wall_boot_ns;          // wall-clock time then, from the CMOS clock
-    u64 xsave_bytes;           // of an XSAVE area for xcr0; 512 + 64 at least
+    u64 tsc_boot;     // time-stamp counter at kernel entry
+    u64 wall_boot_ns; // wall-clock time then, from the CMOS clock
+    u64 xsave_bytes;  // of an XSAVE area for xcr0; 512 + 64 at least
     u64 xcr0;
-    u64 features;              // ABI_FEATURE_*
+    u64 features; // ABI_FEATURE_*
     char command_line[2048];
 };
 extern struct sal_machine sal_machine;
 
-// Frames for the kernel's own tables, before aegis manages memory; contiguous, zeroed. Panics when there are none.
-// After sal_boot_seal returns the frames that were taken (ascending ranges), it must not be called again.
+// Frames for the kernel's own tables, before aegis manages memory; contiguous, zeroed. Panics when
+// there are none. After sal_boot_seal returns the frames that were taken (ascending ranges), it
+// must not be called again.
 pfn_t sal_boot_alloc(u64 count);
 u32 sal_boot_seal(struct sal_range *taken, u32 max);
 
 // Maps kernel frames at a place in the ABI_TABLES window, readable by every program. Boot only.
 void sal_window_map(u64 va, pfn_t first, u64 count);
 
-// Fills a frame as the top level of a new space: kernel half shared with all spaces, the ABI_PTES window, empty lower half.
+// Fills a frame as the top level of a new space: kernel half shared with all spaces, the ABI_PTES
+// window, empty lower half.
 void sal_space_init(pfn_t root);
 
 // The page table that no env owns; a processor without an env has it loaded.
 pfn_t sal_kernel_root(void);
 
-// --- processors -----------------------------------------------------------------------------------------------------
+// --- processors
+// -----------------------------------------------------------------------------------------------------
 
 u32 sal_cpu(void); // number of this processor, 0 .. sal_machine.cpus - 1
 u32 sal_cpu_apic(u32 cpu);
@@ -87,7 +94,8 @@ enum sal_interrupt {
 
 void sal_ipi(u32 cpu, enum sal_interrupt what);
 
-// Interrupts on and halt until one was handled, then off again. The interrupt goes to aegis_interrupt.
+// Interrupts on and halt until one was handled, then off again. The interrupt goes to
+// aegis_interrupt.
 void sal_idle(void);
 
 static inline u64 sal_tsc(void) {
@@ -99,35 +107,42 @@ static inline void sal_pause(void) {
     __asm__ volatile("pause");
 }
 
-// One-shot: SAL_INTERRUPT_TIMER on this processor at (or soon after) a time-stamp value; a past one fires at once.
-// ~0 turns it off.
+// One-shot: SAL_INTERRUPT_TIMER on this processor at (or soon after) a time-stamp value; a past one
+// fires at once. ~0 turns it off.
 void sal_timer_set(u64 tsc);
 
-// --- translations ---------------------------------------------------------------------------------------------------
+// --- translations
+// ---------------------------------------------------------------------------------------------------
 
 void sal_tlb_flush_page(u64 va);
 void sal_tlb_flush_all(void); // this processor, the loaded space
 void sal_space_load(pfn_t root);
 
-// --- devices and log ------------------------------------------------------------------------------------------------
+// --- devices and log
+// ------------------------------------------------------------------------------------------------
 
-// The console's UART. sal_console_put waits for room; sal_console_get returns -1 if nothing is there.
+// The console's UART. sal_console_put waits for room; sal_console_get returns -1 if nothing is
+// there.
 void sal_console_put(const u8 *bytes, u64 count);
 i32 sal_console_get(void);
 void sal_console_interrupts(int on);
 
-__attribute__((format(printf, 1, 2))) void log_print(const char *format, ...); // kernel's log; base/format.h formats
+__attribute__((format(printf, 1, 2))) void log_print(const char *format,
+                                                     ...); // kernel's log; base/format.h formats
 void log_write(const char *bytes, u64 count);
 
 __attribute__((format(printf, 1, 2), noreturn)) void panic(const char *format, ...);
-#define ASSERT(condition) ((condition) ? (void)0 : panic("%s:%d: %s", __FILE__, __LINE__, #condition))
+#define ASSERT(condition)                                                                          \
+    ((condition) ? (void)0 : panic("%s:%d: %s", __FILE__, __LINE__, #condition))
 
 __attribute__((noreturn)) void sal_exit(u64 code); // enum machine_exit_code
 
-// --- what the layer above provides ----------------------------------------------------------------------------------
+// --- what the layer above provides
+// ----------------------------------------------------------------------------------
 
-void aegis_start(void);                                   // on the first processor, once; returns
-__attribute__((noreturn)) void aegis_cpu_run(u32 cpu);    // on each processor, after aegis_start; never returns
-void aegis_interrupt(enum sal_interrupt what);            // from user mode or from sal_idle; interrupts off
+void aegis_start(void); // on the first processor, once; returns
+__attribute__((noreturn)) void
+aegis_cpu_run(u32 cpu); // on each processor, after aegis_start; never returns
+void aegis_interrupt(enum sal_interrupt what); // from user mode or from sal_idle; interrupts off
 
 #endif

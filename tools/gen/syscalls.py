@@ -97,7 +97,9 @@ def kernel(calls):
             continue
         args = ", ".join(f"u64 {a[1]}" for a in c.args) or "void"
         body += f"i64 sys_{c.name}({args});\n"
-    body += "\n// HANDLER(name) for calls in C, ENTRY(name) for those in assembly, in order of their numbers.\n"
+    body += "\n// LOCKED(name, argument count) for the calls in C, but for null, which needs no lock.\n#define SYSCALLS_IN_C(LOCKED) \\\n"
+    body += " \\\n".join(f"    LOCKED({c.name}, {len(c.args)})" for c in calls if "message" not in c.flags and c.name != "null")
+    body += "\n\n// HANDLER(name) for calls in C, ENTRY(name) for those in assembly, in order of their numbers.\n"
     body += "#define SYSCALL_DISPATCH(HANDLER, ENTRY) \\\n"
     body += " \\\n".join(f"    {'ENTRY' if 'message' in c.flags else 'HANDLER'}({c.name})" for c in calls)
     return header("GEN_SYSCALLS_KERNEL_H", "Handlers of the system calls.", body + "\n")

@@ -5,12 +5,13 @@
 
 #include "kernel/sal/x86_64/context.h"
 
+#include "kernel/sal/sal.h"
 
 // An XSAVE area in its initial configuration: XRSTOR from it resets every component.
 static u8 initial[576] __attribute__((aligned(64))) = {
-    [0] = 0x7f, [1] = 0x03,               // FCW
-    [24] = 0x80, [25] = 0x1f,             // MXCSR
-    [28] = 0xff, [29] = 0xff,             // MXCSR mask
+    [0] = 0x7f,  [1] = 0x03,  // FCW
+    [24] = 0x80, [25] = 0x1f, // MXCSR
+    [28] = 0xff, [29] = 0xff, // MXCSR mask
 };
 
 void sal_context_save_full(struct sal_context *context, const struct sal_regs *regs) {
@@ -22,21 +23,30 @@ void sal_context_save_full(struct sal_context *context, const struct sal_regs *r
     __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(0xc0000102));
     context->gs_base = (u64)hi << 32 | lo;
     if (sal_machine.features & ABI_FEATURE_XSAVE)
-        __asm__ volatile("xsave64 (%0)" : : "r"(context->xsave), "a"((u32)sal_machine.xcr0), "d"(0) : "memory");
+        __asm__ volatile("xsave64 (%0)"
+                         :
+                         : "r"(context->xsave), "a"((u32)sal_machine.xcr0), "d"(0)
+                         : "memory");
     else
         __asm__ volatile("fxsave64 (%0)" : : "r"(context->xsave) : "memory");
 }
 
 void sal_context_load_vector(const struct sal_context *context) {
     if (sal_machine.features & ABI_FEATURE_XSAVE)
-        __asm__ volatile("xrstor64 (%0)" : : "r"(context->xsave), "a"((u32)sal_machine.xcr0), "d"(0) : "memory");
+        __asm__ volatile("xrstor64 (%0)"
+                         :
+                         : "r"(context->xsave), "a"((u32)sal_machine.xcr0), "d"(0)
+                         : "memory");
     else
         __asm__ volatile("fxrstor64 (%0)" : : "r"(context->xsave) : "memory");
 }
 
 void sal_vector_clear(void) {
     if (sal_machine.features & ABI_FEATURE_XSAVE)
-        __asm__ volatile("xrstor64 (%0)" : : "r"(initial), "a"((u32)sal_machine.xcr0), "d"(0) : "memory");
+        __asm__ volatile("xrstor64 (%0)"
+                         :
+                         : "r"(initial), "a"((u32)sal_machine.xcr0), "d"(0)
+                         : "memory");
     else
         __asm__ volatile("fxrstor64 (%0)" : : "r"(initial) : "memory");
 }

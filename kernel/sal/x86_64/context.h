@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// What the processor-specific layer knows of an env: where to enter it, and how to go on with it. An env embeds one; the
-// running one is in struct cpu. entry.S reads it on every upcall, so its offsets are exported (offsets.c).
+// What the processor-specific layer knows of an env: where to enter it, and how to go on with it.
+// An env embeds one; the running one is in struct cpu. entry.S reads it on every upcall, so its
+// offsets are exported (offsets.c).
 //
-// Invariant: upcall_size is 0 if there is no upcall stack or no upcall_entry; otherwise upcall_frames[] hold direct-map
-// addresses of upcall_size / 4096 pinned frames. Addresses in it are user addresses below ABI_USER_END, so that SYSRET never
-// sees a non-canonical one.
+// Invariant: upcall_size is 0 if there is no upcall stack or no upcall_entry; otherwise
+// upcall_frames[] hold direct-map addresses of upcall_size / 4096 pinned frames. Addresses in it
+// are user addresses below ABI_USER_END, so that SYSRET never sees a non-canonical one.
 
 #ifndef KERNEL_SAL_X86_64_CONTEXT_H
 #define KERNEL_SAL_X86_64_CONTEXT_H
@@ -27,8 +28,8 @@ struct sal_context {
     u64 upcall_entry;
     u64 foreign_entry;
     u64 upcall_frames[ENV_UPCALL_PAGES];
-    // How to go on. After a call that switches: rip, rsp, rax, and fs_base and rdi of the first start (0 later).
-    // After a forced end of a slice: everything, in regs and xsave.
+    // How to go on. After a call that switches: rip, rsp, rax, and fs_base and rdi of the first
+    // start (0 later). After a forced end of a slice: everything, in regs and xsave.
     u64 full; // 1: regs, fs_base, gs_base and xsave hold
     u64 rip, rsp, rax, rdi;
     u64 fs_base, gs_base;
@@ -36,14 +37,15 @@ struct sal_context {
     void *xsave; // one frame, direct map
 };
 
-#define SAL_USER_CS 0x23
-#define SAL_USER_SS 0x1b
+#define SAL_USER_CS      0x23
+#define SAL_USER_SS      0x1b
 #define SAL_RFLAGS_CLEAN 0x202ul // interrupts on, nothing else
 
 // What a program may set in its flags (Intel SDM vol. 1, 3.4.3): CF PF AF ZF SF TF DF OF NT AC ID.
 #define SAL_RFLAGS_USER 0x244dd5ul
 
-// Leave the kernel for user mode; the stack is abandoned. The space is loaded, the kernel lock not held.
+// Leave the kernel for user mode; the stack is abandoned. The space is loaded, the kernel lock not
+// held.
 __attribute__((noreturn)) void sal_resume_switched(const struct sal_context *context);
 __attribute__((noreturn)) void sal_resume_full(const struct sal_context *context);
 
@@ -55,9 +57,6 @@ void sal_context_load_vector(const struct sal_context *context);
 
 // Puts vector state into its initial configuration, so that an env sees nothing of the one before.
 void sal_vector_clear(void);
-
-// Restarts this processor's kernel stack at its top and calls the function, which must not return.
-__attribute__((noreturn)) void sal_stack_restart(void (*function)(void));
 
 // Where the running env entered the kernel by a system call.
 u64 sal_entry_rip(void);

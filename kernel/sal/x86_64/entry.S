@@ -345,13 +345,6 @@ sal_resume_full:
     wrgsbase %rax
     jmp restore_regs
 
-    .global sal_stack_restart
-sal_stack_restart:
-    mov %gs:CPU_STACK, %rsp
-    xor %ebp, %ebp
-    call *%rdi
-    ud2
-
     .global sal_entry_rip
 sal_entry_rip:
     mov %gs:CPU_STACK, %rax

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Offsets that entry.S uses, as lines "->NAME value" in its assembly text, which the build turns into
-// gen/kernel_offsets.h.
+// Offsets that entry.S uses, as lines "->NAME value" in its assembly text, which the build turns
+// into gen/kernel_offsets.h.
 
 #include "abi/calls.h"
 #include "abi/env.h"
@@ -10,7 +10,7 @@
 #include "kernel/sal/x86_64/context.h"
 #include "kernel/sal/x86_64/cpu.h"
 
-#define DEFINE(name, value) __asm__ volatile("\n.ascii \"->" #name " %c0\"" : : "i"(value))
+#define DEFINE(name, value)       __asm__ volatile("\n.ascii \"->" #name " %c0\"" : : "i"(value))
 #define OFFSET(name, type, field) DEFINE(name, __builtin_offsetof(struct type, field))
 
 void offsets(void);

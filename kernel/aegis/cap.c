@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Capabilities. See cap.h.
+
+#include "kernel/aegis/cap.h"
+
+#include "gen/syscalls_kernel.h"
+#include "kernel/aegis/account.h"
+#include "kernel/aegis/env.h"
+#include "kernel/aegis/frame.h"
+#include "kernel/aegis/sched.h"
+#include "kernel/aegis/space.h"
+#include "kernel/sal/sal.h"
+
+#define SLOT_BITS 6
+_Static_assert(CAP_SLOTS == 1 << SLOT_BITS, "a cap_ref holds a slot");
+
+#define REVOKE_PER_CALL 128
+
+cap_ref cap_ref_of(const struct env *env, u32 slot) {
+    return ABI_INDEX(env->id) << SLOT_BITS | slot;
+}
+
+static struct cap *cap_at(cap_ref ref) {
+    return &env_at(ref >> SLOT_BITS)->caps[ref & (CAP_SLOTS - 1)];
+}
+
+// --- trees
+// ----------------------------------------------------------------------------------------------------------
+
+static void cap_link(struct cap *cap, cap_ref ref, cap_ref parent) {
+    cap->parent = parent;
+    cap->child = cap->previous = cap->next = 0;
+    if (!parent)
+        return;
+    struct cap *above = cap_at(parent);
+    cap->next = above->child;
+    if (above->child)
+        cap_at(above->child)->previous = ref;
+    above->child = ref;
+}
+
+static void cap_unlink(struct cap *cap) {
+    if (cap->previous)
+        cap_at(cap->previous)->next = cap->next;
+    else if (cap->parent)
+        cap_at(cap->parent)->child = cap->next;
+    if (cap->next)
+        cap_at(cap->next)->previous = cap->previous;
+}
+
+void cap_fill(struct env *env, u32 slot, enum cap_type type, u64 object, u32 count, u32 rights,
+              cap_ref parent) {
+    struct cap *cap = &env->caps[slot];
+    cap->object = object;
+    cap->epoch = cap->owner = 0;
+    cap->count = count;
+    cap->type = (u8)type;
+    cap->reserved = 0;
+    cap->rights = (u16)rights;
+    cap_link(cap, cap_ref_of(env, slot), parent);
+    env->row->caps++;
+}
+
+// Empties a slot; what was minted from it moves to its parent.
+static void cap_empty(cap_ref ref) {
+    struct env *env = env_at(ref >> SLOT_BITS);
+    struct cap *cap = cap_at(ref);
+    cap_unlink(cap);
+    for (cap_ref child = cap->child, next; child; child = next) {
+        struct cap *below = cap_at(child);
+        next = below->next;
+        cap_link(below, child, cap->parent);
+    }
+    *cap = (struct cap){0};
+    env->row->caps--;
+}
+
+void cap_clear_all(struct env *env) {
+    for (u32 slot = 1; slot < CAP_SLOTS; slot++)
+        if (env->caps[slot].type)
+            cap_empty(cap_ref_of(env, slot));
+}
+
+// --- checks
+// ---------------------------------------------------------------------------------------------------------
+
+static i64 cap_get(u64 slot, struct cap **cap) {
+    if (slot >= CAP_SLOTS)
+        return -E_CAP;
+    *cap = &sched_current()->caps[slot];
+    return (*cap)->type ? 0 : -E_CAP;
+}
+
+// Whether a capability of a type that names one object, or an account, covers it.
+static i64 cap_covers(const struct cap *cap, enum cap_type type, u64 id, account_id account,
+                      u32 rights) {
+    if (cap->type == type ? cap->object != id : !account_is_under(account, cap->object))
+        return -E_RIGHTS;
+    return (cap->rights & rights) == rights ? 0 : -E_RIGHTS;
+}
+
+i64 cap_check_account(u64 slot, account_id id, u32 rights, struct abi_account **account) {
+    struct cap *cap;
+    i64 error = cap_get(slot, &cap);
+    if (error)
+        return error;
+    if (cap->type != CAP_ACCOUNT)
+        return -E_TYPE;
+    *account = account_find(id);
+    return *account ? cap_covers(cap, CAP_NONE, id, id, rights) : -E_STALE;
+}
+
+i64 cap_check_space(u64 slot, space_id id, u32 rights, struct abi_space **space) {
+    struct cap *cap;
+    i64 error = cap_get(slot, &cap);
+    if (error)
+        return error;
+    if (cap->type != CAP_SPACE && cap->type != CAP_ACCOUNT)
+        return -E_TYPE;
+    *space = space_find(id);
+    return *space ? cap_covers(cap, CAP_SPACE, id, (*space)->account, rights) : -E_STALE;
+}
+
+i64 cap_check_env(u64 slot, env_id id, u32 rights, struct env **env) {
+    struct cap *cap;
+    i64 error = cap_get(slot, &cap);
+    if (error)
+        return error;
+    if (cap->type != CAP_ENV && cap->type != CAP_ACCOUNT)
+        return -E_TYPE;
+    *env = env_find(id);
+    return *env ? cap_covers(cap, CAP_ENV, id, (*env)->row->account, rights) : -E_STALE;
+}
+
+i64 cap_check_kind(u64 slot, enum cap_type type, u32 rights) {
+    struct cap *cap;
+    i64 error = cap_get(slot, &cap);
+    if (error)
+        return error;
+    if (cap->type != type)
+        return -E_TYPE;
+    return (cap->rights & rights) == rights ? 0 : -E_RIGHTS;
+}
+
+i64 cap_check_slices(u64 slot, u64 first, u64 count, u32 rights) {
+    struct cap *cap;
+    i64 error = cap_get(slot, &cap);
+    if (error)
+        return error;
+    const struct abi_table *table = &abi_info->table[ABI_TABLE_SLICES];
+    const struct abi_slice *rows = sched_slices();
+    if (cap->type != CAP_SLICES && cap->type != CAP_ACCOUNT)
+        return -E_TYPE;
+    if (!count || count > ABI_SLICES || first >= table->count || table->count - first < count)
+        return -E_RANGE;
+    if ((cap->rights & rights) != rights)
+        return -E_RIGHTS;
+    if (cap->type == CAP_SLICES)
+        return first >= cap->object && first - cap->object + count <= cap->count ? 0 : -E_RIGHTS;
+    for (u64 i = 0; i < count; i++)
+        if (!account_is_under(rows[first + i].owner, cap->object))
+            return -E_RIGHTS;
+    return 0;
+}
+
+i64 cap_check_frames(u64 slot, u32 rights, const struct cap **result) {
+    struct cap *cap;
+    i64 error = cap_get(slot, &cap);
+    if (error)
+        return error;
+    if (cap->type != CAP_FRAMES && cap->type != CAP_ACCOUNT)
+        return -E_TYPE;
+    *result = cap;
+    return (cap->rights & rights) == rights ? 0 : -E_RIGHTS;
+}
+
+int cap_covers_frame(const struct cap *cap, pfn_t pfn) {
+    const struct abi_frame *row = frame_row(pfn);
+    if (row->kind != FRAME_USER && row->kind != FRAME_MODULE)
+        return 0;
+    if (cap->type == CAP_ACCOUNT)
+        return row->owner == cap->object || account_is_under(row->owner, cap->object);
+    return pfn - cap->object < cap->count && row->owner == cap->owner && row->epoch <= cap->epoch;
+}
+
+// --- calls
+// ----------------------------------------------------------------------------------------------------------
+
+// What a mint makes of a capability: the type, first and count of the copy. FRAMES are made of an
+// ACCOUNT that owns them all.
+static i64 cap_part(const struct cap *cap, u64 first, u64 count, struct cap *part) {
+    *part = *cap;
+    if (!count)
+        return first ? -E_RANGE : 0;
+    if (cap->type == CAP_ACCOUNT) {
+        if (first >= frame_count || frame_count - first < count)
+            return -E_RANGE;
+        account_id owner = frame_row(first)->owner;
+        for (u64 i = 0; i < count; i++)
+            if (!cap_covers_frame(cap, first + i) || frame_row(first + i)->owner != owner)
+                return -E_RANGE;
+        part->type = CAP_FRAMES;
+        part->owner = owner;
+        part->epoch = frame_epoch();
+    } else if (cap->type == CAP_FRAMES || cap->type == CAP_SLICES) {
+        if (first < cap->object || first - cap->object >= cap->count ||
+            cap->count - (first - cap->object) < count)
+            return -E_RANGE;
+    } else {
+        return -E_RANGE;
+    }
+    part->object = first;
+    part->count = (u32)count;
+    return 0;
+}
+
+#define MINT_FRAMES_MAX (1ul << 16)
+
+i64 sys_cap_mint(u64 caps, env_id to, u64 rights, u64 first, u64 count) {
+    struct cap *cap, part;
+    struct env *env;
+    i64 error = cap_get((u32)caps, &cap);
+    if (!error)
+        error = cap_check_env(caps >> 32, to, CAP_RIGHT_GRANT, &env);
+    if (error)
+        return error;
+    if (rights & ~(u64)cap->rights)
+        return -E_RIGHTS;
+    if (count > MINT_FRAMES_MAX)
+        return -E_RANGE;
+    error = cap_part(cap, first, count, &part);
+    if (error)
+        return error;
+    u32 slot = CAP_SLOT_FREE;
+    while (slot < CAP_SLOTS && env->caps[slot].type)
+        slot++;
+    if (slot == CAP_SLOTS)
+        return -E_FULL;
+    cap_ref parent = cap_ref_of(sched_current(), (u32)caps);
+    cap_fill(env, slot, part.type, part.object, part.count, (u32)rights, parent);
+    env->caps[slot].owner = part.owner;
+    env->caps[slot].epoch = part.epoch;
+    return slot;
+}
+
+i64 sys_cap_drop(u64 slot) {
+    struct cap *cap;
+    i64 error = cap_get(slot, &cap);
+    if (!error)
+        cap_empty(cap_ref_of(sched_current(), (u32)slot));
+    return error;
+}
+
+// Removes leaves below the capability until none is left. A capability above the one that asks for
+// the revocation is never below it, so the caller's own stays.
+i64 sys_cap_revoke(u64 slot) {
+    struct cap *cap;
+    i64 error = cap_get(slot, &cap);
+    if (error)
+        return error;
+    i64 removed = 0;
+    while (cap->child) {
+        if (removed == REVOKE_PER_CALL)
+            return -E_AGAIN;
+        cap_ref leaf = cap->child;
+        for (u32 depth = 0; cap_at(leaf)->child && depth < REVOKE_PER_CALL; depth++)
+            leaf = cap_at(leaf)->child;
+        cap_empty(leaf);
+        removed++;
+    }
+    return removed;
+}

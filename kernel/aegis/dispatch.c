@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// From call numbers to handlers. Every handler but null runs with the kernel lock held; it either
+// returns or gives the lock up with the processor.
+
+#include "abi/calls.h"
+#include "gen/syscalls.h"
+#include "gen/syscalls_kernel.h"
+#include "kernel/aegis/lock.h"
+#include "kernel/aegis/space.h"
+
+typedef i64 handler(u64, u64, u64, u64, u64, u64);
+
+#define LOCKED_0(name) sys_##name()
+#define LOCKED_1(name) sys_##name(a)
+#define LOCKED_2(name) sys_##name(a, b)
+#define LOCKED_3(name) sys_##name(a, b, c)
+#define LOCKED_4(name) sys_##name(a, b, c, d)
+#define LOCKED_5(name) sys_##name(a, b, c, d, e)
+#define LOCKED_6(name) sys_##name(a, b, c, d, e, f)
+#define UNUSED_ARGS    (void)a, (void)b, (void)c, (void)d, (void)e, (void)f
+
+// locked_NAME: with the lock; bare_NAME: for batch, which has it.
+#define LOCKED(name, count)                                                                        \
+    static i64 bare_##name(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {                             \
+        UNUSED_ARGS;                                                                               \
+        return LOCKED_##count(name);                                                               \
+    }                                                                                              \
+    static i64 locked_##name(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {                           \
+        kernel_lock();                                                                             \
+        i64 result = bare_##name(a, b, c, d, e, f);                                                \
+        kernel_unlock();                                                                           \
+        return result;                                                                             \
+    }
+SYSCALLS_IN_C(LOCKED)
+
+i64 entry_message_call(void);
+i64 entry_message_return(void);
+i64 entry_message_send(void);
+static i64 null_call(void) {
+    return 0;
+}
+i64 sys_null(void) {
+    return 0;
+}
+
+extern const void *const calls[];
+#define HANDLER(name)            (const void *)locked_##name,
+#define ENTRY(name)              (const void *)entry_message_##name,
+#define locked_null              null_call
+#define entry_message_env_call   entry_message_call
+#define entry_message_env_return entry_message_return
+#define entry_message_env_send   entry_message_send
+const void *const calls[] = {SYSCALL_DISPATCH(HANDLER, ENTRY)};
+#undef locked_null
+
+// --- batch
+// ----------------------------------------------------------------------------------------------------------
+
+#define BATCH_BARE(name, number, args, batch) [number] = BARE_##batch(name),
+#define BARE_1(name)                          bare_##name
+#define BARE_0(name)                          (handler *)0
+static handler *const batchable[SYS_COUNT] = {SYSCALLS(BATCH_BARE)};
+
+// Work of one batch, in operations; range operations count by their pages.
+#define BATCH_WORK 1024
+
+static i64 is_range(u32 call) {
+    return call == SYS_space_map || call == SYS_space_unmap || call == SYS_space_protect ||
+           call == SYS_space_copy;
+}
+
+i64 sys_batch(u64 vector, u64 count) {
+    if (count > ABI_BATCH_MAX)
+        return -E_LIMIT;
+    if (vector & 7)
+        return -E_ALIGN;
+    u64 done = 0, work = 0;
+    for (; done < count && work < BATCH_WORK; done++) {
+        struct batch_op op;
+        u64 at = vector + done * sizeof op;
+        i64 error = space_copy_in(&op, at, sizeof op);
+        if (!error && (op.call >= SYS_COUNT || !batchable[op.call]))
+            op.result = -E_NOSYS;
+        else if (!error)
+            op.result = batchable[op.call](op.args[0], op.args[1], op.args[2], op.args[3],
+                                           op.args[4], op.args[5]);
+        if (!error)
+            error = space_copy_out(at + __builtin_offsetof(struct batch_op, result), &op.result,
+                                   sizeof op.result);
+        if (error)
+            return done ? (i64)done : error;
+        u64 pages = is_range(op.call) ? op.args[op.call == SYS_space_map ? 4 : 3] : 0;
+        if (op.result < 0 || (is_range(op.call) && (u64)op.result != pages))
+            break;
+        work += 16 + pages;
+    }
+    return (i64)done;
+}

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Envs: making, changing, stopping, destroying; upcalls that are not exceptions. See env.h.
+
+#include "kernel/aegis/env.h"
+
+#include "abi/pte.h"
+#include "gen/syscalls_kernel.h"
+#include "kernel/aegis/account.h"
+#include "kernel/aegis/console.h"
+#include "kernel/aegis/frame.h"
+#include "kernel/aegis/lock.h"
+#include "kernel/aegis/sched.h"
+#include "kernel/aegis/space_priv.h"
+#include "kernel/sal/sal.h"
+
+static struct object_table envs;
+static struct env **env_of; // by row
+
+void env_init(u32 count) {
+    object_table_init(&envs, ABI_TABLE_ENVS, sizeof(struct abi_env), count);
+    env_of = sal_frame(sal_boot_alloc((count * sizeof(void *) + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
+}
+
+struct env *env_find(env_id id) {
+    return object_find(&envs, id) ? env_of[ABI_INDEX(id)] : 0;
+}
+
+struct env *env_at(u32 index) {
+    return env_of[index];
+}
+
+// --- setup
+// ----------------------------------------------------------------------------------------------------------
+
+static i64 setup_check(const struct env_setup *setup) {
+    const u64 addresses[] = {setup->rip,          setup->rsp,           setup->fs_base,
+                             setup->upcall_entry, setup->foreign_entry, setup->call_entry,
+                             setup->send_entry,   setup->call_stack};
+    for (u32 i = 0; i < sizeof addresses / sizeof *addresses; i++)
+        if (addresses[i] > ABI_USER_END)
+            return -E_RANGE;
+    if (setup->flags & ~(u64)ENV_START)
+        return -E_INVAL;
+    if (!setup->upcall_stack)
+        return setup->upcall_pages ? -E_INVAL : 0;
+    if (!setup->upcall_pages || setup->upcall_pages > ENV_UPCALL_PAGES)
+        return -E_INVAL;
+    return space_check_range(setup->upcall_stack, setup->upcall_pages);
+}
+
+// The frames of an upcall stack, as the space maps them. E_INVAL.
+static i64 setup_frames(const struct abi_space *space, const struct env_setup *setup,
+                        pfn_t *frames) {
+    for (u64 i = 0; i < setup->upcall_pages; i++) {
+        const u64 *entry = space_entry(space, setup->upcall_stack + (i << ABI_PAGE_SHIFT));
+        if (!entry || (*entry & (ABI_PTE_P | ABI_PTE_W)) != (ABI_PTE_P | ABI_PTE_W))
+            return -E_INVAL;
+        frames[i] = ABI_PTE_FRAME(*entry);
+        if (frame_row(frames[i])->kind != FRAME_USER || frame_row(frames[i])->pins == 0xffff)
+            return -E_INVAL;
+    }
+    return 0;
+}
+
+static void env_unpin(struct env *env) {
+    for (u32 i = 0; i < ENV_UPCALL_PAGES; i++) {
+        if (!env->context.upcall_frames[i])
+            continue;
+        pfn_t pfn = sal_phys((void *)env->context.upcall_frames[i]) >> ABI_PAGE_SHIFT;
+        struct abi_frame *row = frame_row(pfn);
+        env->context.upcall_frames[i] = 0;
+        if (--row->pins == 0 && !row->maps && row->flags & FRAME_AUTO)
+            frame_give(pfn);
+    }
+    env->context.upcall_size = 0;
+}
+
+static void env_apply(struct env *env, const struct env_setup *setup, const pfn_t *frames) {
+    struct sal_context *context = &env->context;
+    for (u64 i = 0; i < setup->upcall_pages; i++) // before the old ones go: they may be the same
+        frame_row(frames[i])->pins++;
+    env_unpin(env);
+    for (u64 i = 0; i < setup->upcall_pages; i++)
+        context->upcall_frames[i] = (u64)sal_frame(frames[i]);
+    context->upcall_low = setup->upcall_stack;
+    context->upcall_size = setup->upcall_entry ? setup->upcall_pages << ABI_PAGE_SHIFT : 0;
+    context->upcall_entry = setup->upcall_entry;
+    context->foreign_entry = setup->foreign_entry;
+    env->call_entry = setup->call_entry;
+    env->send_entry = setup->send_entry;
+    env->call_stack = setup->call_stack;
+}
+
+// --- making and freeing
+// ---------------------------------------------------------------------------------------------
+
+static i64 env_frames(account_id account, pfn_t *kernel, pfn_t *vector) {
+    i64 error = frame_take(account, FRAME_ENV, 0, 0, kernel);
+    if (error)
+        return error;
+    error = frame_take(account, FRAME_ENV, 0, 0, vector);
+    if (error)
+        frame_give(*kernel);
+    return error;
+}
+
+i64 env_make(account_id account_id, struct abi_space *space, const struct env_setup *setup,
+             struct env **made) {
+    pfn_t frames[ENV_UPCALL_PAGES], kernel, vector;
+    struct abi_account *account = account_find(account_id);
+    i64 error = setup_check(setup);
+    if (!error)
+        error = setup_frames(space, setup, frames);
+    if (!error && account->envs >= account->env_quota)
+        error = -E_FULL;
+    if (!error)
+        error = env_frames(account_id, &kernel, &vector);
+    if (error)
+        return error;
+    env_id id;
+    error = object_take(&envs, &id);
+    if (error) {
+        frame_give(kernel);
+        frame_give(vector);
+        return error;
+    }
+    struct env *env = sal_frame(kernel);
+    env->id = id;
+    env->row = object_row(&envs, id);
+    env_of[ABI_INDEX(id)] = env;
+    env->root = space->root;
+    env->context.xsave = sal_frame(vector);
+    env_apply(env, setup, frames);
+    env->context.rip = setup->rip;
+    env->context.rsp = setup->rsp;
+    env->context.rdi = setup->arg;
+    env->context.fs_base = setup->fs_base;
+    env->row->account = account_id;
+    env->row->space = space->id;
+    env->row->state = ENV_STOPPED;
+    env->row->stop_reason = ENV_STOP_NEW;
+    account->envs++;
+    space->envs++;
+    *made = env;
+    return 0;
+}
+
+// Ends the calls that an env takes part in.
+static void env_break_calls(struct env *env) {
+    struct env *caller = env->caller, *callee = env->callee;
+    if (callee) {
+        callee->caller = 0;
+        env->callee = 0;
+    }
+    if (caller) {
+        caller->callee = 0;
+        env->caller = 0;
+        caller->context.full = 0;
+        caller->context.rax = (u64)-E_DEAD;
+        sched_ready(caller);
+    }
+}
+
+void env_free(struct env *env) {
+    env->row->state = ENV_DYING;
+    console_forget(env);
+    env_break_calls(env);
+    sched_unready(env);
+    sched_forget(env);
+    cap_clear_all(env);
+    env_unpin(env);
+    account_find(env->row->account)->envs--;
+    space_find(env->row->space)->envs--;
+    pfn_t vector = sal_phys(env->context.xsave) >> ABI_PAGE_SHIFT;
+    env_of[ABI_INDEX(env->id)] = 0;
+    object_release(&envs, env->id);
+    frame_give(vector);
+    frame_give(sal_phys(env) >> ABI_PAGE_SHIFT);
+}
+
+// --- upcalls
+// --------------------------------------------------------------------------------------------------------
+
+static struct env_uarea *env_uarea(const struct env *env) {
+    return (struct env_uarea *)env->context.upcall_frames[0];
+}
+
+// Room for a frame on the upcall stack; its user address, or 0. As entry.S does it.
+static u64 upcall_frame_take(const struct sal_context *context, u64 rsp,
+                             struct upcall_frame **frame) {
+    i64 offset = (i64)(rsp - context->upcall_low);
+    offset = (u64)offset > context->upcall_size ? (i64)context->upcall_size : offset - 128;
+    offset = (offset - (i64)sizeof(struct upcall_frame)) & -128;
+    if (offset <= 0)
+        return 0;
+    *frame = (struct upcall_frame *)(context->upcall_frames[offset >> ABI_PAGE_SHIFT] +
+                                     ((u64)offset & (ABI_PAGE - 1)));
+    return context->upcall_low + (u64)offset;
+}
+
+// An env that goes on after a call that switched has its registers in the context; others in regs.
+static void context_regs(const struct sal_context *context, struct sal_regs *regs) {
+    *regs = (struct sal_regs){.rax = context->rax,
+                              .rdi = context->rdi,
+                              .rip = context->rip,
+                              .cs = SAL_USER_CS,
+                              .rflags = SAL_RFLAGS_CLEAN,
+                              .rsp = context->rsp,
+                              .ss = SAL_USER_SS};
+}
+
+int upcall_deliver(struct env *env, struct sal_regs *regs, enum upcall_vector vector) {
+    struct sal_context *context = &env->context;
+    struct sal_regs switched;
+    struct upcall_frame *frame;
+    if (!context->upcall_size)
+        return 0;
+    struct env_uarea *uarea = env_uarea(env);
+    if (uarea->masked) {
+        uarea->pending |= vector == UPCALL_NOTIFY ? ENV_PENDING_NOTIFY : ENV_PENDING_SLICE_END;
+        return 1;
+    }
+    int in_context = !regs && !context->full;
+    if (in_context)
+        context_regs(context, &switched);
+    struct sal_regs *at = regs ? regs : in_context ? &switched : &context->regs;
+    u64 address = upcall_frame_take(context, at->rsp, &frame);
+    if (!address)
+        return 0;
+    *frame = (struct upcall_frame){.vector = vector,
+                                   .rax = at->rax,
+                                   .rcx = at->rcx,
+                                   .rdx = at->rdx,
+                                   .rdi = at->rdi,
+                                   .r11 = at->r11,
+                                   .rip = at->rip,
+                                   .cs = at->cs,
+                                   .rflags = at->rflags,
+                                   .rsp = at->rsp,
+                                   .ss = at->ss};
+    at->rax = vector;
+    at->rdi = address;
+    at->rcx = at->rdx = at->r11 = 0;
+    at->rip = context->upcall_entry;
+    at->rsp = address;
+    at->rflags = SAL_RFLAGS_CLEAN;
+    if (in_context) {
+        context->rax = vector;
+        context->rdi = address;
+        context->rip = at->rip;
+        context->rsp = at->rsp;
+    }
+    env->row->upcalls++;
+    return 1;
+}
+
+// An exception or foreign call that could not be delivered (entry.S): the env stops where it is.
+void upcall_refused(const struct sal_regs *regs, u64 address);
+void upcall_refused(const struct sal_regs *regs, u64 address) {
+    kernel_lock();
+    struct env *env = sched_current();
+    sal_context_save_full(&env->context, regs);
+    env->row->stop_reason = env->context.upcall_size ? ENV_STOP_STACK : ENV_STOP_EXCEPTION;
+    env->row->stop_vector = (u32)regs->vector;
+    env->row->stop_rip = regs->rip;
+    env->row->stop_address = regs->vector == UPCALL_PF ? address : 0;
+    env->row->state = ENV_STOPPED;
+    sched_unready(env);
+    sched_next();
+}
+
+// --- calls
+// ----------------------------------------------------------------------------------------------------------
+
+static i64 setup_read(u64 va, struct env_setup *setup) {
+    if (va & 7)
+        return -E_ALIGN;
+    return space_copy_in(setup, va, sizeof *setup);
+}
+
+i64 sys_env_create(u64 caps, account_id account_id, space_id space_id, u64 setup_va, u64 slice) {
+    struct abi_account *account;
+    struct abi_space *space;
+    struct env_setup setup;
+    struct env *env, *creator = sched_current();
+    i64 error = cap_check_account((u32)caps, account_id, CAP_RIGHT_ALLOC, &account);
+    if (!error)
+        error = cap_check_space(caps >> 32, space_id, CAP_RIGHT_MAP, &space);
+    if (!error)
+        error = setup_read(setup_va, &setup);
+    if (!error && slice != ABI_ANY)
+        error = cap_check_slices((u32)caps, slice, 1, CAP_RIGHT_CONTROL);
+    if (!error && slice != ABI_ANY && sched_slices()[slice].env)
+        error = -E_BUSY;
+    if (!error)
+        error = env_make(account_id, space, &setup, &env);
+    if (error)
+        return error;
+    cap_ref parent = cap_ref_of(creator, (u32)caps);
+    u32 rights = creator->caps[(u32)caps].rights;
+    cap_fill(env, CAP_SLOT_ACCOUNT, CAP_ACCOUNT, account_id, 0, rights, parent);
+    cap_fill(env, CAP_SLOT_SELF, CAP_ENV, env->id, 0, CAP_RIGHTS_ALL, parent);
+    cap_fill(env, CAP_SLOT_SPACE, CAP_SPACE, space_id, 0, CAP_RIGHTS_ALL, parent);
+    if (slice != ABI_ANY)
+        sched_assign(slice, env);
+    if (setup.flags & ENV_START)
+        sched_ready(env);
+    return (i64)env->id;
+}
+
+i64 sys_env_set(u64 cap, env_id id, u64 setup_va) {
+    struct env *env;
+    struct env_setup setup;
+    pfn_t frames[ENV_UPCALL_PAGES];
+    i64 error = cap_check_env(cap, id, CAP_RIGHT_CONTROL, &env);
+    if (!error)
+        error = setup_read(setup_va, &setup);
+    if (!error)
+        error = setup_check(&setup);
+    if (!error)
+        error = setup_frames(space_find(env->row->space), &setup, frames);
+    if (!error && env->row->state == ENV_RUNNING && env != sched_current())
+        error = -E_BUSY;
+    if (error)
+        return error;
+    env_apply(env, &setup, frames);
+    return 0;
+}
+
+i64 sys_env_start(u64 cap, env_id id) {
+    struct env *env;
+    i64 error = cap_check_env(cap, id, CAP_RIGHT_CONTROL, &env);
+    if (error)
+        return error;
+    if (env->row->state != ENV_STOPPED)
+        return -E_BUSY;
+    env->row->stop_reason = ENV_STOP_NONE;
+    sched_ready(env);
+    return 0;
+}
+
+// Keeps where the running env goes on after a call that gives up the processor.
+void env_save_switched(struct env *env, i64 result) {
+    env->context.full = 0;
+    env->context.rip = sal_entry_rip();
+    env->context.rsp = sal_entry_rsp();
+    env->context.rax = (u64)result;
+    env->context.rdi = 0;
+    env->context.fs_base = 0;
+}
+
+i64 sys_env_stop(u64 cap, env_id id) {
+    struct env *env;
+    i64 error = cap_check_env(cap, id, CAP_RIGHT_CONTROL, &env);
+    if (error)
+        return error;
+    switch (env->row->state) {
+    case ENV_STOPPED:
+        return 0;
+    case ENV_CALLING:
+        return -E_BUSY;
+    case ENV_RUNNING:
+        if (env != sched_current()) {
+            env->stop = 1;
+            sched_poke(env);
+            return -E_AGAIN;
+        }
+        env_save_switched(env, 0);
+        env->row->stop_reason = ENV_STOP_REQUEST;
+        env->row->state = ENV_STOPPED;
+        sched_unready(env);
+        sched_next();
+    default:
+        sched_unready(env);
+        env->row->stop_reason = ENV_STOP_REQUEST;
+        env->row->state = ENV_STOPPED;
+        return 0;
+    }
+}
+
+i64 sys_env_destroy(u64 cap, env_id id) {
+    struct env *env;
+    i64 error = cap_check_env(cap, id, CAP_RIGHT_DESTROY, &env);
+    if (error)
+        return error;
+    if (env == sched_current())
+        sched_end();
+    if (env->row->state == ENV_RUNNING) {
+        env->stop = 1;
+        sched_poke(env);
+        return -E_AGAIN;
+    }
+    env_free(env);
+    return 0;
+}
+
+static i64 env_signal(u64 cap, env_id id, int notify) {
+    struct env *env;
+    i64 error = cap_check_env(cap, id, CAP_RIGHT_WAKE, &env);
+    if (error)
+        return error;
+    __atomic_store_n(&env->row->wakes, env->row->wakes + 1, __ATOMIC_RELEASE);
+    if (notify && env == sched_current()) {
+        if (env->context.upcall_size)
+            env_uarea(env)->pending |= ENV_PENDING_NOTIFY;
+        return 0;
+    }
+    env->notify |= (u32)notify;
+    if (env->row->state == ENV_SLEEPING || env->row->state == ENV_ACCEPTING) {
+        env->context.rax = 0;
+        sched_ready(env);
+    } else if (env->row->state == ENV_RUNNING && notify) {
+        sched_poke(env);
+    }
+    return 0;
+}
+
+i64 sys_env_wake(u64 cap, env_id id) {
+    return env_signal(cap, id, 0);
+}
+
+i64 sys_env_notify(u64 cap, env_id id) {
+    return env_signal(cap, id, 1);
+}
+
+i64 sys_env_sleep(u64 seen, u64 deadline) {
+    struct env *env = sched_current();
+    if (env->row->wakes != seen || sal_tsc() >= deadline)
+        return 0;
+    env_save_switched(env, 0);
+    env->row->state = ENV_SLEEPING;
+    sched_unready(env);
+    sched_sleep(env, deadline);
+    sched_next();
+}
+
+i64 sys_env_accept(void) {
+    struct env *env = sched_current();
+    env_save_switched(env, 0);
+    env->accept_rip = env->context.rip;
+    env->accept_rsp = env->context.rsp;
+    env->row->state = ENV_ACCEPTING;
+    sched_unready(env);
+    sched_next();
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Envs. An env is one frame of kernel memory (this structure, capabilities included) and one for
+// its vector state, both paid by its account.
+
+#ifndef KERNEL_AEGIS_ENV_H
+#define KERNEL_AEGIS_ENV_H
+
+#include "abi/env.h"
+#include "kernel/aegis/cap.h"
+#include "kernel/sal/x86_64/context.h"
+
+struct env {
+    struct sal_context context; // first: entry.S knows an env by it
+    env_id id;
+    struct abi_env *row;
+    pfn_t root; // of its space
+    u64 call_entry, send_entry, call_stack;
+    u64 accept_rip, accept_rsp; // ENV_ACCEPTING: where env_accept was called
+    struct env *callee;         // ENV_CALLING: whom it called
+    struct env *caller;         // who called it, until env_return
+    u32 depth;                  // of nested calls, as a callee
+    u32 notify;                 // UPCALL_NOTIFY is to be delivered
+    u32 stop;                   // another processor is to stop it when it leaves user mode
+    u32 slices;                 // first of its slices + 1, 0 if none (sched.c)
+    u64 deadline;               // ENV_SLEEPING
+    u32 timer;                  // place in its processor's heap + 1, 0 if none
+    u32 timer_cpu;
+    struct cap caps[CAP_SLOTS];
+};
+_Static_assert(sizeof(struct env) <= ABI_PAGE, "an env fits a frame");
+
+void env_init(u32 count);
+struct env *env_find(env_id id);
+struct env *env_at(u32 index); // by row, live
+
+// The first env, stopped.
+i64 env_make(account_id account, struct abi_space *space, const struct env_setup *setup,
+             struct env **made);
+// Frees an env that runs nowhere. Whoever waits for it gets -E_DEAD.
+void env_free(struct env *env);
+
+// Keeps where the running env goes on after a call that gives up the processor, and with which
+// result.
+void env_save_switched(struct env *env, i64 result);
+
+// Delivers an upcall that is not an exception to an env interrupted in user mode, or (regs null)
+// not running. Notes it instead if the env masks upcalls. Returns 0 if it can't have one.
+int upcall_deliver(struct env *env, struct sal_regs *regs, enum upcall_vector vector);
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Frames. See frame.h.
+
+#include "kernel/aegis/frame.h"
+
+#include "abi/calls.h"
+#include "gen/syscalls_kernel.h"
+#include "kernel/aegis/account.h"
+#include "kernel/aegis/cap.h"
+#include "kernel/aegis/space.h"
+#include "kernel/sal/sal.h"
+
+struct abi_frame *frame_rows;
+u64 frame_count;
+static u64 epoch;
+static pfn_t sweep; // where frame_give_all goes on
+
+#define FRAMES_PER_CALL 512
+
+u64 frame_epoch(void) {
+    return epoch;
+}
+
+static void free_list_insert(pfn_t pfn) {
+    struct abi_frame *row = frame_row(pfn);
+    pfn_t head = abi_info->free_first;
+    row->maps = 0;
+    row->next = (u32)head;
+    if (head)
+        frame_row(head)->maps = (u32)pfn;
+    abi_info->free_first = pfn;
+    abi_info->free_frames++;
+}
+
+static void free_list_remove(pfn_t pfn) {
+    struct abi_frame *row = frame_row(pfn);
+    if (row->maps)
+        frame_row(row->maps)->next = row->next;
+    else
+        abi_info->free_first = row->next;
+    if (row->next)
+        frame_row(row->next)->maps = row->maps;
+    abi_info->free_frames--;
+}
+
+static int ranges_have(const struct sal_range *ranges, u32 count, pfn_t pfn) {
+    for (u32 i = 0; i < count; i++)
+        if (pfn - ranges[i].first < ranges[i].count)
+            return 1;
+    return 0;
+}
+
+// All frames that boot did not take become free, the lowest first in the list; frame 0 is never
+// used.
+void frame_init(void) {
+    frame_count = sal_machine.frames;
+    frame_rows = table_create(ABI_TABLE_FRAMES, sizeof(struct abi_frame), frame_count);
+    abi_info->frames = frame_count;
+}
+
+void frame_init_free(void) {
+    static struct sal_range taken[SAL_RANGES_MAX];
+    u32 taken_count = sal_boot_seal(taken, SAL_RANGES_MAX);
+    struct abi_account *first = account_find(account_first());
+    for (u32 r = sal_machine.ram_count; r-- > 0;) {
+        const struct sal_range *ram = &sal_machine.ram[r];
+        for (u64 i = ram->count; i-- > 0;) {
+            pfn_t pfn = ram->first + i;
+            struct abi_frame *row = frame_row(pfn);
+            if (!pfn || ranges_have(&sal_machine.kernel, 1, pfn) ||
+                ranges_have(taken, taken_count, pfn)) {
+                row->kind = FRAME_KERNEL;
+            } else if (ranges_have(&sal_machine.module, 1, pfn)) {
+                row->kind = FRAME_MODULE;
+                row->owner = first->id;
+                row->epoch = ++epoch;
+                first->frames++;
+                first->quota++;
+            } else {
+                row->kind = FRAME_FREE;
+                free_list_insert(pfn);
+                first->quota++;
+            }
+        }
+    }
+}
+
+static void frame_clear(pfn_t pfn) {
+    u64 *at = sal_frame(pfn);
+    u64 count = ABI_PAGE / sizeof(u64);
+    __asm__ volatile("rep stosq" : "+D"(at), "+c"(count) : "a"(0ul) : "memory");
+}
+
+static void frame_own(pfn_t pfn, account_id account, enum frame_kind kind, u32 flags, int dirty) {
+    struct abi_frame *row = frame_row(pfn);
+    if (!(row->flags & FRAME_ZERO) && !(dirty && row->owner == account))
+        frame_clear(pfn);
+    row->owner = account;
+    row->maps = 0;
+    row->next = 0;
+    row->kind = kind;
+    row->pins = 0;
+    row->epoch = ++epoch;
+    row->flags = flags;
+}
+
+i64 frame_take(account_id account, enum frame_kind kind, u32 flags, int dirty, pfn_t *pfn) {
+    *pfn = abi_info->free_first;
+    if (!*pfn)
+        return -E_NOMEM;
+    i64 error = account_charge(account, 1);
+    if (error)
+        return error;
+    free_list_remove(*pfn);
+    frame_own(*pfn, account, kind, flags, dirty);
+    return 0;
+}
+
+i64 frame_take_named(account_id account, pfn_t pfn, u32 flags, int dirty) {
+    if (frame_row(pfn)->kind != FRAME_FREE)
+        return -E_BUSY;
+    i64 error = account_charge(account, 1);
+    if (error)
+        return error;
+    free_list_remove(pfn);
+    frame_own(pfn, account, FRAME_USER, flags, dirty);
+    return 0;
+}
+
+void frame_give(pfn_t pfn) {
+    struct abi_frame *row = frame_row(pfn);
+    ASSERT(row->kind != FRAME_FREE && !row->pins);
+    account_refund(row->owner, 1);
+    row->kind = FRAME_FREE;
+    row->flags = 0;
+    free_list_insert(pfn);
+}
+
+// Gives back what an account without envs and spaces still owns, some at a time. A frame that
+// another account's space maps goes with its last mapping; until then the account's parent pays for
+// it.
+i64 frame_give_all(account_id id) {
+    struct abi_account *account = account_find(id);
+    for (u32 work = 0; account->frames && work < 4096; work++) {
+        sweep = sweep + 1 < frame_count ? sweep + 1 : 1;
+        struct abi_frame *row = frame_row(sweep);
+        if (row->owner != id || (row->kind != FRAME_USER && row->kind != FRAME_MODULE))
+            continue;
+        if (!row->maps && !row->pins) {
+            frame_give(sweep);
+            continue;
+        }
+        struct abi_account *parent = account_find(account->parent);
+        row->owner = parent->id;
+        row->flags |= FRAME_AUTO;
+        account->frames--;
+        account->quota--;
+        parent->frames++;
+        parent->quota++;
+    }
+    return account->frames ? -E_AGAIN : 0;
+}
+
+static i64 frame_check_range(pfn_t first, u64 count) {
+    if (!count || count > FRAMES_PER_CALL || first >= frame_count || frame_count - first < count)
+        return -E_RANGE;
+    return 0;
+}
+
+i64 sys_frame_alloc(u64 cap, account_id id, pfn_t first, u64 count, u64 flags) {
+    struct abi_account *account;
+    i64 error = cap_check_account(cap, id, CAP_RIGHT_ALLOC, &account);
+    if (error)
+        return error;
+    if (flags & ~(u64)(FRAME_ALLOC_DIRTY | FRAME_ALLOC_AUTO))
+        return -E_INVAL;
+    u32 row_flags = flags & FRAME_ALLOC_AUTO ? FRAME_AUTO : 0;
+    int dirty = !!(flags & FRAME_ALLOC_DIRTY);
+    if (first == ABI_ANY) {
+        if (count != 1)
+            return -E_INVAL;
+        error = frame_take(id, FRAME_USER, row_flags, dirty, &first);
+        return error ? error : (i64)first;
+    }
+    error = frame_check_range(first, count);
+    if (error)
+        return error;
+    for (u64 i = 0; i < count; i++)
+        if (frame_row(first + i)->kind != FRAME_FREE)
+            return -E_BUSY;
+    if (account->quota - account->frames < count)
+        return -E_NOMEM;
+    for (u64 i = 0; i < count; i++) {
+        error = frame_take_named(id, first + i, row_flags, dirty);
+        ASSERT(!error);
+    }
+    return (i64)first;
+}
+
+i64 sys_frame_free(u64 slot, pfn_t first, u64 count) {
+    const struct cap *cap;
+    i64 error = cap_check_frames(slot, CAP_RIGHT_DESTROY, &cap);
+    if (error)
+        return error;
+    error = frame_check_range(first, count);
+    if (error)
+        return error;
+    for (u64 i = 0; i < count; i++) {
+        const struct abi_frame *row = frame_row(first + i);
+        if (row->kind != FRAME_USER && row->kind != FRAME_MODULE)
+            return -E_STALE;
+        if (!cap_covers_frame(cap, first + i))
+            return -E_RIGHTS;
+        if (row->maps || row->pins)
+            return -E_BUSY;
+    }
+    for (u64 i = 0; i < count; i++)
+        frame_give(first + i);
+    return 0;
+}

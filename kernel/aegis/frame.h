@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Frames: physical pages, by number. The table of struct abi_frame is the truth and is exposed.
+//
+// A frame is FREE (in the free list, which runs through next and maps), or owned by an account that
+// pays for it. It becomes free again only when nothing maps or pins it and every processor has
+// forgotten its translations.
+
+#ifndef KERNEL_AEGIS_FRAME_H
+#define KERNEL_AEGIS_FRAME_H
+
+#include "kernel/aegis/object.h"
+
+// Boot: the table; then, when nothing more is taken by sal_boot_alloc, the free list.
+void frame_init(void);
+void frame_init_free(void);
+
+static inline struct abi_frame *frame_row(pfn_t pfn) {
+    extern struct abi_frame *frame_rows;
+    return frame_rows + pfn;
+}
+extern u64 frame_count;
+
+// Takes any free frame and charges it; zeroed unless dirty and this account had it last. E_NOMEM.
+i64 frame_take(account_id account, enum frame_kind kind, u32 flags, int dirty, pfn_t *pfn);
+// Takes a particular one. E_BUSY, E_NOMEM.
+i64 frame_take_named(account_id account, pfn_t pfn, u32 flags, int dirty);
+// Gives a frame back and refunds its owner. Not mapped, not pinned.
+void frame_give(pfn_t pfn);
+// Gives back all of an account's; those that others map go to its parent, to be freed with the last
+// mapping. E_AGAIN.
+i64 frame_give_all(account_id account);
+
+// The present count of allocations: capabilities minted now hold frames taken up to now.
+u64 frame_epoch(void);
+
+#endif

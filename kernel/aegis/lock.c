@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// The kernel lock. See lock.h.
+
+#include "kernel/aegis/lock.h"
+
+#include "kernel/aegis/space.h"
+#include "kernel/sal/lock.h"
+
+static struct lock lock = LOCK_INIT("kernel", 1);
+
+void kernel_lock(void) LOCK_UNCHECKED {
+    lock_take(&lock);
+}
+
+void kernel_unlock(void) LOCK_UNCHECKED {
+    lock_release(&lock);
+}
+
+void aegis_spin_poll(void) {
+    tlb_answer();
+}

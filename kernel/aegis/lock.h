@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// The kernel lock. System calls are short and stop at preemption points, so one lock serves all
+// tables; the paths that are hot enough to matter (null, upcalls, returns from them) take none. A
+// processor that waits for it with interrupts off answers TLB flushes meanwhile, so that its holder
+// can wait for them.
+
+#ifndef KERNEL_AEGIS_LOCK_H
+#define KERNEL_AEGIS_LOCK_H
+
+void kernel_lock(void);
+void kernel_unlock(void);
+
+#endif

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Range operations on spaces: map, unmap, protect, copy. Each works entry by entry, table by table,
+// and stops after a bounded amount of work, saying how many pages are done.
+
+#include "abi/calls.h"
+#include "abi/pte.h"
+#include "gen/syscalls_kernel.h"
+#include "kernel/aegis/account.h"
+#include "kernel/aegis/cap.h"
+#include "kernel/aegis/frame.h"
+#include "kernel/aegis/sched.h"
+#include "kernel/aegis/space_priv.h"
+#include "kernel/sal/sal.h"
+
+// Preemption points: entries looked at, and frames zeroed or freed, in one call.
+#define ENTRIES_PER_CALL 1024
+#define FRAMES_PER_CALL  32
+
+// Whether other processors may use the space's translations, hence change its entries (A, D) at any
+// time.
+static int space_is_shared(const struct abi_space *space) {
+    return (space->cpus & ~(1ul << sal_cpu())) != 0;
+}
+
+// --- map
+// ------------------------------------------------------------------------------------------------------------
+
+struct map_request {
+    struct abi_space *space;
+    const struct cap *cap;
+    account_id payer; // of new frames
+    u64 flags;
+    u64 bits; // entry bits but for the frame
+};
+
+// Frames whose last translation goes, until they have been flushed.
+struct dropped {
+    u32 count;
+    pfn_t pfn[FRAMES_PER_CALL];
+};
+
+static void dropped_flush(struct dropped *dropped, struct abi_space *space, u64 va, u64 pages) {
+    tlb_flush(space, va, pages);
+    for (u32 i = 0; i < dropped->count; i++)
+        frame_unmap(dropped->pfn[i]);
+    dropped->count = 0;
+}
+
+static i64 map_frame(const struct map_request *request, pfn_t first, u64 i, pfn_t *pfn) {
+    if (first == ABI_ANY)
+        return frame_take(request->payer, FRAME_USER, FRAME_AUTO,
+                          !!(request->flags & SPACE_MAP_DIRTY), pfn);
+    *pfn = first + i;
+    if (*pfn >= frame_count)
+        return -E_RANGE;
+    return cap_covers_frame(request->cap, *pfn) ? 0 : -E_RIGHTS;
+}
+
+static i64 map_one(const struct map_request *request, u64 va, pfn_t first, u64 i,
+                   struct dropped *dropped) {
+    u64 *entry;
+    pfn_t pfn;
+    i64 error = space_entry_make(request->space, va, &entry);
+    if (error)
+        return error;
+    u64 old = *entry;
+    if (old & ABI_PTE_P && !(request->flags & SPACE_MAP_REPLACE))
+        return -E_EXIST;
+    error = map_frame(request, first, i, &pfn);
+    if (error)
+        return error;
+    frame_row(pfn)->maps++;
+    __atomic_store_n(entry, pfn << ABI_PAGE_SHIFT | request->bits, __ATOMIC_RELEASE);
+    if (old & ABI_PTE_P)
+        dropped->pfn[dropped->count++] = ABI_PTE_FRAME(old);
+    return 0;
+}
+
+static i64 map_check(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 flags,
+                     struct map_request *request) {
+    i64 error = cap_check_space((u32)caps, id, CAP_RIGHT_MAP, &request->space);
+    if (error)
+        return error;
+    u32 rights = first == ABI_ANY ? CAP_RIGHT_ALLOC : CAP_RIGHT_READ;
+    rights |= flags & ABI_PTE_W && first != ABI_ANY ? CAP_RIGHT_WRITE : 0;
+    rights |= flags & ABI_PTE_NX || first == ABI_ANY ? 0 : CAP_RIGHT_EXEC;
+    error = cap_check_frames(caps >> 32, rights, &request->cap);
+    if (error)
+        return error;
+    if (first == ABI_ANY && request->cap->type != CAP_ACCOUNT)
+        return -E_TYPE;
+    if (flags & ~(ABI_PTE_PROT | SPACE_MAP_REPLACE | SPACE_MAP_DIRTY))
+        return -E_INVAL;
+    if (first == ABI_ANY && !account_find(request->cap->object))
+        return -E_STALE;
+    int new = first == ABI_ANY;
+    request->payer = request->cap->object;
+    request->flags = flags;
+    request->bits = (flags & ABI_PTE_PROT) | ABI_PTE_P | ABI_PTE_U;
+    request->bits |= new || request->cap->rights &CAP_RIGHT_WRITE ? ABI_PTE_MAY_W : 0;
+    request->bits |= new || request->cap->rights &CAP_RIGHT_EXEC ? ABI_PTE_MAY_X : 0;
+    return count ? space_check_range(va, count) : -E_RANGE;
+}
+
+i64 sys_space_map(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 flags) {
+    struct map_request request;
+    struct dropped dropped = {.count = 0};
+    i64 error = map_check(caps, id, va, first, count, flags, &request);
+    if (error)
+        return error;
+    u64 limit = first == ABI_ANY || flags & SPACE_MAP_REPLACE ? FRAMES_PER_CALL : ENTRIES_PER_CALL;
+    u64 done = 0;
+    while (done < count && done < limit && !error) {
+        error = map_one(&request, va + (done << ABI_PAGE_SHIFT), first, done, &dropped);
+        done += !error;
+    }
+    if (dropped.count)
+        dropped_flush(&dropped, request.space, va, done);
+    return error ? error : (i64)done;
+}
+
+i64 space_map_first(struct abi_space *space, u64 va, pfn_t pfn, u64 bits) {
+    u64 *entry;
+    i64 error = space_entry_make(space, va, &entry);
+    if (error)
+        return error;
+    if (*entry & ABI_PTE_P)
+        return -E_EXIST;
+    *entry = pfn << ABI_PAGE_SHIFT | bits | ABI_PTE_P | ABI_PTE_U | ABI_PTE_MAY_W | ABI_PTE_MAY_X;
+    frame_row(pfn)->maps++;
+    return 0;
+}
+
+// --- walking a range
+// ------------------------------------------------------------------------------------------------
+
+// A run of entries within one leaf table.
+struct run {
+    u64 *entry;
+    u64 pages;
+};
+
+// The next run of a range of pages pages at va, or, if its tables are missing, the length of the
+// hole with entry null.
+static struct run run_next(const struct abi_space *space, u64 va, u64 pages) {
+    u64 present = space_hole(space, va);
+    u64 end = present == va ? ((va >> 21) + 1) << 21 : present;
+    u64 length = (end - va) >> ABI_PAGE_SHIFT;
+    return (struct run){present == va ? space_entry(space, va) : 0,
+                        length < pages ? length : pages};
+}
+
+// --- unmap
+// ----------------------------------------------------------------------------------------------------------
+
+i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
+    struct abi_space *space;
+    struct dropped dropped = {.count = 0};
+    i64 error = cap_check_space(cap, id, CAP_RIGHT_MAP, &space);
+    if (!error)
+        error = space_check_range(va, count);
+    if (error)
+        return error;
+    u64 done = 0, budget = ENTRIES_PER_CALL, from = va, flushes = 0;
+    while (done < count && budget && flushes < 8) {
+        struct run run = run_next(space, va + (done << ABI_PAGE_SHIFT), count - done);
+        if (!run.entry) {
+            done += run.pages;
+            budget--;
+            continue;
+        }
+        for (u64 i = 0; i < run.pages && budget && flushes < 8; i++, done++, budget--) {
+            if (!(run.entry[i] & ABI_PTE_P))
+                continue;
+            dropped.pfn[dropped.count++] = ABI_PTE_FRAME(run.entry[i]);
+            run.entry[i] = 0;
+            if (dropped.count == FRAMES_PER_CALL) {
+                u64 next = va + ((done + 1) << ABI_PAGE_SHIFT);
+                dropped_flush(&dropped, space, from, (next - from) >> ABI_PAGE_SHIFT);
+                from = next;
+                flushes++;
+            }
+        }
+    }
+    if (dropped.count)
+        dropped_flush(&dropped, space, from,
+                      (va + (done << ABI_PAGE_SHIFT) - from) >> ABI_PAGE_SHIFT);
+    return (i64)done;
+}
+
+// --- protect
+// --------------------------------------------------------------------------------------------------------
+
+// Stores an entry computed from old; retries in the caller if the processor set A or D meanwhile on
+// another CPU.
+static inline int entry_replace(u64 *entry, u64 old, u64 new, int shared) {
+    if (!shared) {
+        *entry = new;
+        return 1;
+    }
+    return __atomic_compare_exchange_n(entry, &old, new, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+// Changes the present entries of a run. Returns how many it went through: fewer than pages if one
+// may not be changed so.
+static u64 protect_run(u64 *entry, u64 pages, u64 clear, u64 set, int shared) {
+    u64 forbidden_without_w = set & ABI_PTE_W ? ABI_PTE_MAY_W : 0;
+    u64 forbidden_without_x = clear & ~set & ABI_PTE_NX ? ABI_PTE_MAY_X : 0;
+    u64 must = forbidden_without_w | forbidden_without_x | ABI_PTE_P;
+    u64 keep = ~clear;
+    for (u64 i = 0; i < pages;) {
+        u64 old = entry[i];
+        if ((old & must) != must) {
+            if (old & ABI_PTE_P)
+                return i;
+        } else if (!entry_replace(&entry[i], old, (old & keep) | set, shared)) {
+            continue;
+        }
+        i++;
+    }
+    return pages;
+}
+
+i64 sys_space_protect(u64 cap, space_id id, u64 va, u64 count, u64 clear, u64 set) {
+    struct abi_space *space;
+    i64 error = cap_check_space(cap, id, CAP_RIGHT_MAP, &space);
+    if (error)
+        return error;
+    if ((clear | set) & ~ABI_PTE_PROT)
+        return -E_INVAL;
+    error = space_check_range(va, count);
+    if (error)
+        return error;
+    int shared = space_is_shared(space);
+    u64 done = 0, budget = ENTRIES_PER_CALL;
+    while (done < count && budget && !error) {
+        struct run run = run_next(space, va + (done << ABI_PAGE_SHIFT), count - done);
+        u64 pages = run.entry && run.pages > budget ? budget : run.pages;
+        u64 went = run.entry ? protect_run(run.entry, pages, clear, set, shared) : pages;
+        done += went;
+        budget -= run.entry ? went : 1;
+        error = went < pages ? -E_RIGHTS : 0;
+    }
+    if (clear & (ABI_PTE_W | ABI_PTE_A | ABI_PTE_D | ABI_PTE_PKEY_MASK) ||
+        set & (ABI_PTE_NX | ABI_PTE_PKEY_MASK))
+        tlb_flush(space, va, done);
+    return error ? error : (i64)done;
+}
+
+// --- copy
+// -----------------------------------------------------------------------------------------------------------
+
+struct copy_request {
+    struct abi_space *from, *to;
+    u64 share, mark;
+    int shared; // other processors use the source
+    int lost_w; // an entry of the source lost W
+};
+
+static i64 copy_one(struct copy_request *request, u64 *source, u64 va) {
+    u64 *target, old = *source;
+    if (!(old & ABI_PTE_P))
+        return 0;
+    i64 error = space_entry_make(request->to, va, &target);
+    if (error)
+        return error;
+    if (*target & ABI_PTE_P)
+        return 0;
+    u64 new = old;
+    if (!(old & request->share) && old & ABI_PTE_W) {
+        do {
+            old = *source;
+            new = (old & ~ABI_PTE_W) | request->mark;
+        } while (!entry_replace(source, old, new, request->shared));
+        request->lost_w = 1;
+    }
+    *target = new & ~(ABI_PTE_A | ABI_PTE_D);
+    frame_row(ABI_PTE_FRAME(new))->maps++;
+    return 0;
+}
+
+i64 sys_space_copy(u64 cap, space_id to, u64 va, u64 count, u64 share, u64 mark) {
+    struct copy_request request = {.share = share, .mark = mark};
+    i64 error = cap_check_space(cap, to, CAP_RIGHT_MAP, &request.to);
+    if (error)
+        return error;
+    request.from = space_find(sched_current()->row->space);
+    if ((share | mark) & ~ABI_PTE_SOFT || request.from == request.to)
+        return -E_INVAL;
+    if (request.from->account != request.to->account)
+        return -E_RIGHTS;
+    error = space_check_range(va, count);
+    if (error)
+        return error;
+    request.shared = space_is_shared(request.from);
+    u64 done = 0, budget = ENTRIES_PER_CALL;
+    while (done < count && budget && !error) {
+        struct run run = run_next(request.from, va + (done << ABI_PAGE_SHIFT), count - done);
+        if (!run.entry) {
+            done += run.pages;
+            budget--;
+            continue;
+        }
+        for (u64 i = 0; i < run.pages && budget && !error; i++, budget--) {
+            error = copy_one(&request, &run.entry[i], va + (done << ABI_PAGE_SHIFT));
+            done += !error;
+        }
+    }
+    if (request.lost_w)
+        tlb_flush(request.from, va, done);
+    return error ? error : (i64)done;
+}

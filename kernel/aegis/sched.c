@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// What runs. See sched.h.
+//
+// Each processor keeps a bit set of the positions whose env may run: READY or RUNNING, or CALLING,
+// which runs the env that was called. Going round the vector is finding the next bit, and passing
+// over those that run elsewhere.
+
+#include "kernel/aegis/sched.h"
+
+#include "base/string.h"
+#include "kernel/aegis/account.h"
+#include "kernel/aegis/console.h"
+#include "kernel/aegis/lock.h"
+#include "kernel/aegis/sched_priv.h"
+#include "kernel/aegis/space.h"
+#include "kernel/sal/sal.h"
+#include "kernel/sal/x86_64/cpu.h"
+
+#define WORDS    (ABI_SLICES / 64)
+#define SLICE_NS 10000000ul
+#define GRACE_NS 200000ul
+
+struct processor {
+    struct env *current;
+    struct env *vector_owner; // whose vector state is in the registers
+    struct abi_space *space;  // loaded; null: the kernel's
+    struct abi_cpu *row;
+    u64 runnable[WORDS];
+    u32 position;
+    u32 grace; // the current env was told that its slice ends
+    u64 since; // when it began to run
+    u64 timer; // what the hardware is set to
+    u64 idle_since;
+};
+
+static struct processor processors[ABI_CPUS_MAX];
+static struct abi_slice *slices;
+static u32 *slice_next; // links the slices of an env: number + 1
+static u64 slice_ticks, grace_ticks;
+
+static struct processor *here(void) {
+    return &processors[sal_cpu()];
+}
+
+struct env *sched_current(void) {
+    return here()->current;
+}
+
+const struct abi_slice *sched_slices(void) {
+    return slices;
+}
+
+void sched_init(void) {
+    u32 count = sal_machine.cpus * ABI_SLICES;
+    slices = table_create(ABI_TABLE_SLICES, sizeof(struct abi_slice), count);
+    slice_next = sal_frame(sal_boot_alloc((count * sizeof(u32) + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
+    struct abi_cpu *rows = table_create(ABI_TABLE_CPUS, sizeof(struct abi_cpu), sal_machine.cpus);
+    for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++) {
+        processors[cpu].row = &rows[cpu];
+        processors[cpu].timer = ~0ul;
+        rows[cpu].apic = sal_cpu_apic(cpu);
+    }
+    slice_ticks = sal_machine.tsc_hz / (1000000000ul / SLICE_NS);
+    grace_ticks = sal_machine.tsc_hz / (1000000000ul / GRACE_NS);
+    abi_info->slice_ns = SLICE_NS;
+    sched_sleep_init();
+}
+
+// --- runnable positions
+// ---------------------------------------------------------------------------------------------
+
+static void position_mark(u32 slice, int runnable) {
+    struct processor *p = &processors[slice / ABI_SLICES];
+    u64 *word = &p->runnable[slice % ABI_SLICES / 64], bit = 1ul << (slice % 64);
+    if (!!(*word & bit) == runnable)
+        return;
+    *word ^= bit;
+    p->row->runnable += runnable ? 1u : -1u;
+}
+
+static void positions_mark(const struct env *env, int runnable) {
+    for (u32 link = env->slices; link; link = slice_next[link - 1])
+        position_mark(link - 1, runnable);
+}
+
+// Wakes the processors that idle although a position of theirs could run env.
+static void positions_kick(const struct env *env) {
+    for (; env; env = env->caller)
+        for (u32 link = env->slices; link; link = slice_next[link - 1]) {
+            u32 cpu = (link - 1) / ABI_SLICES;
+            if (!processors[cpu].current && cpu != sal_cpu())
+                sal_ipi(cpu, SAL_INTERRUPT_RESCHEDULE);
+        }
+}
+
+void sched_ready(struct env *env) {
+    sched_unsleep(env);
+    env->row->state = ENV_READY;
+    positions_mark(env, 1);
+    positions_kick(env);
+}
+
+void sched_unready(struct env *env) {
+    sched_unsleep(env);
+    positions_mark(env, 0);
+}
+
+void sched_poke(struct env *env) {
+    sal_ipi(env->row->cpu, SAL_INTERRUPT_RESCHEDULE);
+}
+
+// The env that a position would run now, or null.
+static struct env *position_env(u32 slice) {
+    struct env *env = env_at(ABI_INDEX(slices[slice].env));
+    while (env && env->row->state == ENV_CALLING)
+        env = env->callee;
+    return env && env->row->state == ENV_READY ? env : 0;
+}
+
+// The next position after the current one that has something to run; the current one comes last.
+static struct env *pick(const struct processor *p, u32 *position) {
+    u32 base = (u32)(p - processors) * ABI_SLICES;
+    for (u32 i = 0; i <= WORDS; i++) {
+        u32 w = (p->position / 64 + i) % WORDS;
+        u64 bits = p->runnable[w];
+        if (i == 0)
+            bits &= ~0ul << (p->position % 64) << 1;
+        if (i == WORDS)
+            bits &= ~(~0ul << (p->position % 64) << 1);
+        for (; bits; bits &= bits - 1) {
+            *position = w * 64 + (u32)__builtin_ctzl(bits);
+            struct env *env = position_env(base + *position);
+            if (env)
+                return env;
+        }
+    }
+    return 0;
+}
+
+// --- positions
+// ------------------------------------------------------------------------------------------------------
+
+i64 sched_assign(u64 slice, struct env *env) {
+    struct env *old = env_find(slices[slice].env);
+    if (old) {
+        u32 *link = &old->slices;
+        while (*link != slice + 1)
+            link = &slice_next[*link - 1];
+        *link = slice_next[slice];
+        old->row->slices--;
+        position_mark((u32)slice, 0);
+    }
+    slices[slice].env = env ? env->id : 0;
+    if (!env)
+        return 0;
+    slice_next[slice] = env->slices;
+    env->slices = (u32)slice + 1;
+    env->row->slices++;
+    u32 state = env->row->state;
+    position_mark((u32)slice, state == ENV_READY || state == ENV_RUNNING || state == ENV_CALLING);
+    if (state == ENV_READY || state == ENV_CALLING)
+        positions_kick(env);
+    return 0;
+}
+
+void sched_forget(struct env *env) {
+    while (env->slices)
+        sched_assign(env->slices - 1, 0);
+}
+
+void sched_slice_own(u64 slice, account_id owner) {
+    sched_assign(slice, 0);
+    slices[slice].owner = owner;
+}
+
+void sched_release_account(account_id account) {
+    for (u32 i = 0; i < sal_machine.cpus * ABI_SLICES; i++)
+        if (slices[i].owner == account)
+            sched_slice_own(i, 0);
+}
+
+// --- switching
+// ------------------------------------------------------------------------------------------------------
+
+static void load_space(struct processor *p, struct abi_space *space) {
+    u64 self = 1ul << (p - processors);
+    if (p->space == space)
+        return;
+    if (p->space)
+        __atomic_fetch_and(&p->space->cpus, ~self, __ATOMIC_RELAXED);
+    if (space)
+        __atomic_fetch_or(&space->cpus, self, __ATOMIC_RELAXED);
+    p->space = space;
+    sal_space_load(space ? space->root : sal_kernel_root());
+}
+
+static void set_timer(struct processor *p) {
+    u64 at = sched_sleep_first();
+    if (p->current && p->row->slice_end < at)
+        at = p->row->slice_end;
+    if (at == p->timer)
+        return;
+    p->timer = at;
+    sal_timer_set(at);
+}
+
+// The running env leaves the processor.
+static void leave(struct processor *p, u64 now) {
+    if (p->current)
+        p->current->row->ran += now - p->since;
+    p->current = 0;
+}
+
+void sched_enter(struct env *env) {
+    struct processor *p = here();
+    u64 now = sal_tsc();
+    leave(p, now);
+    if (env->row->state == ENV_ACCEPTING)
+        positions_mark(env, 1);
+    p->current = env;
+    p->since = now;
+    p->row->env = env->id;
+    p->row->switches++;
+    env->row->state = ENV_RUNNING;
+    env->row->cpu = (u32)(p - processors);
+    cpu_this()->context = &env->context;
+    p->vector_owner = env;
+    load_space(p, space_find(env->row->space));
+    if (env->notify || env->stop)
+        sal_ipi((u32)(p - processors), SAL_INTERRUPT_RESCHEDULE);
+}
+
+__attribute__((noreturn)) static void run(struct processor *p, struct env *env) {
+    struct env *owner = p->vector_owner;
+    if (env->notify) {
+        env->notify = 0;
+        upcall_deliver(env, 0, UPCALL_NOTIFY);
+    }
+    sched_enter(env);
+    set_timer(p);
+    if (env->context.full) {
+        env->context.full = 0;
+        sal_context_load_vector(&env->context);
+        kernel_unlock();
+        sal_resume_full(&env->context);
+    }
+    if (owner != env)
+        sal_vector_clear();
+    kernel_unlock();
+    sal_resume_switched(&env->context);
+}
+
+void sched_next(void) {
+    struct processor *p = here();
+    leave(p, sal_tsc());
+    p->grace = 0;
+    for (;;) {
+        u32 position;
+        struct env *env = pick(p, &position);
+        if (env) {
+            p->position = p->row->position = position;
+            p->row->slice_end = sal_tsc() + slice_ticks;
+            run(p, env);
+        }
+        load_space(p, 0);
+        p->row->env = 0;
+        p->vector_owner = 0; // it may run elsewhere, or die, meanwhile
+        set_timer(p);
+        u64 from = sal_tsc();
+        kernel_unlock();
+        sal_idle();
+        kernel_lock();
+        p->row->idle += sal_tsc() - from;
+    }
+}
+
+void sched_switch(struct env *env) {
+    run(here(), env);
+}
+
+void sched_end(void) {
+    struct processor *p = here();
+    struct env *env = p->current;
+    leave(p, sal_tsc());
+    load_space(p, 0);
+    env_free(env);
+    sched_next();
+}
+
+void aegis_cpu_run(u32 cpu) {
+    kernel_lock();
+    processors[cpu].row->online = 1;
+    sched_next();
+}
+
+// --- interrupts
+// -----------------------------------------------------------------------------------------------------
+
+// Forced: the env is saved whole and the next position runs.
+__attribute__((noreturn)) static void force(struct env *env, const struct sal_regs *regs,
+                                            enum env_state state) {
+    sal_context_save_full(&env->context, regs);
+    env->row->state = state;
+    if (state != ENV_READY)
+        sched_unready(env);
+    sched_next();
+}
+
+static void slice_ended(struct processor *p, struct env *env, struct sal_regs *regs, u64 now) {
+    u32 position;
+    if (!pick(p, &position)) { // nobody else
+        p->grace = 0;
+        p->row->slice_end = now + slice_ticks;
+        return;
+    }
+    if (!p->grace && upcall_deliver(env, regs, UPCALL_SLICE_END)) {
+        p->grace = 1;
+        p->row->slice_end = now + grace_ticks;
+        return;
+    }
+    env->row->forced++;
+    force(env, regs, ENV_READY);
+}
+
+void aegis_interrupt(enum sal_interrupt what) {
+    if (what == SAL_INTERRUPT_SHOOTDOWN) {
+        tlb_answer();
+        return;
+    }
+    kernel_lock();
+    struct processor *p = here();
+    struct sal_regs *regs = cpu_this()->regs;
+    struct env *env = p->current;
+    u64 now = sal_tsc();
+    p->row->interrupts++;
+    if (what == SAL_INTERRUPT_CONSOLE)
+        console_interrupt();
+    if (what == SAL_INTERRUPT_TIMER)
+        p->timer = ~0ul;
+    sched_sleep_expire(now);
+    if (regs && env) {
+        if (env->stop) {
+            env->stop = 0;
+            env->row->stop_reason = ENV_STOP_REQUEST;
+            force(env, regs, ENV_STOPPED);
+        }
+        if (env->notify) {
+            env->notify = 0;
+            upcall_deliver(env, regs, UPCALL_NOTIFY);
+        }
+        if (now >= p->row->slice_end)
+            slice_ended(p, env, regs, now);
+        set_timer(p);
+    }
+    kernel_unlock();
+}

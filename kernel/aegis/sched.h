@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Slices and what runs. Each processor goes round its vector of positions; a position names the env
+// that runs in it. An env that is in env_call lends its positions to the one it called.
+
+#ifndef KERNEL_AEGIS_SCHED_H
+#define KERNEL_AEGIS_SCHED_H
+
+#include "kernel/aegis/env.h"
+
+void sched_init(void);
+
+// The env running on this processor, or null.
+struct env *sched_current(void);
+
+// Makes an env that was not runnable READY, and wakes a processor that idles for want of it.
+void sched_ready(struct env *env);
+// The env's state is no longer one that can run, lend its positions, or sleep.
+void sched_unready(struct env *env);
+
+// Leaves the running env, whose continuation is saved and state set, and runs the next position.
+// Does not return.
+__attribute__((noreturn)) void sched_next(void);
+// The same, and frees the running env.
+__attribute__((noreturn)) void sched_end(void);
+// The same as sched_next, but to a particular READY env for what is left of the slice.
+__attribute__((noreturn)) void sched_switch(struct env *env);
+// Makes env (READY or ACCEPTING or CALLING) the running one of this processor and loads its space:
+// for transfer.
+void sched_enter(struct env *env);
+
+// Positions.
+const struct abi_slice *sched_slices(void);
+i64 sched_assign(u64 slice, struct env *env);
+void sched_release_account(account_id account); // all its positions become free
+void sched_forget(struct env *env);             // all its positions become nobody's
+void sched_sleep(struct env *env, u64 deadline);
+void sched_unsleep(struct env *env);
+
+// Tells the processor that runs an env to look at it.
+void sched_poke(struct env *env);
+
+#endif

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Deadlines of sleeping envs: one binary heap per processor, the earliest on top.
+
+#include "kernel/aegis/sched_priv.h"
+#include "kernel/sal/sal.h"
+
+#define EXPIRE_PER_INTERRUPT 16
+
+struct heap {
+    struct env **at;
+    u32 count;
+};
+
+static struct heap heaps[ABI_CPUS_MAX];
+
+void sched_sleep_init(void) {
+    u64 bytes = abi_info->table[ABI_TABLE_ENVS].count * sizeof(struct env *);
+    for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++)
+        heaps[cpu].at = sal_frame(sal_boot_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
+}
+
+static void heap_put(struct heap *heap, u32 i, struct env *env) {
+    heap->at[i] = env;
+    env->timer = i + 1;
+}
+
+static void heap_up(struct heap *heap, u32 i, struct env *env) {
+    while (i && heap->at[(i - 1) / 2]->deadline > env->deadline) {
+        heap_put(heap, i, heap->at[(i - 1) / 2]);
+        i = (i - 1) / 2;
+    }
+    heap_put(heap, i, env);
+}
+
+static void heap_down(struct heap *heap, u32 i, struct env *env) {
+    for (;;) {
+        u32 child = 2 * i + 1;
+        if (child + 1 < heap->count && heap->at[child + 1]->deadline < heap->at[child]->deadline)
+            child++;
+        if (child >= heap->count || heap->at[child]->deadline >= env->deadline)
+            break;
+        heap_put(heap, i, heap->at[child]);
+        i = child;
+    }
+    heap_put(heap, i, env);
+}
+
+void sched_sleep(struct env *env, u64 deadline) {
+    if (deadline == ABI_ANY)
+        return;
+    u32 cpu = sal_cpu();
+    env->deadline = deadline;
+    env->timer_cpu = cpu;
+    heap_up(&heaps[cpu], heaps[cpu].count++, env);
+}
+
+void sched_unsleep(struct env *env) {
+    if (!env->timer)
+        return;
+    struct heap *heap = &heaps[env->timer_cpu];
+    u32 i = env->timer - 1;
+    struct env *last = heap->at[--heap->count];
+    env->timer = 0;
+    if (last == env)
+        return;
+    if (i && heap->at[(i - 1) / 2]->deadline > last->deadline)
+        heap_up(heap, i, last);
+    else
+        heap_down(heap, i, last);
+}
+
+u64 sched_sleep_first(void) {
+    const struct heap *heap = &heaps[sal_cpu()];
+    return heap->count ? heap->at[0]->deadline : ~0ul;
+}
+
+void sched_sleep_expire(u64 now) {
+    struct heap *heap = &heaps[sal_cpu()];
+    for (u32 i = 0; i < EXPIRE_PER_INTERRUPT && heap->count && heap->at[0]->deadline <= now; i++) {
+        struct env *env = heap->at[0];
+        env->context.rax = 0;
+        sched_ready(env);
+    }
+}

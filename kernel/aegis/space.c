@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Spaces: their making and undoing, the page-table walk, and copies to and from user memory. The
+// range operations are in range.c. See space.h.
+
+#include "kernel/aegis/space.h"
+
+#include "abi/calls.h"
+#include "abi/pte.h"
+#include "base/string.h"
+#include "gen/syscalls_kernel.h"
+#include "kernel/aegis/account.h"
+#include "kernel/aegis/cap.h"
+#include "kernel/aegis/frame.h"
+#include "kernel/aegis/sched.h"
+#include "kernel/aegis/space_priv.h"
+#include "kernel/sal/sal.h"
+
+static struct object_table spaces;
+
+#define TEAR_PER_CALL 8 // tables
+
+void space_init(u32 count) {
+    object_table_init(&spaces, ABI_TABLE_SPACES, sizeof(struct abi_space), count);
+}
+
+struct abi_space *space_find(space_id id) {
+    return object_find(&spaces, id);
+}
+
+struct abi_space *space_find_row(u32 index) {
+    struct abi_space *row = (struct abi_space *)(spaces.rows + (u64)index * spaces.stride);
+    return row->id ? row : 0;
+}
+
+i64 space_make(account_id account, struct abi_space **space) {
+    space_id id;
+    pfn_t root;
+    i64 error = object_take(&spaces, &id);
+    if (error)
+        return error;
+    error = frame_take(account, FRAME_TABLE, 0, 1, &root);
+    if (error) {
+        object_release(&spaces, id);
+        return error;
+    }
+    sal_space_init(root);
+    *space = object_row(&spaces, id);
+    (*space)->account = account;
+    (*space)->root = root;
+    (*space)->tables = 1;
+    account_find(account)->spaces++;
+    return 0;
+}
+
+// --- walking
+// --------------------------------------------------------------------------------------------------------
+
+#define TABLE_LINK (ABI_PTE_P | ABI_PTE_W | ABI_PTE_U)
+
+static u64 *table_at(u64 entry) {
+    return sal_virt(entry & ABI_PTE_FRAME_MASK);
+}
+
+u64 *space_entry(const struct abi_space *space, u64 va) {
+    u64 *table = sal_frame(space->root);
+    for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9) {
+        u64 entry = table[va >> shift & 511];
+        if (!(entry & ABI_PTE_P))
+            return 0;
+        table = table_at(entry);
+    }
+    return &table[va >> ABI_PAGE_SHIFT & 511];
+}
+
+i64 space_entry_make(struct abi_space *space, u64 va, u64 **result) {
+    u64 *table = sal_frame(space->root);
+    for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9) {
+        u64 *entry = &table[va >> shift & 511];
+        if (!(*entry & ABI_PTE_P)) {
+            pfn_t pfn;
+            i64 error = frame_take(space->account, FRAME_TABLE, 0, 0, &pfn);
+            if (error)
+                return error;
+            *entry = pfn << ABI_PAGE_SHIFT | TABLE_LINK;
+            space->tables++;
+        }
+        table = table_at(*entry);
+    }
+    *result = &table[va >> ABI_PAGE_SHIFT & 511];
+    return 0;
+}
+
+u64 space_hole(const struct abi_space *space, u64 va) {
+    const u64 *table = sal_frame(space->root);
+    for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9) {
+        u64 entry = table[va >> shift & 511];
+        if (!(entry & ABI_PTE_P))
+            return ((va >> shift) + 1) << shift;
+        table = table_at(entry);
+    }
+    return va;
+}
+
+i64 space_check_range(u64 va, u64 pages) {
+    if (va & (ABI_PAGE - 1))
+        return -E_ALIGN;
+    if (va >= ABI_USER_END || pages > ABI_RANGE_PAGES ||
+        (ABI_USER_END - va) >> ABI_PAGE_SHIFT < pages)
+        return -E_RANGE;
+    return 0;
+}
+
+// --- undoing
+// --------------------------------------------------------------------------------------------------------
+
+void frame_unmap(pfn_t pfn) {
+    struct abi_frame *row = frame_row(pfn);
+    if (--row->maps == 0 && row->flags & FRAME_AUTO && !row->pins)
+        frame_give(pfn);
+}
+
+static void tear_leaf_table(u64 *table) {
+    for (u32 i = 0; i < 512; i++)
+        if (table[i] & ABI_PTE_P)
+            frame_unmap(ABI_PTE_FRAME(table[i]));
+}
+
+// Frees up to *budget tables below an entry; the entry is cleared when nothing is left below it.
+static void tear_below(struct abi_space *space, u64 *entry, u32 level, u32 *budget) {
+    u64 *table = table_at(*entry);
+    if (level == 1) {
+        tear_leaf_table(table);
+    } else {
+        for (u32 i = 0; i < 512; i++) {
+            if (!(table[i] & ABI_PTE_P))
+                continue;
+            if (!*budget)
+                return;
+            tear_below(space, &table[i], level - 1, budget);
+        }
+        for (u32 i = 0; i < 512; i++)
+            if (table[i] & ABI_PTE_P)
+                return;
+    }
+    frame_give(ABI_PTE_FRAME(*entry));
+    space->tables--;
+    *entry = 0;
+    if (*budget)
+        (*budget)--;
+}
+
+i64 space_tear(struct abi_space *space) {
+    u32 budget = TEAR_PER_CALL;
+    u64 *root = sal_frame(space->root);
+    for (u32 i = 0; i < 256; i++) {
+        if (!(root[i] & ABI_PTE_P))
+            continue;
+        if (!budget)
+            return -E_AGAIN;
+        tear_below(space, &root[i], 3, &budget);
+        if (root[i] & ABI_PTE_P)
+            return -E_AGAIN;
+    }
+    frame_give(space->root);
+    account_find(space->account)->spaces--;
+    object_release(&spaces, space->id);
+    return 0;
+}
+
+// --- copies
+// ---------------------------------------------------------------------------------------------------------
+
+// The direct-map address behind a user address of the running env, if it is mapped with these bits.
+static void *user_memory(u64 va, u64 bits) {
+    const struct abi_space *space = space_find(sched_current()->row->space);
+    const u64 *entry = space_entry(space, va);
+    if (!entry || (*entry & (bits | ABI_PTE_P)) != (bits | ABI_PTE_P))
+        return 0;
+    return (u8 *)sal_frame(ABI_PTE_FRAME(*entry)) + (va & (ABI_PAGE - 1));
+}
+
+static i64 user_copy(u64 va, void *kernel, u64 bytes, int out) {
+    if (va >= ABI_USER_END || ABI_USER_END - va < bytes)
+        return -E_RANGE;
+    while (bytes) {
+        u64 part = ABI_PAGE - (va & (ABI_PAGE - 1));
+        part = part < bytes ? part : bytes;
+        void *user = user_memory(va, out ? ABI_PTE_W : 0);
+        if (!user)
+            return -E_FAULT;
+        if (out)
+            memcpy(user, kernel, part);
+        else
+            memcpy(kernel, user, part);
+        va += part;
+        kernel = (u8 *)kernel + part;
+        bytes -= part;
+    }
+    return 0;
+}
+
+i64 space_copy_in(void *to, u64 va, u64 bytes) {
+    return user_copy(va, to, bytes, 0);
+}
+
+i64 space_copy_out(u64 va, const void *from, u64 bytes) {
+    return user_copy(va, (void *)from, bytes, 1);
+}
+
+// --- calls
+// ----------------------------------------------------------------------------------------------------------
+
+i64 sys_space_create(u64 cap, account_id id) {
+    struct abi_account *account;
+    struct abi_space *space;
+    i64 error = cap_check_account(cap, id, CAP_RIGHT_ALLOC, &account);
+    if (!error)
+        error = space_make(id, &space);
+    return error ? error : (i64)space->id;
+}
+
+i64 sys_space_destroy(u64 cap, space_id id) {
+    struct abi_space *space;
+    i64 error = cap_check_space(cap, id, CAP_RIGHT_DESTROY, &space);
+    if (error)
+        return error;
+    if (space->envs)
+        return -E_BUSY;
+    return space_tear(space);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Spaces: page-table trees. The tree caches bindings that the library OS made; the kernel checks
+// each when it is made.
+//
+// Invariants: each present leaf entry of the lower half is counted in its frame's maps; tables are
+// FRAME_TABLE frames of the space's account; a frame leaves a space only after every processor in
+// cpus has flushed it.
+
+#ifndef KERNEL_AEGIS_SPACE_H
+#define KERNEL_AEGIS_SPACE_H
+
+#include "kernel/aegis/object.h"
+
+void space_init(u32 count);
+struct abi_space *space_find(space_id id);
+struct abi_space *space_find_row(u32 index); // live, or null
+i64 space_make(account_id account, struct abi_space **space);
+// Frees the mappings and tables of a space that no processor has loaded: E_AGAIN while some are
+// left.
+i64 space_tear(struct abi_space *space);
+
+// The entry that maps a user address, or null if there is no table.
+u64 *space_entry(const struct abi_space *space, u64 va);
+
+// Copies between kernel and the running env's memory, through its page table. E_RANGE, E_FAULT.
+i64 space_copy_in(void *to, u64 va, u64 bytes);
+i64 space_copy_out(u64 va, const void *from, u64 bytes);
+
+// Maps one frame; boot only.
+i64 space_map_first(struct abi_space *space, u64 va, pfn_t pfn, u64 bits);
+
+// Flushes translations of a range of a space on every processor that has it loaded, and waits.
+void tlb_flush(struct abi_space *space, u64 va, u64 pages);
+// Answers a request of another processor; no lock needed.
+void tlb_answer(void);
+
+#endif
