@@ -52,7 +52,7 @@ def boot_files(build):
 
 def write(path, build, root, adds, argv, env, cwd):
     """Writes the boot module for one run to `path`."""
-    if sys.stderr.isatty() and root is not None:
+    if os.isatty(2) and root is not None:
         print("tricolor: building the image of the root folder", file=sys.stderr)
     tree = build_root(root, adds)
     try:

@@ -71,12 +71,6 @@ def split_add(text):
     return host, guest
 
 
-def no_blank(text):
-    if not text or text != "".join(text.split()) or text == "--":
-        raise argparse.ArgumentTypeError(f"'{text}' is not one word")
-    return text
-
-
 def common(parser):
     parser.add_argument("--smp", type=at_least(1, int))
     parser.add_argument("--mem", type=at_least(16, int), default=512)
@@ -84,12 +78,12 @@ def common(parser):
     parser.add_argument("--machine", choices=("q35", "microvm"), default="q35")
     parser.add_argument("--accel", choices=("auto", "tcg", "kvm"), default="auto")
     parser.add_argument("--icount", action="store_true")
-    parser.add_argument("--libos", type=no_blank, default="exos")
+    parser.add_argument("--libos", default="exos")
     parser.add_argument("--add", action="append", default=[])
     parser.add_argument("--root")
     parser.add_argument("--timeout", type=at_least(0, float))
     parser.add_argument("--log")
-    parser.add_argument("--kernel-arg", action="append", default=[], type=no_blank)
+    parser.add_argument("--kernel-arg", action="append", default=[])
     parser.add_argument("--qemu-arg", action="append", default=[])
 
 
@@ -121,6 +115,9 @@ def check(options):
         if options.accel == "kvm":
             raise Trouble("--icount needs TCG: it doesn't go with --accel kvm")
         options.smp, options.accel = 1, "tcg"
+    for word in [options.libos, *options.kernel_arg]:
+        if not isinstance(word, str) or not word or word != "".join(word.split()) or word == "--":
+            raise Trouble(f"'{word}' is not one word, which --libos and --kernel-arg want")
     if options.argv and options.argv[0] == "":
         raise Trouble("the program's name is empty")
     if options.smp is None:

@@ -95,11 +95,13 @@ class Session:
     def run(self, attach=None):
         """Runs to the end. `attach(child)` is called once QEMU is started, and returns an fd: when it is readable the run ends."""
         with terminal.RawMode(0 if self.kinds[0] == "tty" else -1) as self.raw:
+            grace = 0
             try:
                 self._start()
                 self._loop(attach(self.child) if attach else None)
+                grace = END_WAIT if self.cause is None else 0
             finally:
-                self._stop()
+                self._stop(grace)
         return self._verdict()
 
     def _start(self):
@@ -121,11 +123,14 @@ class Session:
         except OSError:
             pass  # only slower
 
-    def _stop(self):
+    def _stop(self, grace):
+        """Ends QEMU, after `grace` seconds in which it may end by itself: it closes its streams a little before it exits."""
         if self.child is not None:
-            if self.child.poll() is None:
+            try:
+                self.child.wait(grace)
+            except subprocess.TimeoutExpired:
                 self.child.kill()
-            self.child.wait()
+                self.child.wait()
 
     def _deadline(self):
         """The next moment at which something happens by itself."""

@@ -349,7 +349,7 @@ void fake_main(const struct start_info *info) {
     archive = find_archive();
     log_text("fake guest started\n");
     port_write(COM1 + 1, 0);    // no interrupts
-    port_write(COM1 + 2, 0x07); // FIFO on, both cleared: input that came before is lost
+    port_write(COM1 + 2, 0xc7); // FIFO on, trigger 14, both cleared: input that came before is lost
     console_put(ESCAPE);
     console_put('R');
 
