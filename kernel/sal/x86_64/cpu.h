@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// The per-processor area. In the kernel GS points at it; user mode has its own GS base, and entry and exit swap the two.
-// Only its own processor writes it, except for the fields that say otherwise.
+// The per-processor area. In the kernel GS points at it; user mode has its own GS base, and entry
+// and exit swap the two. Only its own processor writes it, except for the fields that say
+// otherwise.
 
 #ifndef KERNEL_SAL_X86_64_CPU_H
 #define KERNEL_SAL_X86_64_CPU_H
 
 #include "abi/types.h"
 
-#define CPU_GDT_ENTRIES 7 // null, kernel code, kernel data, user data, user code, TSS (two)
-#define CPU_IST_COUNT 3
+#define CPU_GDT_ENTRIES   7 // null, kernel code, kernel data, user data, user code, TSS (two)
+#define CPU_IST_COUNT     3
 #define CPU_BACKTRACE_MAX 24
 
 struct cpu_tss {
@@ -38,7 +39,8 @@ struct cpu {
     u64 kernel_stack_top; // also in tss.rsp[0]
     u64 user_rsp;         // scratch of the system-call entry
     void *context;        // struct sal_context of what runs in user mode here
-    void *regs;           // struct sal_regs of the interrupted user mode, null if an interrupt came from the kernel
+    void *regs; // struct sal_regs of the interrupted user mode, null if an interrupt came from the
+                // kernel
 
     u32 number; // 0 .. sal_machine.cpus - 1
     u32 apic;   // local APIC id
@@ -46,7 +48,8 @@ struct cpu {
     u32 locks_held; // debug builds: how many, and their ranks (kernel/sal/lock.h)
     const void *locks[8];
 
-    u64 stack_bottom; // of the kernel stack; the page below is a guard
+    u64 timer_deadline; // time-stamp value, ~0 if the timer is off
+    u64 stack_bottom;   // of the kernel stack; the page below is a guard
     struct cpu_stopped stopped;
 
     u64 gdt[CPU_GDT_ENTRIES] __attribute__((aligned(16)));
@@ -59,7 +62,8 @@ ABI_ASSERT_OFFSET(struct cpu, user_rsp, 16);
 ABI_ASSERT_OFFSET(struct cpu, context, 24);
 ABI_ASSERT_OFFSET(struct cpu, regs, 32);
 
-// This processor's. Valid from the time it loaded GS, which is before anything but early boot code runs.
+// This processor's. Valid from the time it loaded GS, which is before anything but early boot code
+// runs.
 static inline struct cpu *cpu_this(void) {
     struct cpu *cpu;
     __asm__ volatile("movq %%gs:0, %0" : "=r"(cpu));

@@ -19,29 +19,29 @@
 #define CR0_CD (1ul << 30)
 #define CR0_PG (1ul << 31)
 
-#define CR4_PAE (1ul << 5)
-#define CR4_MCE (1ul << 6)
-#define CR4_PGE (1ul << 7)
-#define CR4_OSFXSR (1ul << 9)
+#define CR4_PAE        (1ul << 5)
+#define CR4_MCE        (1ul << 6)
+#define CR4_PGE        (1ul << 7)
+#define CR4_OSFXSR     (1ul << 9)
 #define CR4_OSXMMEXCPT (1ul << 10)
-#define CR4_UMIP (1ul << 11)
-#define CR4_FSGSBASE (1ul << 16)
-#define CR4_OSXSAVE (1ul << 18)
-#define CR4_SMEP (1ul << 20)
-#define CR4_SMAP (1ul << 21)
-#define CR4_PKE (1ul << 22)
+#define CR4_UMIP       (1ul << 11)
+#define CR4_FSGSBASE   (1ul << 16)
+#define CR4_OSXSAVE    (1ul << 18)
+#define CR4_SMEP       (1ul << 20)
+#define CR4_SMAP       (1ul << 21)
+#define CR4_PKE        (1ul << 22)
 
-#define MSR_APIC_BASE 0x1bu
-#define MSR_TSC_DEADLINE 0x6e0u
-#define MSR_PAT 0x277u
-#define MSR_X2APIC 0x800u // + register / 16
-#define MSR_EFER 0xc0000080u
-#define MSR_STAR 0xc0000081u
-#define MSR_LSTAR 0xc0000082u
-#define MSR_CSTAR 0xc0000083u
-#define MSR_SFMASK 0xc0000084u
-#define MSR_FS_BASE 0xc0000100u
-#define MSR_GS_BASE 0xc0000101u
+#define MSR_APIC_BASE      0x1bu
+#define MSR_TSC_DEADLINE   0x6e0u
+#define MSR_PAT            0x277u
+#define MSR_X2APIC         0x800u // + register / 16
+#define MSR_EFER           0xc0000080u
+#define MSR_STAR           0xc0000081u
+#define MSR_LSTAR          0xc0000082u
+#define MSR_CSTAR          0xc0000083u
+#define MSR_SFMASK         0xc0000084u
+#define MSR_FS_BASE        0xc0000100u
+#define MSR_GS_BASE        0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 
 #define EFER_SCE (1ul << 0)
@@ -110,6 +110,14 @@ static inline void x86_out32(u16 port, u32 value) {
 }
 static inline void x86_out8_many(u16 port, const void *bytes, u64 count) {
     __asm__ volatile("rep outsb" : "+S"(bytes), "+c"(count) : "d"(port) : "memory");
+}
+
+// a * b / c with 128 bits between; the result must fit.
+static inline u64 x86_multiply_divide(u64 a, u64 b, u64 c) {
+    u64 high, low;
+    __asm__("mulq %3" : "=a"(low), "=d"(high) : "0"(a), "rm"(b) : "cc");
+    __asm__("divq %2" : "+a"(low), "+d"(high) : "rm"(c) : "cc");
+    return low;
 }
 
 static inline void x86_interrupts_off(void) {

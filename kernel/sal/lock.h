@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// A fair spinlock (ticket lock), and the annotations by which the compiler checks who must hold
+// what.
+//
+// Rules. The kernel runs with interrupts off, so a lock needs no care for them. Locks are taken in
+// ascending rank; a processor never takes one that it holds. While it spins, a processor answers
+// what others wait for (aegis_spin_poll): a holder may wait for a TLB shootdown with the lock held.
+// Debug builds (KERNEL_DEBUG) check holder and order at run time.
+
+#ifndef KERNEL_SAL_LOCK_H
+#define KERNEL_SAL_LOCK_H
+
+#include "kernel/sal/sal.h"
+#include "kernel/sal/x86_64/cpu.h"
+
+#ifdef __clang__
+#define LOCK_ATTRIBUTE(x) __attribute__((x))
+#else
+#define LOCK_ATTRIBUTE(x)
+#endif
+#define LOCK_CAPABILITY          LOCK_ATTRIBUTE(capability("lock"))
+#define LOCK_GUARDS(lock)        LOCK_ATTRIBUTE(guarded_by(lock))    // a variable or member
+#define LOCK_GUARDS_TARGET(lock) LOCK_ATTRIBUTE(pt_guarded_by(lock)) // what a pointer points at
+#define LOCK_REQUIRES(...)       LOCK_ATTRIBUTE(requires_capability(__VA_ARGS__))
+#define LOCK_EXCLUDES(...)       LOCK_ATTRIBUTE(locks_excluded(__VA_ARGS__))
+#define LOCK_ACQUIRES(...)       LOCK_ATTRIBUTE(acquire_capability(__VA_ARGS__))
+#define LOCK_RELEASES(...)       LOCK_ATTRIBUTE(release_capability(__VA_ARGS__))
+#define LOCK_TRIES(...)          LOCK_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
+#define LOCK_ASSERTS(...)        LOCK_ATTRIBUTE(assert_capability(__VA_ARGS__))
+#define LOCK_UNCHECKED           LOCK_ATTRIBUTE(no_thread_safety_analysis) // and a comment that says why
+
+#ifndef KERNEL_DEBUG
+#define KERNEL_DEBUG 0
+#endif
+
+struct LOCK_CAPABILITY lock {
+    u32 next;    // ticket for the next who comes
+    u32 serving; // ticket whose turn it is
+    const char *name;
+    u32 rank;
+    u32 holder; // processor + 1, 0 if free
+};
+
+#define LOCK_INIT(lock_name, lock_rank)                                                            \
+    { .name = (lock_name), .rank = (lock_rank) }
+
+// Called over and over while a processor waits for a lock. Must take no lock.
+void aegis_spin_poll(void);
+
+// Debug builds only: panic if the rule is broken; note it.
+void lock_check_take(const struct lock *lock);
+void lock_check_release(const struct lock *lock);
+
+static inline void lock_take(struct lock *lock) LOCK_ACQUIRES(lock) LOCK_UNCHECKED {
+    if (KERNEL_DEBUG)
+        lock_check_take(lock);
+    u32 ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket) {
+        aegis_spin_poll();
+        sal_pause();
+    }
+    lock->holder = cpu_this()->number + 1;
+}
+
+// Returns whether it was taken; never waits.
+static inline int lock_try(struct lock *lock) LOCK_TRIES(1, lock) LOCK_UNCHECKED {
+    u32 ticket = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED);
+    if (!__atomic_compare_exchange_n(&lock->next, &ticket, ticket + 1, 0, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return 0;
+    if (KERNEL_DEBUG)
+        lock_check_take(lock);
+    lock->holder = cpu_this()->number + 1;
+    return 1;
+}
+
+static inline void lock_release(struct lock *lock) LOCK_RELEASES(lock) LOCK_UNCHECKED {
+    if (KERNEL_DEBUG)
+        lock_check_release(lock);
+    lock->holder = 0;
+    __atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
+}
+
+// Does this processor hold it?
+static inline int lock_held(const struct lock *lock) {
+    return *(const volatile u32 *)&lock->holder == cpu_this()->number + 1;
+}
+
+static inline void lock_assert(const struct lock *lock) LOCK_ASSERTS(lock) LOCK_UNCHECKED {
+    if (KERNEL_DEBUG)
+        ASSERT(lock_held(lock));
+}
+
+#endif
