@@ -35,3 +35,5 @@ endef
 $(KERNEL_ELF): $(KERNEL_OBJ) kernel/kernel.ld kernel/sal/symbols.py
 	$(call say,LD,$@)
 	$(call kernel_link,$@,$(KERNEL_OBJ))
+
+include tests/kernel/kernel.mk
