@@ -24,3 +24,11 @@ $(FAKE)/probe/probe.elf: $(BUILD)/probe/probe.elf
 HOST_TESTS += test-launcher
 test-launcher: $(FAKE)/kernel/tricolor.elf $(FAKE)/user/first.elf $(FAKE)/probe/probe.elf
 	$(Q)TRICOLOR_BUILD=$(FAKE) $(PYTHON) tests/host/test_launcher.py
+
+HOST_TESTS += test-lint
+test-lint:
+	$(Q)$(PYTHON) tests/host/test_lint.py
+
+HOST_TESTS += test-house
+test-house:
+	$(Q)$(PYTHON) tests/host/test_house.py

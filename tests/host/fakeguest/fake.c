@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// A stand-in for the kernel and all above it, to test the launcher: it speaks the console protocol, reads the boot module as the
-// real guest does, and behaves as its first argument says (the table at the end). One thread, polling, no interrupts.
+// A stand-in for the kernel and all above it, to test the launcher: it speaks the console protocol,
+// reads the boot module as the real guest does, and behaves as its first argument says (the table
+// at the end). One thread, polling, no interrupts.
 
 #include <stdint.h>
 
-#define COM1 0x3f8
-#define LOG_PORT 0xe9
+#define COM1      0x3f8
+#define LOG_PORT  0xe9
 #define EXIT_PORT 0xf4
 enum { EXIT_END = 0x10, EXIT_PANIC = 0x11, EXIT_TESTS_FAILED = 0x12, EXIT_TESTS_PASSED = 0x13 };
-#define ESCAPE 0xff
+#define ESCAPE    0xff
 #define NAME_AREA 110 // length of a newc header
 
 struct start_info {
@@ -87,7 +88,9 @@ static int equal(const char *a, const char *b) {
     return *a == *b;
 }
 
-static void put_text(const char *text) { put_data((const uint8_t *)text, length(text)); }
+static void put_text(const char *text) {
+    put_data((const uint8_t *)text, length(text));
+}
 
 static void put_number(uint32_t value) {
     char digits[11];
@@ -169,15 +172,18 @@ static int input_next(void) {
         return byte;
     }
     switch (console_get()) {
-    case ESCAPE: return ESCAPE;
-    case 'E': return -1;
+    case ESCAPE:
+        return ESCAPE;
+    case 'E':
+        return -1;
     case 'W':
         for (int i = 0; i < 2; i++) {
             window[i] = console_get();
             window[i] |= (uint32_t)console_get() << 8;
         }
         return -2;
-    default: return -3;
+    default:
+        return -3;
     }
 }
 
@@ -196,8 +202,12 @@ static void do_head(void) { // echoes one byte and ends, whatever input is left
     finish(0);
 }
 
-static void do_exit(void) { finish(number(argument[1])); }
-static void do_signal(void) { finish(256 + number(argument[1])); }
+static void do_exit(void) {
+    finish(number(argument[1]));
+}
+static void do_signal(void) {
+    finish(256 + number(argument[1]));
+}
 
 static void do_panic(void) {
     log_text("[0.1] all is well\n[0.2] panic: the fake broke\n[0.3] backtrace: here\n");
@@ -270,7 +280,8 @@ static void do_file(void) {
     finish(0);
 }
 
-static void do_list(void) { // name, mode and size of each entry; aligned or not; the first program's size
+static void
+do_list(void) { // name, mode and size of each entry; aligned or not; the first program's size
     const uint8_t *at = archive;
     struct entry file;
     while (next_entry(&at, &file)) {
@@ -300,9 +311,15 @@ static void do_window(void) {
     finish(0);
 }
 
-static void do_quiet_end(void) { machine_exit(EXIT_END); }
-static void do_tests_failed(void) { machine_exit(EXIT_TESTS_FAILED); }
-static void do_tests_passed(void) { machine_exit(EXIT_TESTS_PASSED); }
+static void do_quiet_end(void) {
+    machine_exit(EXIT_END);
+}
+static void do_tests_failed(void) {
+    machine_exit(EXIT_TESTS_FAILED);
+}
+static void do_tests_passed(void) {
+    machine_exit(EXIT_TESTS_PASSED);
+}
 
 static const struct {
     const char *name;
@@ -333,7 +350,8 @@ static const struct {
 // The archive begins at the first page boundary behind the first program that holds newc's magic.
 static const uint8_t *find_archive(void) {
     for (const uint8_t *at = module_start; at < module_start + module_size; at += 4096) {
-        if (at[0] == '0' && at[1] == '7' && at[2] == '0' && at[3] == '7' && at[4] == '0' && at[5] == '1') {
+        if (at[0] == '0' && at[1] == '7' && at[2] == '0' && at[3] == '7' && at[4] == '0' &&
+            at[5] == '1') {
             return at;
         }
     }
@@ -358,7 +376,8 @@ void fake_main(const struct start_info *info) {
         put_text("shell\n");
         do_cat();
     }
-    for (uint32_t at = 0; at < argv.size && arguments < 16; at += length((const char *)argv.data + at) + 1) {
+    for (uint32_t at = 0; at < argv.size && arguments < 16;
+         at += length((const char *)argv.data + at) + 1) {
         argument[arguments++] = (const char *)argv.data + at;
     }
     for (uint32_t i = 0; i < sizeof(behaviours) / sizeof(behaviours[0]); i++) {
