@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: 2026 The Tricolor authors
+#
+# The guest tests: one program, run as the first one.
+
+GUEST_SRC := $(wildcard tests/guest/*.c tests/guest/*.S)
+GUEST_OBJ := $(addprefix $(BUILD)/user/,$(addsuffix .o,$(basename $(GUEST_SRC)))) \
+             $(addprefix $(BUILD)/user/,libos/rt/crt0.o libos/rt/calls.o base/string.o) $(BUILD)/user/base/format.o
+GUEST_ELF := $(BUILD)/user/guest-tests.elf
+
+ALL += $(GUEST_ELF)
+GUEST_TESTS += test-kernel
+
+$(GUEST_ELF): $(GUEST_OBJ) tests/guest/guest.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) -m elf_x86_64 -static -z max-page-size=4096 -z noexecstack -T tests/guest/guest.ld -o $@ $(GUEST_OBJ)
+
+# On one, two and four processors.
+test-kernel: $(GUEST_ELF) $(BUILD)/kernel/tricolor.elf
+	$(Q)$(PYTHON) tests/guest/run.py --kernel $(BUILD)/kernel/tricolor.elf --program $(GUEST_ELF) $(GUEST_ARGS)
