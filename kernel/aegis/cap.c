@@ -26,8 +26,7 @@ static struct cap *cap_at(cap_ref ref) {
     return &env_at(ref >> SLOT_BITS)->caps[ref & (CAP_SLOTS - 1)];
 }
 
-// --- trees
-// ----------------------------------------------------------------------------------------------------------
+// --- trees ---------------------------------------------------------------------------------------
 
 static void cap_link(struct cap *cap, cap_ref ref, cap_ref parent) {
     cap->parent = parent;
@@ -83,8 +82,7 @@ void cap_clear_all(struct env *env) {
             cap_empty(cap_ref_of(env, slot));
 }
 
-// --- checks
-// ---------------------------------------------------------------------------------------------------------
+// --- checks --------------------------------------------------------------------------------------
 
 static i64 cap_get(u64 slot, struct cap **cap) {
     if (slot >= CAP_SLOTS)
@@ -185,8 +183,7 @@ int cap_covers_frame(const struct cap *cap, pfn_t pfn) {
     return pfn - cap->object < cap->count && row->owner == cap->owner && row->epoch <= cap->epoch;
 }
 
-// --- calls
-// ----------------------------------------------------------------------------------------------------------
+// --- calls ---------------------------------------------------------------------------------------
 
 // What a mint makes of a capability: the type, first and count of the copy. FRAMES are made of an
 // ACCOUNT that owns them all.

@@ -55,8 +55,7 @@ extern const void *const calls[];
 const void *const calls[] = {SYSCALL_DISPATCH(HANDLER, ENTRY)};
 #undef locked_null
 
-// --- batch
-// ----------------------------------------------------------------------------------------------------------
+// --- batch ---------------------------------------------------------------------------------------
 
 #define BATCH_BARE(name, number, args, batch) [number] = BARE_##batch(name),
 #define BARE_1(name)                          bare_##name

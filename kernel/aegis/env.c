@@ -31,8 +31,7 @@ struct env *env_at(u32 index) {
     return env_of[index];
 }
 
-// --- setup
-// ----------------------------------------------------------------------------------------------------------
+// --- setup ---------------------------------------------------------------------------------------
 
 static i64 setup_check(const struct env_setup *setup) {
     const u64 addresses[] = {setup->rip,          setup->rsp,           setup->fs_base,
@@ -93,8 +92,7 @@ static void env_apply(struct env *env, const struct env_setup *setup, const pfn_
     env->call_stack = setup->call_stack;
 }
 
-// --- making and freeing
-// ---------------------------------------------------------------------------------------------
+// --- making and freeing --------------------------------------------------------------------------
 
 static i64 env_frames(account_id account, pfn_t *kernel, pfn_t *vector) {
     i64 error = frame_take(account, FRAME_ENV, 0, 0, kernel);
@@ -180,8 +178,7 @@ void env_free(struct env *env) {
     frame_give(sal_phys(env) >> ABI_PAGE_SHIFT);
 }
 
-// --- upcalls
-// --------------------------------------------------------------------------------------------------------
+// --- upcalls -------------------------------------------------------------------------------------
 
 static struct env_uarea *env_uarea(const struct env *env) {
     return (struct env_uarea *)env->context.upcall_frames[0];
@@ -271,8 +268,7 @@ void upcall_refused(const struct sal_regs *regs, u64 address) {
     sched_next();
 }
 
-// --- calls
-// ----------------------------------------------------------------------------------------------------------
+// --- calls ---------------------------------------------------------------------------------------
 
 static i64 setup_read(u64 va, struct env_setup *setup) {
     if (va & 7)

@@ -24,8 +24,7 @@ static int space_is_shared(const struct abi_space *space) {
     return (space->cpus & ~(1ul << sal_cpu())) != 0;
 }
 
-// --- map
-// ------------------------------------------------------------------------------------------------------------
+// --- map -----------------------------------------------------------------------------------------
 
 struct map_request {
     struct abi_space *space;
@@ -133,8 +132,7 @@ i64 space_map_first(struct abi_space *space, u64 va, pfn_t pfn, u64 bits) {
     return 0;
 }
 
-// --- walking a range
-// ------------------------------------------------------------------------------------------------
+// --- walking a range -----------------------------------------------------------------------------
 
 // A run of entries within one leaf table.
 struct run {
@@ -152,8 +150,7 @@ static struct run run_next(const struct abi_space *space, u64 va, u64 pages) {
                         length < pages ? length : pages};
 }
 
-// --- unmap
-// ----------------------------------------------------------------------------------------------------------
+// --- unmap ---------------------------------------------------------------------------------------
 
 i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
     struct abi_space *space;
@@ -190,8 +187,7 @@ i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
     return (i64)done;
 }
 
-// --- protect
-// --------------------------------------------------------------------------------------------------------
+// --- protect -------------------------------------------------------------------------------------
 
 // Stores an entry computed from old; retries in the caller if the processor set A or D meanwhile on
 // another CPU.
@@ -249,8 +245,7 @@ i64 sys_space_protect(u64 cap, space_id id, u64 va, u64 count, u64 clear, u64 se
     return error ? error : (i64)done;
 }
 
-// --- copy
-// -----------------------------------------------------------------------------------------------------------
+// --- copy ----------------------------------------------------------------------------------------
 
 struct copy_request {
     struct abi_space *from, *to;

@@ -68,8 +68,7 @@ void sched_init(void) {
     sched_sleep_init();
 }
 
-// --- runnable positions
-// ---------------------------------------------------------------------------------------------
+// --- runnable positions --------------------------------------------------------------------------
 
 static void position_mark(u32 slice, int runnable) {
     struct processor *p = &processors[slice / ABI_SLICES];
@@ -139,8 +138,7 @@ static struct env *pick(const struct processor *p, u32 *position) {
     return 0;
 }
 
-// --- positions
-// ------------------------------------------------------------------------------------------------------
+// --- positions -----------------------------------------------------------------------------------
 
 i64 sched_assign(u64 slice, struct env *env) {
     struct env *old = env_find(slices[slice].env);
@@ -181,8 +179,7 @@ void sched_release_account(account_id account) {
             sched_slice_own(i, 0);
 }
 
-// --- switching
-// ------------------------------------------------------------------------------------------------------
+// --- switching -----------------------------------------------------------------------------------
 
 static void load_space(struct processor *p, struct abi_space *space) {
     u64 self = 1ul << (p - processors);
@@ -295,8 +292,7 @@ void aegis_cpu_run(u32 cpu) {
     sched_next();
 }
 
-// --- interrupts
-// -----------------------------------------------------------------------------------------------------
+// --- interrupts ----------------------------------------------------------------------------------
 
 // Forced: the env is saved whole and the next position runs.
 __attribute__((noreturn)) static void force(struct env *env, const struct sal_regs *regs,

@@ -54,8 +54,7 @@ i64 space_make(account_id account, struct abi_space **space) {
     return 0;
 }
 
-// --- walking
-// --------------------------------------------------------------------------------------------------------
+// --- walking -------------------------------------------------------------------------------------
 
 #define TABLE_LINK (ABI_PTE_P | ABI_PTE_W | ABI_PTE_U)
 
@@ -112,8 +111,7 @@ i64 space_check_range(u64 va, u64 pages) {
     return 0;
 }
 
-// --- undoing
-// --------------------------------------------------------------------------------------------------------
+// --- undoing -------------------------------------------------------------------------------------
 
 void frame_unmap(pfn_t pfn) {
     struct abi_frame *row = frame_row(pfn);
@@ -169,8 +167,7 @@ i64 space_tear(struct abi_space *space) {
     return 0;
 }
 
-// --- copies
-// ---------------------------------------------------------------------------------------------------------
+// --- copies --------------------------------------------------------------------------------------
 
 // The direct-map address behind a user address of the running env, if it is mapped with these bits.
 static void *user_memory(u64 va, u64 bits) {
@@ -209,8 +206,7 @@ i64 space_copy_out(u64 va, const void *from, u64 bytes) {
     return user_copy(va, (void *)from, bytes, 1);
 }
 
-// --- calls
-// ----------------------------------------------------------------------------------------------------------
+// --- calls ---------------------------------------------------------------------------------------
 
 i64 sys_space_create(u64 cap, account_id id) {
     struct abi_account *account;

@@ -67,8 +67,7 @@ void firmware_read(const struct firmware_view *view, u64 rsdp, struct firmware_m
 int acpi_read(const struct firmware_view *view, u64 rsdp, struct firmware_machine *machine);
 int mp_table_read(const struct firmware_view *view, struct firmware_machine *machine);
 
-// --- for the two readers
-// --------------------------------------------------------------------------------------------
+// --- for the two readers -------------------------------------------------------------------------
 
 int firmware_checksum(const u8 *bytes, u64 size); // do they add up to 0?
 void firmware_add_cpu(struct firmware_machine *machine, u32 apic);

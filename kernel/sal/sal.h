@@ -18,8 +18,7 @@
 #include "abi/tables.h"
 #include "abi/types.h"
 
-// --- memory
-// ---------------------------------------------------------------------------------------------------------
+// --- memory --------------------------------------------------------------------------------------
 
 #define SAL_DIRECT_MAP  0xffff800000000000ul
 #define SAL_KERNEL_BASE 0xffffffff80000000ul
@@ -78,8 +77,7 @@ void sal_space_init(pfn_t root);
 // The page table that no env owns; a processor without an env has it loaded.
 pfn_t sal_kernel_root(void);
 
-// --- processors
-// -----------------------------------------------------------------------------------------------------
+// --- processors ----------------------------------------------------------------------------------
 
 u32 sal_cpu(void); // number of this processor, 0 .. sal_machine.cpus - 1
 u32 sal_cpu_apic(u32 cpu);
@@ -111,15 +109,13 @@ static inline void sal_pause(void) {
 // fires at once. ~0 turns it off.
 void sal_timer_set(u64 tsc);
 
-// --- translations
-// ---------------------------------------------------------------------------------------------------
+// --- translations --------------------------------------------------------------------------------
 
 void sal_tlb_flush_page(u64 va);
 void sal_tlb_flush_all(void); // this processor, the loaded space
 void sal_space_load(pfn_t root);
 
-// --- devices and log
-// ------------------------------------------------------------------------------------------------
+// --- devices and log -----------------------------------------------------------------------------
 
 // The console's UART. sal_console_put waits for room; sal_console_get returns -1 if nothing is
 // there.
@@ -137,8 +133,7 @@ __attribute__((format(printf, 1, 2), noreturn)) void panic(const char *format, .
 
 __attribute__((noreturn)) void sal_exit(u64 code); // enum machine_exit_code
 
-// --- what the layer above provides
-// ----------------------------------------------------------------------------------
+// --- what the layer above provides ---------------------------------------------------------------
 
 void aegis_start(void); // on the first processor, once; returns
 __attribute__((noreturn)) void

@@ -68,8 +68,7 @@ void apic_eoi(void) {
     lapic_write(LAPIC_EOI, 0);
 }
 
-// --- interrupts between processors
-// ----------------------------------------------------------------------------------
+// --- interrupts between processors ---------------------------------------------------------------
 
 static void icr_send(u32 apic, u32 command) {
     if (!registers) {
@@ -103,8 +102,7 @@ void sal_ipi(u32 cpu, enum sal_interrupt what) {
     icr_send(cpu_get(cpu)->apic, ICR_ASSERT | vector[what]);
 }
 
-// --- timer
-// ----------------------------------------------------------------------------------------------------------
+// --- timer ---------------------------------------------------------------------------------------
 
 int apic_timer_uses_tsc(void) {
     return tsc_deadline;
@@ -121,8 +119,7 @@ u32 apic_timer_current(void) {
     return lapic_read(LAPIC_TIMER_CURRENT);
 }
 
-// --- set up
-// ---------------------------------------------------------------------------------------------------------
+// --- set up --------------------------------------------------------------------------------------
 
 void apic_cpu_init(void) {
     u64 base = x86_msr_read(MSR_APIC_BASE) | APIC_BASE_ON;
@@ -161,8 +158,7 @@ static void pic_silence(void) {
     x86_out8(PIC2 + 1, 0xff);
 }
 
-// --- I/O APICs
-// ------------------------------------------------------------------------------------------------------
+// --- I/O APICs -----------------------------------------------------------------------------------
 
 #define IOAPIC_VERSION 1
 #define IOAPIC_PIN(n)  (0x10 + 2 * (n))

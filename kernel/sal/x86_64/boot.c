@@ -70,8 +70,7 @@ void boot_main(u64 start_info) {
     boot_stack_switch(cpu->kernel_stack_top, boot_rest);
 }
 
-// --- interrupts
-// -----------------------------------------------------------------------------------------------------
+// --- interrupts ----------------------------------------------------------------------------------
 
 void sal_idle(void) {
     __asm__ volatile("sti; hlt; cli" : : : "memory");

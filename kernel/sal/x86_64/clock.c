@@ -18,8 +18,7 @@
 static u64 lapic_ratio; // ticks of the APIC timer per tick of the TSC, 32.32 fixed point
 static u64 us_ratio;    // microseconds per tick of the TSC, 0.64 fixed point
 
-// --- counters of known rate
-// -----------------------------------------------------------------------------------------
+// --- counters of known rate ----------------------------------------------------------------------
 
 struct counter {
     const char *name;
@@ -95,8 +94,7 @@ static int compare(const struct counter *counter, struct moment *start, struct m
     }
 }
 
-// --- calibration
-// ----------------------------------------------------------------------------------------------------
+// --- calibration ---------------------------------------------------------------------------------
 
 // What CPUID says of the rates of TSC and APIC timer; 0 where it is silent.
 static void rates_from_cpuid(u64 *tsc_hz, u64 *lapic_hz) {
@@ -150,8 +148,7 @@ static void calibrate(u64 *tsc_hz, u64 *lapic_hz) {
         panic("clock: nothing tells the rate of the time-stamp counter");
 }
 
-// --- wall clock
-// -----------------------------------------------------------------------------------------------------
+// --- wall clock ----------------------------------------------------------------------------------
 
 #define CMOS_INDEX 0x70
 #define CMOS_DATA  0x71
@@ -209,8 +206,7 @@ static u64 cmos_seconds(void) {
     return calendar_seconds(year, now[4], now[3], now[2], now[1], now[0]);
 }
 
-// --- interface
-// ------------------------------------------------------------------------------------------------------
+// --- interface -----------------------------------------------------------------------------------
 
 static u64 ratio_scale(u64 ticks, u64 ratio) {
     return (u64)((unsigned __int128)ticks * ratio >> 32);

@@ -23,7 +23,7 @@
 
     .text
 
-// --- system calls ---------------------------------------------------------------------------------------------------
+// --- system calls --------------------------------------------------------------------------------
 
     .balign 64
     .global entry_syscall
@@ -122,7 +122,7 @@ foreign_refused:
     push $UPCALL_SYSCALL
     jmp refused
 
-// --- exceptions -----------------------------------------------------------------------------------------------------
+// --- exceptions ----------------------------------------------------------------------------------
 
 // On the stack: vector, error, rip, cs, rflags, rsp, ss.
     .balign 64
@@ -213,7 +213,7 @@ save_regs:
     cld
     jmp *%rax
 
-// --- interrupts -----------------------------------------------------------------------------------------------------
+// --- interrupts ----------------------------------------------------------------------------------
 
     .balign 16
 interrupt:
@@ -266,7 +266,7 @@ fatal:
     and $-16, %rsp
     call sal_exception_fatal
 
-// --- protected control transfer -------------------------------------------------------------------------------------
+// --- protected control transfer ------------------------------------------------------------------
 
 // The handlers in C get (cap, env) and return the context to enter, having loaded its space, or null with the error in
 // *(i64 *)rdx. rbx, rbp, r12 to r15 survive C by themselves; the others are kept here.
@@ -309,7 +309,7 @@ message_exit:
     add $8, %rsp
     jmp syscall_return
 
-// --- ways out -------------------------------------------------------------------------------------------------------
+// --- ways out ------------------------------------------------------------------------------------
 
     .global sal_resume_switched
 sal_resume_switched:
@@ -356,7 +356,7 @@ sal_entry_rsp:
     mov %gs:CPU_USER_RSP, %rax
     ret
 
-// --- the 256 gates --------------------------------------------------------------------------------------------------
+// --- the 256 gates -------------------------------------------------------------------------------
 
 // The processor itself pushes an error code for 8, 10 to 14, 17, 21, 29 and 30.
 

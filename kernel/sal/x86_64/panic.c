@@ -43,8 +43,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
         sal_console_put((const u8 *)line, length);
 }
 
-// --- backtraces
-// -----------------------------------------------------------------------------------------------------
+// --- backtraces ----------------------------------------------------------------------------------
 
 static u32 backtrace(u64 frame, u64 *places, u32 max) {
     u32 count = 0;
@@ -92,8 +91,7 @@ static void say_registers(const struct sal_regs *r) {
     say("  r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
 }
 
-// --- stopping the others
-// --------------------------------------------------------------------------------------------
+// --- stopping the others -------------------------------------------------------------------------
 
 // On the processor that is to stop. frame: its frame pointer where it was.
 __attribute__((noreturn)) static void stop_here(u64 rip, u64 rsp, u64 frame) {
@@ -141,8 +139,7 @@ static void own(u64 rip, u64 rsp, u64 frame) {
     }
 }
 
-// --- ways here
-// ------------------------------------------------------------------------------------------------------
+// --- ways here -----------------------------------------------------------------------------------
 
 void panic(const char *format, ...) {
     u64 frame = (u64)__builtin_frame_address(0), places[CPU_BACKTRACE_MAX];

@@ -57,8 +57,7 @@ u32 sal_cpu_apic(u32 cpu) {
     return cpu_get(cpu)->apic;
 }
 
-// --- features
-// -------------------------------------------------------------------------------------------------------
+// --- features ------------------------------------------------------------------------------------
 
 enum feature_word { F_1C, F_1D, F_7B, F_7C, F_81C, F_81D, F_D1A, F_WORDS };
 
@@ -89,6 +88,13 @@ static int has(u8 word, u8 bit) {
 #define HAS_SMAP   has(F_7B, 20)
 #define HAS_UMIP   has(F_7C, 2)
 #define HAS_PKU    has(F_7C, 3)
+
+// QEMU's TCG (7.2; mended in 9.1) makes the stack accesses of an IRETQ that user mode executes as if the kernel made them, so that
+// SMAP refuses them; returning from an upcall is just such an IRETQ. There, and only there, SMAP stays off.
+static int is_tcg(void) {
+    struct x86_cpuid r = x86_cpuid(0x40000000, 0);
+    return words[F_1C] >> 31 && r.ebx == 0x54474354 && r.ecx == 0x43544743 && r.edx == 0x47435447;
+}
 
 static void read_features(void) {
     u32 basic = x86_cpuid(0, 0).eax, extended = x86_cpuid(0x80000000, 0).eax;
@@ -125,8 +131,7 @@ void processor_check(void) {
                            (HAS_RDRAND ? ABI_FEATURE_RDRAND : 0);
 }
 
-// --- stacks
-// ---------------------------------------------------------------------------------------------------------
+// --- stacks --------------------------------------------------------------------------------------
 
 static u64 stack_base(u32 number) {
     return PAGING_STACKS + number * STACK_BLOCK;
@@ -163,8 +168,7 @@ int processor_stack_holds(u64 address, u64 bytes) {
     return 1;
 }
 
-// --- descriptor tables
-// ----------------------------------------------------------------------------------------------
+// --- descriptor tables ---------------------------------------------------------------------------
 
 static void idt_init(void) {
     static const u8 ist[32] = {[VECTOR_NMI] = IST_NMI, [VECTOR_DF] = IST_DF, [VECTOR_MC] = IST_MC};
@@ -213,8 +217,7 @@ void processor_early_init(void) {
     tables_load(cpu);
 }
 
-// --- control registers
-// ----------------------------------------------------------------------------------------------
+// --- control registers ---------------------------------------------------------------------------
 
 // Components of the vector state that are turned on: x87, SSE, AVX, AVX-512 (all three parts or
 // none), PKRU.
@@ -257,7 +260,7 @@ static void registers_init(void) {
     x86_cr0_write(cr0 | CR0_WP | CR0_NE | CR0_MP | CR0_AM);
     x86_cr4_write(CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE |
                   (HAS_MCE ? CR4_MCE : 0) | (HAS_UMIP ? CR4_UMIP : 0) | (HAS_SMEP ? CR4_SMEP : 0) |
-                  (HAS_SMAP ? CR4_SMAP : 0) | (HAS_XSAVE ? CR4_OSXSAVE : 0) |
+                  (HAS_SMAP && !is_tcg() ? CR4_SMAP : 0) | (HAS_XSAVE ? CR4_OSXSAVE : 0) |
                   (sal_machine.features & ABI_FEATURE_PKU ? CR4_PKE : 0));
     x86_msr_write(MSR_EFER, x86_msr_read(MSR_EFER) | EFER_NXE | EFER_SCE);
     // As after reset, but entry 1 (PWT alone) is write-combining.
