@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: 2026 The Tricolor authors
+"""The two places where a batch of cases runs: Linux in a scratch root, and Tricolor.
+
+Both run the same binary and the same driver, batch.sh, and give back {name: Result} and, for cases
+without a result, {name: reason}. Linux needs the right to make namespaces (root, or user namespaces).
+"""
+
+import os
+import pathlib
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import casefile
+
+BUSYBOX = "/bin/busybox"
+ROOT = casefile.HERE.parent.parent
+PASSWD = "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/:/bin/false\n"
+GROUP = "root:x:0:\ndaemon:x:1:\n"
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+# Runs inside the new namespaces: $1 is the root, $2 the folder of the batch.
+LINUX_ENTER = """
+set -e
+mount -t proc proc "$1/proc"
+mount -t tmpfs tmpfs "$1/tmp"
+chmod 1777 "$1/tmp"
+mount --bind "$2" "$1/cases"
+for d in $3; do mount --bind /dev/$d "$1/dev/$d"; done
+ulimit -c 0
+exec chroot "$1" /bin/busybox sh /cases/batch.sh
+"""
+
+
+class SideError(Exception):
+    """This side cannot run at all."""
+
+
+def stream_run(command, idle_seconds, total_seconds, env=None):
+    """Run COMMAND, collect its standard output until it ends, is silent for IDLE_SECONDS, or TOTAL_SECONDS are over.
+
+    Returns (output, stderr text, exit status or None, reason or None). The command and its children are
+    in a process group of their own, which is killed at the end."""
+    with tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True, env=env
+        )
+        output, reason, begin = [], None, time.monotonic()
+        try:
+            while True:
+                left = min(idle_seconds, begin + total_seconds - time.monotonic())
+                ready = select.select([child.stdout], [], [], max(left, 0))[0]
+                if not ready:
+                    reason = f"no output for {left:.0f} s" if left >= idle_seconds else f"not ready in {total_seconds} s"
+                    break
+                data = os.read(child.stdout.fileno(), 1 << 16)
+                if not data:
+                    break
+                output.append(data)
+            if reason is None:
+                child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            reason = "closed its output and did not exit"
+        finally:
+            try:
+                os.killpg(child.pid, signal.SIGTERM if reason and child.poll() is None else signal.SIGKILL)
+                if reason:
+                    time.sleep(0.3)
+                    os.killpg(child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            child.wait()
+            child.stdout.close()
+        errors.seek(0)
+        return b"".join(output), errors.read().decode("utf-8", "replace"), child.returncode, reason
+
+
+class LinuxSide:
+    """The reference: the installed kernel. Use as a context manager: it owns a scratch root."""
+
+    name = "linux"
+
+    def __init__(self, top="/tmp/w"):
+        self.top = top
+        self.folder = None
+
+    def __enter__(self):
+        if not os.path.exists(BUSYBOX):
+            raise SideError(f"{BUSYBOX} is missing: install the package busybox-static")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="corpus-"))
+        self.root = self.folder / "root"
+        for d in ("bin", "etc", "tmp", "dev", "proc", "root", "cases"):
+            (self.root / d).mkdir(parents=True)
+        shutil.copy(os.path.realpath(BUSYBOX), self.root / "bin/busybox")
+        for applet in subprocess.run([BUSYBOX, "--list"], stdout=subprocess.PIPE, check=True).stdout.decode().split():
+            if applet != "busybox":
+                (self.root / "bin" / applet).symlink_to("busybox")
+        (self.root / "etc/passwd").write_text(PASSWD)
+        (self.root / "etc/group").write_text(GROUP)
+        for d in DEVICES:
+            (self.root / "dev" / d).touch()
+        (self.root / "dev/fd").symlink_to("/proc/self/fd")
+        return self
+
+    def __exit__(self, *unused):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(self, cases):
+        with tempfile.TemporaryDirectory(dir=self.folder) as batch:
+            os.chmod(batch, 0o755)
+            casefile.batch_write(pathlib.Path(batch), cases, self.top)
+            enter = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
+            if os.geteuid() != 0:
+                enter += ["--map-root-user"]
+            enter += ["sh", "-c", LINUX_ENTER, "sh", str(self.root), batch, " ".join(DEVICES)]
+            output, errors, status, reason = stream_run(enter, casefile.HEAVY_SECONDS + 10, 600)
+        results, running = casefile.stream_parse(output)
+        if not results and status != 0:
+            raise SideError(f"cannot run the reference on this machine (status {status}): {errors.strip()}")
+        lost = {c.name: reason or f"stopped in {running}" for c in cases if c.name not in results}
+        return results, lost
+
+
+class TricolorSide:
+    """The system under test, through its launcher. A batch that dies costs the case that was running;
+    the rest goes on in a new machine, up to MAX_BOOTS per batch."""
+
+    name = "tricolor"
+    top = "/tmp/w"
+    MAX_BOOTS = 10
+
+    def __init__(self, launcher, smp, options=()):
+        self.launcher, self.smp, self.options = launcher, smp, list(options)
+        self.boots = 0
+
+    def command(self, folder, seconds):
+        return [
+            *self.launcher, "run", "--smp", str(self.smp), "--timeout", str(seconds), *self.options,
+            "--add", f"{folder}:/cases", "--", BUSYBOX, "sh", "/cases/batch.sh",
+        ]  # fmt: skip
+
+    def run_once(self, cases):
+        with tempfile.TemporaryDirectory(prefix="corpus-") as folder:
+            os.chmod(folder, 0o755)
+            casefile.batch_write(pathlib.Path(folder), cases, self.top)
+            heavy = any("heavy" in c.tags for c in cases)
+            idle = (casefile.HEAVY_SECONDS if heavy else casefile.SECONDS) + 20
+            total = 60 + 10 * len(cases) + (300 if heavy else 0)
+            self.boots += 1
+            output, errors, status, reason = stream_run(self.command(folder, total), idle, total + 20)
+        results, running = casefile.stream_parse(output)
+        tail = "\n".join(errors.strip().splitlines()[-12:])
+        why = reason or f"the launcher exited with status {status}"
+        return results, running, why + (f"\n{tail}" if tail else "")
+
+    def run(self, cases):
+        results, lost, left = {}, {}, list(cases)
+        for _ in range(self.MAX_BOOTS):
+            got, running, why = self.run_once(left)
+            results.update(got)
+            left = [c for c in left if c.name not in results]
+            if not left:
+                return results, lost
+            victim = running or left[0].name
+            lost[victim] = f"no result: {why}"
+            left = [c for c in left if c.name != victim]
+            if not left:
+                return results, lost
+            if not got and not running:
+                break
+        lost.update({c.name: f"no result: not run, because the batch died too often; last: {why}" for c in left})
+        return results, lost
