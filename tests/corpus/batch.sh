@@ -10,7 +10,7 @@
 #     @end NAME
 # so that whatever happens in a later case, this one's result is safe, and the case that was running is known.
 if [ "$1" != go ]; then
-    exec /bin/busybox env -i PATH=/bin HOME=/root TERM=dumb /bin/busybox sh /cases/batch.sh go
+    exec /bin/busybox env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb /bin/busybox sh /cases/batch.sh go
 fi
 umask 022
 read -r top </cases/top

@@ -11,7 +11,9 @@ import pathlib
 import select
 import shutil
 import signal
+import stat
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -19,8 +21,9 @@ import casefile
 
 BUSYBOX = "/bin/busybox"
 ROOT = casefile.HERE.parent.parent
-PASSWD = "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/:/bin/false\n"
-GROUP = "root:x:0:\ndaemon:x:1:\n"
+sys.path.insert(0, str(ROOT / "tools"))
+from launcher import tree  # noqa: E402  (the guest's root is described there, and only there)
+
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 # Runs inside the new namespaces: $1 is the root, $2 the folder of the batch.
@@ -79,6 +82,23 @@ def stream_run(command, idle_seconds, total_seconds, env=None):
         return b"".join(output), errors.read().decode("utf-8", "replace"), child.returncode, reason
 
 
+def root_write(image, root):
+    """Make a launcher's tree (the guest's root) real in the empty or missing folder ROOT."""
+    root.mkdir(exist_ok=True)
+    for name in sorted(image.nodes):
+        node, path = image.nodes[name], root / name
+        if stat.S_ISDIR(node.mode):
+            path.mkdir(exist_ok=True)
+        elif stat.S_ISLNK(node.mode):
+            path.symlink_to(os.fsdecode(node.data))
+        elif node.path is not None:
+            shutil.copy(node.path, path)
+        else:
+            path.write_bytes(node.data)
+        if not stat.S_ISLNK(node.mode):
+            path.chmod(stat.S_IMODE(node.mode))
+
+
 class LinuxSide:
     """The reference: the installed kernel. Use as a context manager: it owns a scratch root."""
 
@@ -93,17 +113,10 @@ class LinuxSide:
             raise SideError(f"{BUSYBOX} is missing: install the package busybox-static")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="corpus-"))
         self.root = self.folder / "root"
-        for d in ("bin", "etc", "tmp", "dev", "proc", "root", "cases"):
-            (self.root / d).mkdir(parents=True)
-        shutil.copy(os.path.realpath(BUSYBOX), self.root / "bin/busybox")
-        for applet in subprocess.run([BUSYBOX, "--list"], stdout=subprocess.PIPE, check=True).stdout.decode().split():
-            if applet != "busybox":
-                (self.root / "bin" / applet).symlink_to("busybox")
-        (self.root / "etc/passwd").write_text(PASSWD)
-        (self.root / "etc/group").write_text(GROUP)
+        root_write(tree.default_root(BUSYBOX), self.root)
+        (self.root / "cases").mkdir()
         for d in DEVICES:
             (self.root / "dev" / d).touch()
-        (self.root / "dev/fd").symlink_to("/proc/self/fd")
         return self
 
     def __exit__(self, *unused):
