@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Tests of the kernel from user space. They are linked into one program that runs as the first one, with every resource, and
-// register themselves in a linker set. Before and after each test the exposed tables are counted: what a test took it must
-// have given back.
+// Tests of the kernel from user space. They are linked into one program that runs as the first one,
+// with every resource, and register themselves in a linker set. Before and after each test the
+// exposed tables are counted: what a test took it must have given back.
 
 #ifndef TESTS_GUEST_GUEST_H
 #define TESTS_GUEST_GUEST_H
@@ -21,20 +21,22 @@ struct guest_test {
     void (*run)(void);
 };
 
-#define TEST(test_name)                                                                                                \
-    static void test_##test_name(void);                                                                                \
-    static const struct guest_test set_##test_name                                                                     \
-        __attribute__((used, section("guest_tests"), aligned(8))) = {#test_name, test_##test_name};                    \
+#define TEST(test_name)                                                                            \
+    static void test_##test_name(void);                                                            \
+    static const struct guest_test set_##test_name                                                 \
+        __attribute__((used, section("guest_tests"), aligned(8))) = {#test_name,                   \
+                                                                     test_##test_name};            \
     static void test_##test_name(void)
 
 // A failed check is reported and counted; the test goes on.
 void check_failed(const char *file, int line, const char *what, i64 got, i64 want);
-#define CHECK(condition) ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, #condition, 0, 1))
-#define CHECK_EQ(expression, value)                                                                                    \
-    do {                                                                                                               \
-        i64 got_ = (i64)(expression), want_ = (i64)(value);                                                            \
-        if (got_ != want_)                                                                                             \
-            check_failed(__FILE__, __LINE__, #expression " == " #value, got_, want_);                                  \
+#define CHECK(condition)                                                                           \
+    ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, #condition, 0, 1))
+#define CHECK_EQ(expression, value)                                                                \
+    do {                                                                                           \
+        i64 got_ = (i64)(expression), want_ = (i64)(value);                                        \
+        if (got_ != want_)                                                                         \
+            check_failed(__FILE__, __LINE__, #expression " == " #value, got_, want_);              \
     } while (0)
 
 __attribute__((format(printf, 1, 2))) void say(const char *format, ...); // to the kernel's log
@@ -60,8 +62,9 @@ const volatile struct abi_slice *slice_row(u64 slice);
 
 // Upcalls of the first program and of workers come here; a test sets what to do, per env.
 typedef void upcall_handler(struct upcall_frame *frame);
-void set_upcall_handler(upcall_handler *handler); // of the calling env; null: unexpected upcalls fail the test
-u32 *upcall_mask(void);                           // env_uarea.masked of the calling env
+void set_upcall_handler(
+    upcall_handler *handler); // of the calling env; null: unexpected upcalls fail the test
+u32 *upcall_mask(void);       // env_uarea.masked of the calling env
 u32 *upcall_pending(void);
 
 // Workers: envs in the first program's space, each on a processor, with stacks of their own.
@@ -71,7 +74,8 @@ void worker_wait(env_id worker);                                   // until it h
 void worker_destroy(env_id worker);
 void worker_wait_state(env_id worker, enum env_state state); // at most a second
 
-// An address space of its own with nothing but a page of code at CODE_VA and one of data and stack at DATA_VA.
+// An address space of its own with nothing but a page of code at CODE_VA and one of data and stack
+// at DATA_VA.
 #define CODE_VA 0x400000ul
 #define DATA_VA 0x500000ul
 struct child {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Runs the tests: chosen by the command line word test=PATTERN (a * matches anything), in an order shuffled by seed=N.
+// Runs the tests: chosen by the command line word test=PATTERN (a * matches anything), in an order
+// shuffled by seed=N.
 
 #include "base/format.h"
 #include "base/string.h"
@@ -81,8 +82,9 @@ static u64 live_rows(enum abi_table_number table) {
 }
 
 static struct counts count(void) {
-    return (struct counts){ABI_INFO->free_frames,        account_row(my_account())->frames, live_rows(ABI_TABLE_ENVS),
-                           live_rows(ABI_TABLE_SPACES),  live_rows(ABI_TABLE_ACCOUNTS),     live_rows(ABI_TABLE_SLICES),
+    return (struct counts){ABI_INFO->free_frames,         account_row(my_account())->frames,
+                           live_rows(ABI_TABLE_ENVS),     live_rows(ABI_TABLE_SPACES),
+                           live_rows(ABI_TABLE_ACCOUNTS), live_rows(ABI_TABLE_SLICES),
                            env_row(my_env())->caps};
 }
 
@@ -100,7 +102,8 @@ static void compare(const struct counts *before, const struct counts *after) {
 
 static int run_one(const struct guest_test *test) {
     u32 failures_before = failures;
-    // Page tables of the scratch area, and those of the test program's own, stay: a first run is not counted.
+    // Page tables of the scratch area, and those of the test program's own, stay: a first run is
+    // not counted.
     say("%s\n", test->name);
     struct counts before = count();
     u64 tables = space_row(my_space())->tables;
@@ -126,7 +129,8 @@ void rt_main(u64 argument) {
     random_state = option("seed", seed, sizeof seed) ? number(seed) | 1 : tsc() | 1;
     u64 printed = random_state;
     guest_init();
-    for (const struct guest_test *t = __start_guest_tests; t < __stop_guest_tests && chosen < TESTS_MAX; t++)
+    for (const struct guest_test *t = __start_guest_tests;
+         t < __stop_guest_tests && chosen < TESTS_MAX; t++)
         if (matches(pattern, t->name))
             tests[chosen++] = t;
     for (u32 i = chosen; i > 1; i--) {
@@ -139,7 +143,8 @@ void rt_main(u64 argument) {
     for (u32 i = 0; i < chosen; i++)
         passed += (u32)run_one(tests[i]);
     say("guest: %u passed, %u failed\n", passed, chosen - passed);
-    sys_machine_exit(CAP_SLOT_MACHINE, chosen && passed == chosen ? MACHINE_EXIT_TESTS_PASSED : MACHINE_EXIT_TESTS_FAILED);
+    sys_machine_exit(CAP_SLOT_MACHINE, chosen && passed == chosen ? MACHINE_EXIT_TESTS_PASSED
+                                                                  : MACHINE_EXIT_TESTS_FAILED);
     for (;;)
         ;
 }

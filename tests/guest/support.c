@@ -9,7 +9,7 @@
 extern const char guest_upcall_entry[], guest_foreign_entry[];
 
 #define UPCALL_PAGES 2
-#define STACK_BYTES 16384
+#define STACK_BYTES  16384
 
 // Env 0 is the first program, the others are workers. The upcall stack tells which one runs.
 struct lane {
@@ -87,7 +87,8 @@ void guest_upcall(struct upcall_frame *frame) {
         return;
     }
     if (frame->vector == UPCALL_SLICE_END) {
-        // No vector state lives in these tests; the callee-saved registers are on the stack already.
+        // No vector state lives in these tests; the callee-saved registers are on the stack
+        // already.
         sys_env_yield(0, 0);
         return;
     }
@@ -142,12 +143,14 @@ env_id worker_start(u32 cpu, void (*run)(void *), void *argument) {
     lane->argument = argument;
     lane->ended = 0;
     u64 slice = slice_free_on(cpu);
-    CHECK_EQ(sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), my_account(), slice, 1), 0);
+    CHECK_EQ(sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), my_account(), slice, 1),
+             0);
     struct env_setup setup = setup_of(lane);
     setup.rip = (u64)worker_main;
     setup.rsp = (u64)lane->stack + STACK_BYTES - 8;
     setup.arg = (u64)lane;
-    i64 env = sys_env_create(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SPACE), my_account(), my_space(), (u64)&setup, slice);
+    i64 env = sys_env_create(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SPACE), my_account(), my_space(),
+                             (u64)&setup, slice);
     if (env < 0) {
         check_failed(__FILE__, __LINE__, "env_create", env, 0);
         sys_slice_free(CAP_SLOT_ACCOUNT, slice, 1);

@@ -6,12 +6,15 @@
 #include "gen/syscalls_batch.h"
 #include "tests/guest/guest.h"
 
-#define ACCOUNT2 CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT)
+#define ACCOUNT2      CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT)
 #define SPACE_ACCOUNT CAP_PAIR(CAP_SLOT_SPACE, CAP_SLOT_ACCOUNT)
 
 static i64 raw_call(u64 number) {
     i64 result;
-    __asm__ volatile("syscall" : "=a"(result) : "0"(number) : "rcx", "r11", "rdi", "rsi", "rdx", "r10", "r8", "r9", "memory");
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"(number)
+                     : "rcx", "r11", "rdi", "rsi", "rdx", "r10", "r8", "r9", "memory");
     return result;
 }
 
@@ -31,11 +34,13 @@ TEST(unknown_numbers) {
 // What a call leaves in the registers it does not define.
 TEST(registers_after_call) {
     u64 rdi = 1, rsi = 2, rdx = 3, r10, r8, r9, rbx, r12, rax = ABI_SYSCALL_BASE;
-    __asm__ volatile("mov $7, %%r8\n mov $7, %%r9\n mov $7, %%r10\n mov $9, %%rbx\n mov $9, %%r12\n syscall\n"
-                     "mov %%r8, %3\n mov %%r9, %4\n mov %%r10, %5\n mov %%rbx, %6\n mov %%r12, %7\n"
-                     : "+D"(rdi), "+S"(rsi), "+d"(rdx), "=m"(r8), "=m"(r9), "=m"(r10), "=m"(rbx), "=m"(r12), "+a"(rax)
-                     :
-                     : "rcx", "r11", "r8", "r9", "r10", "rbx", "r12", "memory");
+    __asm__ volatile(
+        "mov $7, %%r8\n mov $7, %%r9\n mov $7, %%r10\n mov $9, %%rbx\n mov $9, %%r12\n syscall\n"
+        "mov %%r8, %3\n mov %%r9, %4\n mov %%r10, %5\n mov %%rbx, %6\n mov %%r12, %7\n"
+        : "+D"(rdi), "+S"(rsi), "+d"(rdx), "=m"(r8), "=m"(r9), "=m"(r10), "=m"(rbx), "=m"(r12),
+          "+a"(rax)
+        :
+        : "rcx", "r11", "r8", "r9", "r10", "rbx", "r12", "memory");
     CHECK_EQ(rax, 0);
     CHECK_EQ(rdi | rsi | rdx | r8 | r9 | r10, 0);
     CHECK_EQ(rbx, 9);
@@ -51,7 +56,8 @@ TEST(tables) {
     u64 frames = 0, own = 0;
     for (pfn_t pfn = 0; pfn < ABI_INFO->frames; pfn++) {
         frames += frame_row(pfn)->kind == FRAME_FREE;
-        own += frame_row(pfn)->owner == my_account() && frame_row(pfn)->kind >= FRAME_USER && frame_row(pfn)->kind != FRAME_KERNEL;
+        own += frame_row(pfn)->owner == my_account() && frame_row(pfn)->kind >= FRAME_USER &&
+               frame_row(pfn)->kind != FRAME_KERNEL;
     }
     CHECK_EQ(frames, ABI_INFO->free_frames);
     CHECK_EQ(own, account_row(my_account())->frames);
@@ -90,7 +96,9 @@ TEST(frames_by_number) {
 
 TEST(new_frames_are_zero) {
     for (u32 round = 0; round < 4; round++) {
-        CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 8, ABI_PTE_W | ABI_PTE_NX), 8);
+        CHECK_EQ(
+            sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 8, ABI_PTE_W | ABI_PTE_NX),
+            8);
         u64 *words = (u64 *)SCRATCH, sum = 0;
         for (u32 i = 0; i < 8 * 512; i++) {
             sum |= words[i];
@@ -105,36 +113,56 @@ TEST(map_errors) {
     u64 flags = ABI_PTE_W | ABI_PTE_NX;
     CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, flags), 1);
     CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, flags), -E_EXIST);
-    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, flags | SPACE_MAP_REPLACE), 1);
+    CHECK_EQ(
+        sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, flags | SPACE_MAP_REPLACE),
+        1);
     CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH + 1, ABI_ANY, 1, flags), -E_ALIGN);
     CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), ABI_USER_END, ABI_ANY, 1, flags), -E_RANGE);
-    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), ABI_USER_END - ABI_PAGE, ABI_ANY, 2, flags), -E_RANGE);
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), ABI_USER_END - ABI_PAGE, ABI_ANY, 2, flags),
+             -E_RANGE);
     CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), ABI_TABLES, ABI_ANY, 1, flags), -E_RANGE);
-    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, ~0ul >> 12, flags), -E_RANGE);
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, ~0ul >> 12, flags),
+             -E_RANGE);
     CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 0, flags), -E_RANGE);
-    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, flags | ABI_PTE_U), -E_INVAL);
-    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, flags | ABI_PTE_PS), -E_INVAL);
-    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, flags | ABI_PTE_MAY_W), -E_INVAL);
-    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH + ABI_PAGE, ABI_INFO->frames, 1, flags), -E_RANGE);
-    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH + ABI_PAGE, space_row(my_space())->root, 1, ABI_PTE_NX), -E_RIGHTS);
-    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH + ABI_PAGE, ABI_INFO->free_first, 1, ABI_PTE_NX), -E_RIGHTS);
-    CHECK_EQ(sys_space_map(CAP_PAIR(CAP_SLOT_SPACE, CAP_SLOT_SELF), my_space(), SCRATCH, ABI_ANY, 1, flags), -E_TYPE);
-    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space() + (1ul << ABI_INDEX_BITS), SCRATCH, ABI_ANY, 1, flags), -E_STALE);
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, flags | ABI_PTE_U),
+             -E_INVAL);
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, flags | ABI_PTE_PS),
+             -E_INVAL);
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, flags | ABI_PTE_MAY_W),
+             -E_INVAL);
+    CHECK_EQ(
+        sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH + ABI_PAGE, ABI_INFO->frames, 1, flags),
+        -E_RANGE);
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH + ABI_PAGE,
+                           space_row(my_space())->root, 1, ABI_PTE_NX),
+             -E_RIGHTS);
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH + ABI_PAGE, ABI_INFO->free_first, 1,
+                           ABI_PTE_NX),
+             -E_RIGHTS);
+    CHECK_EQ(sys_space_map(CAP_PAIR(CAP_SLOT_SPACE, CAP_SLOT_SELF), my_space(), SCRATCH, ABI_ANY, 1,
+                           flags),
+             -E_TYPE);
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space() + (1ul << ABI_INDEX_BITS), SCRATCH, ABI_ANY, 1,
+                           flags),
+             -E_STALE);
     CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 4), 4);
     CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH + 8, 4), -E_ALIGN);
     CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), ABI_TABLES, 4), -E_RANGE);
     CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), SCRATCH, 1, ABI_PTE_P, 0), -E_INVAL);
     CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), SCRATCH, 1, 0, ABI_PTE_U), -E_INVAL);
-    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), 0xffff800000000000, 1, 0, ABI_PTE_W), -E_RANGE);
+    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), 0xffff800000000000, 1, 0, ABI_PTE_W),
+             -E_RANGE);
 }
 
 // A mapping made with a capability that only reads cannot be made writable later.
 TEST(protect_keeps_to_the_capability) {
     i64 pfn = sys_frame_alloc(CAP_SLOT_ACCOUNT, my_account(), ABI_ANY, 1, 0);
-    i64 slot = sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env(), CAP_RIGHT_READ, (u64)pfn, 1);
+    i64 slot = sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env(), CAP_RIGHT_READ,
+                            (u64)pfn, 1);
     CHECK(slot >= CAP_SLOT_FREE);
     u64 caps = CAP_PAIR(CAP_SLOT_SPACE, slot);
-    CHECK_EQ(sys_space_map(caps, my_space(), SCRATCH, (pfn_t)pfn, 1, ABI_PTE_W | ABI_PTE_NX), -E_RIGHTS);
+    CHECK_EQ(sys_space_map(caps, my_space(), SCRATCH, (pfn_t)pfn, 1, ABI_PTE_W | ABI_PTE_NX),
+             -E_RIGHTS);
     CHECK_EQ(sys_space_map(caps, my_space(), SCRATCH, (pfn_t)pfn, 1, 0), -E_RIGHTS);
     CHECK_EQ(sys_space_map(caps, my_space(), SCRATCH, (pfn_t)pfn, 1, ABI_PTE_NX), 1);
     CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), SCRATCH, 1, 0, ABI_PTE_W), -E_RIGHTS);
@@ -154,7 +182,8 @@ TEST(cap_tree) {
     u64 to_self = CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF);
     i64 a = sys_cap_mint(to_self, my_env(), CAP_RIGHT_ALLOC | CAP_RIGHT_WAKE, 0, 0);
     CHECK(a > 0);
-    CHECK_EQ(sys_cap_mint(CAP_PAIR(a, CAP_SLOT_SELF), my_env(), CAP_RIGHT_DESTROY, 0, 0), -E_RIGHTS);
+    CHECK_EQ(sys_cap_mint(CAP_PAIR(a, CAP_SLOT_SELF), my_env(), CAP_RIGHT_DESTROY, 0, 0),
+             -E_RIGHTS);
     i64 b = sys_cap_mint(CAP_PAIR(a, CAP_SLOT_SELF), my_env(), CAP_RIGHT_WAKE, 0, 0);
     i64 c = sys_cap_mint(CAP_PAIR(b, CAP_SLOT_SELF), my_env(), CAP_RIGHT_WAKE, 0, 0);
     CHECK(b > 0 && c > 0);
@@ -173,7 +202,8 @@ TEST(cap_tree) {
 TEST(cap_table_full) {
     u64 to_self = CAP_PAIR(CAP_SLOT_SELF, CAP_SLOT_SELF);
     i64 first = sys_cap_mint(to_self, my_env(), CAP_RIGHTS_ALL, 0, 0), slot;
-    while ((slot = sys_cap_mint(CAP_PAIR(first, CAP_SLOT_SELF), my_env(), CAP_RIGHTS_ALL, 0, 0)) > 0)
+    while ((slot = sys_cap_mint(CAP_PAIR(first, CAP_SLOT_SELF), my_env(), CAP_RIGHTS_ALL, 0, 0)) >
+           0)
         ;
     CHECK_EQ(slot, -E_FULL);
     CHECK_EQ(sys_cap_revoke((u64)first), CAP_SLOTS - CAP_SLOT_FREE - 1);
@@ -204,7 +234,8 @@ TEST(account_depth) {
     u32 depth = 0;
     account_id parent = my_account();
     i64 account;
-    while ((account = sys_account_create(CAP_SLOT_ACCOUNT, parent, 100 - depth, 10)) > 0 && depth < 16)
+    while ((account = sys_account_create(CAP_SLOT_ACCOUNT, parent, 100 - depth, 10)) > 0 &&
+           depth < 16)
         parent = chain[depth++] = (account_id)account;
     CHECK_EQ(account, -E_LIMIT);
     CHECK(depth >= 4);
@@ -213,7 +244,8 @@ TEST(account_depth) {
 
 TEST(batch) {
     struct batch_op ops[4];
-    batch_space_map(&ops[0], SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 2, ABI_PTE_W | ABI_PTE_NX);
+    batch_space_map(&ops[0], SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 2,
+                    ABI_PTE_W | ABI_PTE_NX);
     batch_space_protect(&ops[1], CAP_SLOT_SPACE, my_space(), SCRATCH, 2, ABI_PTE_W, 0);
     batch_space_unmap(&ops[2], CAP_SLOT_SPACE, my_space(), SCRATCH, 2);
     batch_cap_drop(&ops[3], 0);

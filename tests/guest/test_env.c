@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Envs: exceptions, foreign calls, forced and polite ends of slices, yield, sleep and wake, transfer, death.
+// Envs: exceptions, foreign calls, forced and polite ends of slices, yield, sleep and wake,
+// transfer, death.
 
 #include "base/string.h"
 #include "tests/guest/guest.h"
 
-#define ACCOUNT2 CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT)
+#define ACCOUNT2      CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT)
 #define SPACE_ACCOUNT CAP_PAIR(CAP_SLOT_SPACE, CAP_SLOT_ACCOUNT)
 
 // --- exceptions ----------------------------------------------------------------------------------
@@ -83,7 +84,9 @@ static void map_there(struct upcall_frame *frame) {
     fault_error = frame->error;
     upcalls++;
     CHECK_EQ(frame->vector, UPCALL_PF);
-    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), frame->address & ~(ABI_PAGE - 1), ABI_ANY, 1, ABI_PTE_W | ABI_PTE_NX), 1);
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), frame->address & ~(ABI_PAGE - 1), ABI_ANY, 1,
+                           ABI_PTE_W | ABI_PTE_NX),
+             1);
 }
 
 TEST(page_fault_is_handled_and_resumed) {
@@ -100,13 +103,16 @@ TEST(page_fault_is_handled_and_resumed) {
 
 static void unprotect(struct upcall_frame *frame) {
     upcalls++;
-    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), frame->address & ~(ABI_PAGE - 1), 1, 0, ABI_PTE_W), 1);
+    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), frame->address & ~(ABI_PAGE - 1), 1, 0,
+                               ABI_PTE_W),
+             1);
 }
 
 TEST(protect_and_trap) {
     u32 pages = 100;
     for (u32 done = 0; done < pages;) {
-        i64 n = sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH + done * ABI_PAGE, ABI_ANY, pages - done, ABI_PTE_W | ABI_PTE_NX);
+        i64 n = sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH + done * ABI_PAGE, ABI_ANY,
+                              pages - done, ABI_PTE_W | ABI_PTE_NX);
         CHECK(n > 0);
         if (n <= 0)
             return;
@@ -114,7 +120,9 @@ TEST(protect_and_trap) {
     }
     for (u32 i = 0; i < pages; i++)
         *(volatile u64 *)(SCRATCH + i * ABI_PAGE) = i;
-    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), SCRATCH, pages, ABI_PTE_W | ABI_PTE_D, 0), pages);
+    CHECK_EQ(
+        sys_space_protect(CAP_SLOT_SPACE, my_space(), SCRATCH, pages, ABI_PTE_W | ABI_PTE_D, 0),
+        pages);
     set_upcall_handler(unprotect);
     upcalls = 0;
     for (u32 i = 0; i < pages; i++) {
@@ -125,7 +133,8 @@ TEST(protect_and_trap) {
     CHECK_EQ(upcalls, pages);
     u64 done = 0;
     while (done < pages)
-        done += (u64)sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH + done * ABI_PAGE, pages - done);
+        done += (u64)sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH + done * ABI_PAGE,
+                                     pages - done);
 }
 
 static void nested(struct upcall_frame *frame) {
@@ -145,7 +154,8 @@ TEST(nested_upcalls) {
 TEST(window_is_read_only) {
     set_upcall_handler(skip3);
     upcalls = 0;
-    u64 table = ABI_TABLES, ptes = (u64)ABI_PTES, kernel = 0xffffffff80000000, direct = 0xffff800000000000;
+    u64 table = ABI_TABLES, ptes = (u64)ABI_PTES, kernel = 0xffffffff80000000,
+        direct = 0xffff800000000000;
     __asm__ volatile(".byte 0x48, 0x89, 0x00" : : "a"(table) : "memory"); // mov %rax, (%rax)
     CHECK_EQ(seen.error & 7, 7);
     __asm__ volatile(".byte 0x48, 0x89, 0x00" : : "a"(ptes) : "memory");
@@ -161,12 +171,19 @@ TEST(odd_flags) {
     upcalls = 0;
     __asm__ volatile("std\n ud2\n cld");
     CHECK(seen.rflags & 0x400);
-    __asm__ volatile("pushfq\n orq $0x40000, (%%rsp)\n popfq\n ud2\n pushfq\n andq $~0x40000, (%%rsp)\n popfq" : : : "memory", "cc");
+    __asm__ volatile(
+        "pushfq\n orq $0x40000, (%%rsp)\n popfq\n ud2\n pushfq\n andq $~0x40000, (%%rsp)\n popfq"
+        :
+        :
+        : "memory", "cc");
     CHECK(seen.rflags & 0x40000);
     __asm__ volatile("pushfq\n orq $0x4000, (%%rsp)\n popfq\n" : : : "memory", "cc"); // NT
     CHECK_EQ(sys_null(), 0);
     __asm__ volatile("pushfq\n andq $~0x4000, (%%rsp)\n popfq\n" : : : "memory", "cc");
-    __asm__ volatile("pushfq\n orq $0x3000, (%%rsp)\n popfq\n ud2" : : : "memory", "cc"); // IOPL: ignored
+    __asm__ volatile("pushfq\n orq $0x3000, (%%rsp)\n popfq\n ud2"
+                     :
+                     :
+                     : "memory", "cc"); // IOPL: ignored
     CHECK(!(seen.rflags & 0x3000));
 }
 
@@ -200,7 +217,8 @@ static u64 free_slice(u32 cpu) {
 
 static void run_code(const void *code, u64 bytes, struct child *child) {
     u64 slice = free_slice(cpus() - 1);
-    CHECK_EQ(sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), my_account(), slice, 1), 0);
+    CHECK_EQ(sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), my_account(), slice, 1),
+             0);
     CHECK_EQ(child_make(child, my_account(), code, bytes, slice), 0);
     CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, child->env), 0);
 }
@@ -223,16 +241,19 @@ static void child_dies_with(const void *code, u64 bytes, u32 vector) {
 
 TEST(exception_without_handler_stops_the_env) {
     child_dies_with("\x0f\x0b", 2, UPCALL_UD);
-    child_dies_with("\x31\xc0\xff\xe0", 4, UPCALL_PF);                                 // jumps to 0
-    child_dies_with("\x48\xb8\0\0\0\0\0\0\x00\x80\xff\xe0", 12, UPCALL_GP);            // jumps to a non-canonical address
-    child_dies_with("\x48\xb8\0\0\0\x80\xff\xff\xff\xff\xff\xe0", 12, UPCALL_PF);      // jumps into the kernel
-    child_dies_with("\x50\xeb\xfd", 3, UPCALL_PF);                                     // pushes for ever
+    child_dies_with("\x31\xc0\xff\xe0", 4, UPCALL_PF); // jumps to 0
+    child_dies_with("\x48\xb8\0\0\0\0\0\0\x00\x80\xff\xe0", 12,
+                    UPCALL_GP); // jumps to a non-canonical address
+    child_dies_with("\x48\xb8\0\0\0\x80\xff\xff\xff\xff\xff\xe0", 12,
+                    UPCALL_PF);                    // jumps into the kernel
+    child_dies_with("\x50\xeb\xfd", 3, UPCALL_PF); // pushes for ever
     child_dies_with("\xf4", 1, UPCALL_GP);
 }
 
 // A foreign call of an env without foreign_entry is an unknown call.
 TEST(foreign_call_without_entry) {
-    child_dies_with("\xb8\x27\0\0\0\x0f\x05\x48\x83\xf8\xf4\x75\x02\x0f\x0b\xeb\xfe", 17, UPCALL_UD);
+    child_dies_with("\xb8\x27\0\0\0\x0f\x05\x48\x83\xf8\xf4\x75\x02\x0f\x0b\xeb\xfe", 17,
+                    UPCALL_UD);
 }
 
 // An env that spins and has no upcalls loses its slice by force; others run.
@@ -272,15 +293,16 @@ TEST(workers_on_every_cpu) {
 static void keep_registers(void *argument) {
     u64 tag = (u64)argument, bad = 0;
     for (u32 round = 0; round < 40; round++)
-        __asm__ volatile("movq %1, %%xmm7\n mov %1, %%rbx\n mov %1, %%r12\n mov %1, %%r8\n mov $400000, %%ecx\n"
-                         "1: dec %%ecx\n jnz 1b\n"
-                         "movq %%xmm7, %%rax\n cmp %1, %%rax\n setne %%al\n movzx %%al, %%eax\n add %%rax, %0\n"
-                         "cmp %1, %%rbx\n setne %%al\n movzx %%al, %%eax\n add %%rax, %0\n"
-                         "cmp %1, %%r12\n setne %%al\n movzx %%al, %%eax\n add %%rax, %0\n"
-                         "cmp %1, %%r8\n setne %%al\n movzx %%al, %%eax\n add %%rax, %0\n"
-                         : "+r"(bad)
-                         : "r"(tag)
-                         : "rax", "rbx", "rcx", "r8", "r12", "xmm7", "cc");
+        __asm__ volatile(
+            "movq %1, %%xmm7\n mov %1, %%rbx\n mov %1, %%r12\n mov %1, %%r8\n mov $400000, %%ecx\n"
+            "1: dec %%ecx\n jnz 1b\n"
+            "movq %%xmm7, %%rax\n cmp %1, %%rax\n setne %%al\n movzx %%al, %%eax\n add %%rax, %0\n"
+            "cmp %1, %%rbx\n setne %%al\n movzx %%al, %%eax\n add %%rax, %0\n"
+            "cmp %1, %%r12\n setne %%al\n movzx %%al, %%eax\n add %%rax, %0\n"
+            "cmp %1, %%r8\n setne %%al\n movzx %%al, %%eax\n add %%rax, %0\n"
+            : "+r"(bad)
+            : "r"(tag)
+            : "rax", "rbx", "rcx", "r8", "r12", "xmm7", "cc");
     __atomic_fetch_add(&shared, bad, __ATOMIC_RELAXED);
 }
 
@@ -464,10 +486,15 @@ TEST(self_destruction) {
     for (u32 cpu = 0; cpu < cpus(); cpu++) {
         struct child child;
         u64 slice = free_slice(cpu);
-        CHECK_EQ(sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), my_account(), slice, 1), 0);
-        // mov $2, %edi; mov %rbx... the env finds its own name in the slice table: (%r15) is given as its first rdi.
-        static const u8 code[] = {0xbf, 2, 0, 0, 0, 0xbe, 0, 0, 0, 0, 0xb8, SYS_env_destroy, 0, 0, 0x80, 0x48, 0xbb,
-                                  0, 0, 0, 0, 0, 0, 0, 0, 0x48, 0x8b, 0x33, 0x0f, 0x05, 0x0f, 0x0b};
+        CHECK_EQ(
+            sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), my_account(), slice, 1),
+            0);
+        // mov $2, %edi; mov %rbx... the env finds its own name in the slice table: (%r15) is given
+        // as its first rdi.
+        static const u8 code[] = {
+            0xbf, 2,    0,    0,    0,    0xbe, 0,    0,   0, 0, 0xb8, SYS_env_destroy,
+            0,    0,    0x80, 0x48, 0xbb, 0,    0,    0,   0, 0, 0,    0,
+            0,    0x48, 0x8b, 0x33, 0x0f, 0x05, 0x0f, 0x0b};
         u8 patched[sizeof code];
         memcpy(patched, code, sizeof code);
         u64 where = (u64)&slice_row(slice)->env;

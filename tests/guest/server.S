@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// A server for transfer tests, position independent, to be copied into a space of its own; and the client's side.
+
+#include "gen/user_offsets.h"
+
+    .section .rodata
+    .balign 16
+    .global server_start, server_call, server_call_end, server_send, server_spin, server_die, server_end
+server_start: // accepts for ever
+    mov $0x80000000 + NUMBER_env_accept, %eax
+    syscall
+    jmp server_start
+server_call: // answers each message register plus one, and in rsi who called
+    mov %rdi, %rsi
+    inc %rbx
+    inc %rbp
+    inc %rdx
+    inc %r8
+    inc %r9
+    inc %r10
+    inc %r12
+    inc %r13
+    inc %r14
+    inc %r15
+    mov $0x80000000 + NUMBER_env_return, %eax
+    syscall
+    ud2
+server_send: // counts in its data page, then accepts again
+    mov $0x500000, %eax
+    lock incq (%rax)
+    jmp server_start
+server_spin: // never returns
+    jmp server_spin
+server_die:
+    ud2
+server_end:
+
+    .text
+// i64 client_call(u64 cap, env_id env, u64 message[10]): rbx rbp rdx r8 r9 r10 r12 r13 r14 r15 out and in; message[10] gets
+// rdi, message[11] rsi.
+    .global client_call
+client_call:
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    push %rdx
+    mov %rdx, %rax
+    mov 0(%rax), %rbx
+    mov 8(%rax), %rbp
+    mov 16(%rax), %rdx
+    mov 24(%rax), %r8
+    mov 32(%rax), %r9
+    mov 40(%rax), %r10
+    mov 48(%rax), %r12
+    mov 56(%rax), %r13
+    mov 64(%rax), %r14
+    mov 72(%rax), %r15
+    mov $0x80000000 + NUMBER_env_call, %eax
+    syscall
+    mov (%rsp), %rcx
+    mov %rbx, 0(%rcx)
+    mov %rbp, 8(%rcx)
+    mov %rdx, 16(%rcx)
+    mov %r8, 24(%rcx)
+    mov %r9, 32(%rcx)
+    mov %r10, 40(%rcx)
+    mov %r12, 48(%rcx)
+    mov %r13, 56(%rcx)
+    mov %r14, 64(%rcx)
+    mov %r15, 72(%rcx)
+    mov %rdi, 80(%rcx)
+    mov %rsi, 88(%rcx)
+    pop %rdx
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    ret
+
+    .section .note.GNU-stack, "", @progbits
