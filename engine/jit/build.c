@@ -118,6 +118,12 @@ static const struct engine_call_target *proved_target(const struct jit *c, uint3
     return low < c->verdict->call_count && t->pc == pc ? t : NULL;
 }
 
+uint32_t jit_proved_local(const struct jit *c, uint32_t pc)
+{
+    const struct engine_call_target *t = proved_target(c, pc);
+    return t && t->callable >= ENGINE_CALLABLE_LOCAL ? (uint32_t)t->callable : ENGINE_NO_FUNCTION;
+}
+
 // Kind of a call and what it calls.
 static enum ir_call callee(const struct jit *c, uint32_t pc, uint32_t *index)
 {

@@ -90,6 +90,7 @@ struct ir_value {
     val prev, next; // in the block; for constants next in the hash chain
     val hash;       // next in the hash chain
     uint32_t uses;
+    uint32_t order, epoch; // place in its block; writes to memory before it
     int64_t imm;
     uint64_t nz;
 };
@@ -183,10 +184,34 @@ struct jit {
     struct ir_interval *intervals; // per value
     uint32_t *layout;              // blocks in the order of emission
     uint32_t layout_count, positions;
-    uint8_t *loc8;
+    uint64_t *busy[X86_REGISTERS]; // per register: bits of positions
     uint32_t spill_count;
-    uint16_t used;
+    uint16_t used; // registers
 };
+
+// Where a value lives. Positions: 2n and 2n + 1 for the n-th instruction. An operand is read before 2n (early), until 2n (mid:
+// it survives what the instruction destroys), or until 2n + 1 (late: it survives even the result). Results begin at 2n + 1.
+struct ir_interval {
+    uint32_t segment, segments; // of c->segments
+    uint32_t start, end;
+    uint32_t weight; // uses by frequency
+    val class;       // values that would like to share a register
+    uint8_t loc;     // register; IR_SPILLED: in slot; IR_NOWHERE
+    uint8_t hint;
+    uint16_t spare;
+    uint32_t slot;
+};
+enum { IR_SPILLED = 0x40, IR_NOWHERE = 0xff, IR_SCRATCH = X86_R11 };
+enum ir_when { IR_EARLY, IR_MID, IR_LATE };
+// Calls f for each value that must be somewhere when v is executed: through folded operands, without constants.
+typedef void ir_use_function(struct jit *c, void *cookie, val user, val used, enum ir_when when);
+void ir_each_use(struct jit *c, val v, ir_use_function *f, void *cookie);
+// Registers that v destroys: `during` before its result exists, `after` also then.
+void ir_clobbers(const struct jit *c, val v, unsigned *during, unsigned *after);
+static inline bool ir_result(const struct ir_value *x)
+{
+    return x->uses && (x->op <= IR_LOAD || x->op == IR_ATOMIC || x->op == IR_CALL);
+}
 
 // ---- memory (zone.c). Zone memory lives until the function is done.
 void *jit_zone(struct jit *c, size_t size); // zeroed; NULL on failure
@@ -229,13 +254,15 @@ static inline bool ir_fits32(const struct jit *c, val v)
     return c->v[v].op == IR_CONST && x86_fits32(c->v[v].imm);
 }
 
-// Calls f for each operand of v, phis excluded.
-typedef void ir_operand_function(struct jit *c, void *cookie, val *operand);
+// Pointers to the operands of v, phis excluded.
 unsigned ir_operands(struct jit *c, val v, val **operands); // up to IR_ARGS + 1 pointers
 
 // ---- build.c, opt.c, lower.c, live.c, alloc.c, emit.c
 bool jit_build(struct jit *c);
+uint32_t jit_proved_local(const struct jit *c, uint32_t pc); // function that a CALL_REG is proved to call
 bool jit_optimise(struct jit *c);
+bool jit_widen(struct jit *c); // widen.c: byte-wise accesses become wide ones
+void ir_number(struct jit *c, uint32_t block); // sets order and epoch
 bool jit_lower(struct jit *c);
 bool jit_live(struct jit *c);
 bool jit_allocate(struct jit *c);
