@@ -24,8 +24,9 @@ enum uart_register {
     UART_LSR = 5,
     UART_SCRATCH = 7,
 };
-#define IER_INPUT        1
-#define FCR_ON_AND_CLEAR 0x07
+#define IER_INPUT 1
+// Interrupts come at 14 bytes, or when a few character times pass without more.
+#define FCR_ON_AND_CLEAR 0xc7
 #define LCR_8N1          0x03
 #define LCR_DIVISOR      0x80
 #define MCR_DTR_RTS_OUT2 0x0b
