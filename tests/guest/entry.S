@@ -3,7 +3,7 @@
 //
 // Upcall entry of the test program: saves all registers, calls guest_upcall(frame), goes on where it was interrupted.
 
-#include "gen/user_offsets.h"
+#include "gen/syscalls_asm.h"
 
 #define FRAME_RAX 24
 #define FRAME_RCX 32

@@ -3,7 +3,7 @@
 //
 // A server for transfer tests, position independent, to be copied into a space of its own; and the client's side.
 
-#include "gen/user_offsets.h"
+#include "gen/syscalls_asm.h"
 
     .section .rodata
     .balign 16

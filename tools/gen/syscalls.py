@@ -90,6 +90,11 @@ def numbers(calls):
     return header("GEN_SYSCALLS_H", "Numbers and names of the system calls.", body + "\n")
 
 
+def assembly(calls):
+    body = "".join(f"#define NUMBER_{c.name} {c.number}\n" for c in calls)
+    return header("GEN_SYSCALLS_ASM_H", "Numbers of the system calls, for assembly.", body)
+
+
 def kernel(calls):
     body = '#include "abi/types.h"\n\n'
     for c in calls:
@@ -163,7 +168,7 @@ def main():
     definition, kind, output = sys.argv[1:]
     errors = error_names(definition.replace("syscalls.def", "errors.def"))
     calls = parse(definition, errors)
-    text = {"numbers": numbers, "kernel": kernel, "user": user, "batch": batch}[kind](calls) if kind != "page" \
+    text = {"numbers": numbers, "assembly": assembly, "kernel": kernel, "user": user, "batch": batch}[kind](calls) if kind != "page" \
         else page(calls, errors)
     with open(output, "w", encoding="utf-8") as file:
         file.write(text)
