@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// What the firmware's tables say about the machine: ACPI, or else the older MP table. Pure: also
-// built on the host, where tests feed it hostile tables.
+// What the firmware's tables say about the machine: ACPI, or else the older MP table (or, where
+// neither is, QEMU's configuration device: x86_64/fw_cfg.c). Pure: also built on the host, where
+// tests feed it hostile tables.
 //
 // Nothing in a table is believed before it was checked: places, lengths, checksums, counts. A table
 // that fails is as good as absent, an entry that fails is skipped, entries beyond the limits below
@@ -44,7 +45,7 @@ struct firmware_reset {
     u64 address;
 };
 
-enum firmware_source { FIRMWARE_NONE, FIRMWARE_ACPI, FIRMWARE_MP };
+enum firmware_source { FIRMWARE_NONE, FIRMWARE_ACPI, FIRMWARE_MP, FIRMWARE_QEMU };
 
 struct firmware_machine {
     enum firmware_source source;

@@ -15,3 +15,17 @@ $(BUILD)/host/sal-pure: $(SAL_PURE_OBJ)
 
 test-sal-pure: $(BUILD)/host/sal-pure
 	@$<
+
+# --- in a virtual machine -----------------------------------------------------------------------------------------------------
+# SAL alone, with sal_guest.c in the place of AEGIS.
+GUEST_TESTS += test-sal-guest
+
+SAL_GUEST_ELF := $(BUILD)/kernel/sal-guest.elf
+SAL_GUEST_OBJ := $(filter-out $(BUILD)/kernel/kernel/aegis/%,$(KERNEL_OBJ)) $(BUILD)/kernel/tests/kernel/sal_guest.o
+
+$(SAL_GUEST_ELF): $(SAL_GUEST_OBJ) kernel/kernel.ld kernel/sal/symbols.py
+	$(call say,LD,$@)
+	$(call kernel_link,$@,$(SAL_GUEST_OBJ))
+
+test-sal-guest: $(SAL_GUEST_ELF)
+	$(Q)$(PYTHON) tests/kernel/sal_guest.py $< $(SAL_ARGS)

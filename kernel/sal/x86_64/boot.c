@@ -8,6 +8,7 @@
 #include "kernel/sal/x86_64/apic.h"
 #include "kernel/sal/x86_64/clock.h"
 #include "kernel/sal/x86_64/context.h"
+#include "kernel/sal/x86_64/fw_cfg.h"
 #include "kernel/sal/x86_64/interrupt.h"
 #include "kernel/sal/x86_64/paging.h"
 #include "kernel/sal/x86_64/processor.h"
@@ -24,9 +25,11 @@ static const u8 *firmware_at(void *context, u64 physical, u64 size) {
 }
 
 static void read_firmware(u64 rsdp) {
-    static const char *const source[] = {"none", "ACPI", "MP table"};
+    static const char *const source[] = {"none", "ACPI", "MP table", "QEMU"};
     const struct firmware_view view = {firmware_at, 0};
     firmware_read(&view, rsdp, &boot_firmware);
+    if (boot_firmware.source == FIRMWARE_NONE)
+        fw_cfg_read(&boot_firmware);
     log_print("firmware: %s, %u processors, %u I/O APICs", source[boot_firmware.source],
               boot_firmware.cpus, boot_firmware.ioapics);
 }

@@ -193,7 +193,12 @@ void sal_exception_fatal(const struct sal_regs *regs) {
     own(regs->rip, regs->rsp, regs->rbp);
     say("kernel panic on processor %u: %s\n", sal_cpu(), exception_name(regs->vector));
     say_registers(regs);
-    say_backtrace(regs->rip, places, backtrace(regs->rbp, places, CPU_BACKTRACE_MAX));
+    say_place(regs->rip, 0);
+    // A jump to nowhere: the call that did it has left its return address, but no frame yet.
+    int nowhere = regs->rip < (u64)kernel_text_start || regs->rip >= (u64)kernel_text_end;
+    if (nowhere && (regs->rsp & 7) == 0 && processor_stack_holds(regs->rsp, 8))
+        say_place(*(const u64 *)regs->rsp, 1);
+    say_backtrace(0, places, backtrace(regs->rbp, places, CPU_BACKTRACE_MAX));
     say_others();
     sal_exit(MACHINE_EXIT_PANIC);
 }

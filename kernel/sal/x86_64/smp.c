@@ -14,6 +14,7 @@
 #include "kernel/sal/x86_64/x86.h"
 
 #define WAIT_AFTER_INIT_US 10
+#define TIMER_NEAR_US      50
 #define WAIT_STARTUP_US    200
 #define WAIT_ONLINE_US     100000
 
@@ -45,6 +46,9 @@ static int wait_online(const struct cpu *cpu, u64 us) {
 static int start(struct cpu *cpu, pfn_t page) {
     boot_ap_apic = cpu->apic & 0xff;
     __atomic_store_n(&boot_ap_stack, cpu->kernel_stack_top, __ATOMIC_SEQ_CST);
+    // QEMU's icount charges an INIT with all instructions up to the next timer event: let that be
+    // near. The interrupt is ignored later (clock_timer_due).
+    sal_timer_set(sal_tsc() + sal_machine.tsc_hz / 1000000 * TIMER_NEAR_US);
     apic_send_init(cpu->apic);
     clock_wait_us(WAIT_AFTER_INIT_US);
     apic_send_startup(cpu->apic, (u32)page);
@@ -86,6 +90,7 @@ void smp_start(void) {
         log_print("smp: the processor with APIC id %u does not start", cpu->apic);
         forget(i);
     }
+    sal_timer_set(~0ul);
 }
 
 void smp_release(void) {
