@@ -179,8 +179,6 @@ int engine_decode(const uint8_t *slots, uint32_t count, struct engine_insn *out,
 int engine_decode_check_function(const struct engine_insn *insns, uint32_t entry, uint32_t length,
                                  struct engine_refusal *refusal) {
     uint32_t last = entry;
-    if (insns[entry].op == ENGINE_OP_HOLE)
-        return engine_refuse(refusal, ENGINE_REFUSED_CALL_TARGET, entry, entry, 0);
     for (uint32_t pc = entry; pc < entry + length; pc += engine_insn_slots(&insns[pc])) {
         const struct engine_insn *insn = &insns[pc];
         last = pc;

@@ -14,8 +14,8 @@
 int engine_decode(const uint8_t *slots, uint32_t count, struct engine_insn *out,
                   struct engine_refusal *refusal);
 
-// Checks one function: it begins with an instruction, jumps stay inside and miss holes, and its end
-// is never passed.
+// Checks one function, which begins with an instruction: jumps stay inside and miss holes, and its
+// end is never passed.
 int engine_decode_check_function(const struct engine_insn *insns, uint32_t entry, uint32_t length,
                                  struct engine_refusal *refusal);
 

@@ -42,6 +42,24 @@ void engine_object_free(struct engine_object *object);
 int engine_object_link(const struct engine_host *host, struct engine_object *const *objects,
                        size_t count, struct engine_object **linked, struct engine_refusal *refusal);
 
+// What an object imports and exports; for name servers and for matching two objects' types by their
+// canonical text (engine_btf_print, btf.h).
+enum engine_symbol_kind {
+    ENGINE_SYMBOL_OTHER, // local, or none
+    ENGINE_SYMBOL_IMPORT,
+    ENGINE_SYMBOL_FUNCTION, // exported
+    ENGINE_SYMBOL_DATA,     // exported
+};
+struct engine_symbol {
+    const char *name, *section;
+    enum engine_symbol_kind kind;
+    uint32_t btf; // FUNC, or 0 if unknown
+};
+struct engine_btf;
+uint32_t engine_object_symbol_count(const struct engine_object *object);
+struct engine_symbol engine_object_symbol(const struct engine_object *object, uint32_t index);
+const struct engine_btf *engine_object_btf(const struct engine_object *object); // or NULL
+
 // ---- Programs (program.c, decode.c)
 
 enum {

@@ -256,6 +256,11 @@ static int make_functions(struct builder *builder) {
         function->length++;
     }
     for (uint32_t i = 0; i < count; i++) {
+        uint32_t entry = builder->functions[i].entry;
+        if (builder->insns[entry].op == ENGINE_OP_HOLE)
+            return engine_refuse(builder->refusal, ENGINE_REFUSED_CALL_TARGET, entry, entry, 0);
+    }
+    for (uint32_t i = 0; i < count; i++) {
         int error = engine_decode_check_function(builder->insns, builder->functions[i].entry,
                                                  builder->functions[i].length, builder->refusal);
         if (error)

@@ -6,11 +6,11 @@
 #
 # C for the bytecode: $(BUILD)/bpf/P.o is compiled from P.c with BPF_CFLAGS.
 
-ENGINE_SRC := $(addprefix engine/,isa.c decode.c btf.c object.c object_info.c sort.c program.c run.c interp.c disasm.c)
+ENGINE_SRC := $(addprefix engine/,isa.c decode.c btf.c object.c object_info.c sort.c program.c link.c run.c interp.c disasm.c)
 
 -include engine/verify/room.mk engine/jit/room.mk
 
-BPF_CFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -fno-builtin -Wall -Wextra -ffile-prefix-map=$(CURDIR)=. -I. -I$(BUILD)/gen
+BPF_CFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -fno-builtin -Wall -Wextra -Wno-unused-parameter -ffile-prefix-map=$(CURDIR)=. -I. -I$(BUILD)/gen
 $(BUILD)/bpf/%.o: %.c | gen
 	$(call say,BPFCC,$<)
 	$(call compile,$(CLANG) $(BPF_CFLAGS))
@@ -45,3 +45,45 @@ bench-engine: $(BUILD)/host/engine-kernels $(ENGINE_BPF)
 	@mkdir -p $(BUILD)/bench
 	@$< $(BENCH_ENGINE_FLAGS) --json $(BUILD)/bench/engine.json $(BUILD)/bpf/bench/engine
 BENCHES += bench-engine
+
+# --- tests --------------------------------------------------------------------------------------------------------------------
+ENGINE_TEST_SRC := tests/engine/fixture.c tools/engine/asm.c
+ENGINE_TEST_OBJ := $(addprefix $(BUILD)/san/,$(ENGINE_TEST_SRC:.c=.o)) $(ENGINE_SAN_OBJ)
+ENGINE_OBJECTS  := $(patsubst %.c,$(BUILD)/bpf/%.o,$(wildcard tests/engine/objects/*.c))
+
+$(BUILD)/san/engine-cases: $(BUILD)/san/tests/engine/cases.o $(ENGINE_TEST_OBJ)
+$(BUILD)/san/engine-objects: $(BUILD)/san/tests/engine/objects.o $(ENGINE_TEST_OBJ)
+$(BUILD)/san/engine-plugin: $(BUILD)/san/tools/engine/plugin.o $(ENGINE_SAN_OBJ)
+$(BUILD)/san/engine-cases $(BUILD)/san/engine-objects $(BUILD)/san/engine-plugin:
+	$(call say,SANLD,$@)
+	$(Q)$(CLANG) $(SAN_FLAGS) -o $@ $^
+
+$(BUILD)/gen/engine/generated.case: tests/engine/make_cases.py
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && $(PYTHON) $< > $@.new && mv $@.new $@
+
+.PHONY: test-engine-cases test-engine-objects test-engine-conformance test-engine-fuzz
+test-engine-cases: $(BUILD)/san/engine-cases $(BUILD)/gen/engine/generated.case
+	@$^ $(wildcard tests/engine/cases/*.case)
+test-engine-objects: $(BUILD)/san/engine-objects $(ENGINE_OBJECTS)
+	@$< $(BUILD)/bpf/tests/engine/objects
+
+# Third-party programs, if their data is beside the tree (or at CONFORMANCE=).
+CONFORMANCE ?= ../shared/conformance
+test-engine-conformance: $(BUILD)/host/engine-plugin
+	@$(PYTHON) tests/engine/conformance.py $< $(CONFORMANCE)
+
+# The loader under libFuzzer: all of the engine is compiled for it in one go. `make fuzz-engine-object FUZZ_TIME=3600` to go on.
+FUZZ_TIME ?= 10
+$(BUILD)/fuzz/engine-object: tests/engine/fuzz_object.c $(ENGINE_HOST_SRC) tests/engine/fixture.c | gen
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(SAN_CFLAGS) -fsanitize=fuzzer -O1 -o $@ $^
+.PHONY: fuzz-engine-object
+fuzz-engine-object test-engine-fuzz: $(BUILD)/fuzz/engine-object $(ENGINE_OBJECTS)
+	@mkdir -p $(BUILD)/fuzz/object-corpus $(BUILD)/fuzz/object-seeds
+	@for f in $(ENGINE_OBJECTS); do { printf '\377'; cat $$f; } > $(BUILD)/fuzz/object-seeds/$$(basename $$f); done
+	@if $< -max_total_time=$(FUZZ_TIME) -timeout=10 -rss_limit_mb=2048 -max_len=16384 -verbosity=0 -print_final_stats=1 \
+	    -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/object-corpus $(BUILD)/fuzz/object-seeds 2> $(BUILD)/fuzz/object.log; \
+	then grep -E 'executed_units' $(BUILD)/fuzz/object.log; echo 'engine-fuzz: 1 passed, 0 failed'; \
+	else tail -40 $(BUILD)/fuzz/object.log; echo 'engine-fuzz: 0 passed, 1 failed'; exit 1; fi
+HOST_TESTS += test-engine-cases test-engine-objects test-engine-conformance test-engine-fuzz
