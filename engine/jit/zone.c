@@ -53,9 +53,9 @@ void jit_zone_reset(struct jit *c)
 
 bool jit_grow(struct jit *c, void **array, uint32_t *room, uint32_t count, uint32_t more, size_t size)
 {
-    if (more <= *room - count)
-        return true;
     uint64_t wanted = (uint64_t)count + more;
+    if (wanted <= *room)
+        return true;
     uint64_t grown = wanted + wanted / 2 + 64;
     void *memory = grown < UINT32_MAX / 2 ? c->host->alloc(c->host->cookie, grown * size) : NULL;
     if (!memory) {
