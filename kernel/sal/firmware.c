@@ -60,7 +60,7 @@ static void machine_clear(struct firmware_machine *machine) {
 
 void firmware_read(const struct firmware_view *view, u64 rsdp, struct firmware_machine *machine) {
     machine_clear(machine);
-    if (acpi_read(view, rsdp, machine)) {
+    if (rsdp != FIRMWARE_NO_ACPI && acpi_read(view, rsdp, machine)) {
         machine->source = FIRMWARE_ACPI;
         return;
     }

@@ -61,7 +61,8 @@ struct firmware_machine {
 };
 
 // Fills machine from what there is. rsdp is where the boot loader found ACPI's root, or 0 to
-// search.
+// search, or FIRMWARE_NO_ACPI.
+#define FIRMWARE_NO_ACPI (~0ul)
 void firmware_read(const struct firmware_view *view, u64 rsdp, struct firmware_machine *machine);
 
 // Each fills machine and returns 1, or returns 0 when there is no usable table.

@@ -43,12 +43,12 @@ def case(name):
     return add
 
 
-def check_case(machine, smp, *options, says=""):
+def check_case(machine, smp, *options, words="", says=""):
     def run(kernel):
         with tempfile.NamedTemporaryFile() as module:
             module.write(b"x" * 5000)
             module.flush()
-            code, log = boot(kernel, "sal=checks", machine=machine, smp=smp,
+            code, log = boot(kernel, f"{words} sal=checks", machine=machine, smp=smp,
                              options=("-initrd", module.name, *options))
         good = (code == EXIT_PASSED and re.search(r"sal: \d\d+ passed, 0 failed", log)
                 and f"machine: {smp} processors, module 5000 bytes" in log and says in log)
@@ -71,7 +71,7 @@ for _machine in ("q35", "microvm"):
     for _smp in (1, 2, 4):
         CASES.append((f"checks-{_machine}-{_smp}", check_case(_machine, _smp)))
 CASES += [
-    ("checks-mp-table", check_case("q35,acpi=off", 4, says="firmware: MP table, 4 processors, 1 I/O")),
+    ("checks-mp-table", check_case("q35", 4, "-smp", "4,sockets=4", words="acpi=off", says="firmware: MP table, 4 processors, 1 I/O")),
     ("checks-no-tables", check_case("microvm,acpi=off", 4, says="firmware: QEMU, 4 processors, 1 I/O")),
     ("checks-odd-ids", check_case("q35", 6, "-smp", "6,sockets=2,cores=3", says="firmware: ACPI, 6 processors")),
     ("checks-microvm-bare", check_case("microvm,acpi=off,rtc=off,pic=off,isa-serial=off", 1)),

@@ -4,6 +4,7 @@
 // The order in which the machine is brought up, and the way of interrupts to the layer above.
 
 #include "kernel/sal/x86_64/boot.h"
+#include "base/string.h"
 #include "kernel/sal/log.h"
 #include "kernel/sal/x86_64/apic.h"
 #include "kernel/sal/x86_64/clock.h"
@@ -24,10 +25,23 @@ static const u8 *firmware_at(void *context, u64 physical, u64 size) {
     return boot_low(physical, size);
 }
 
+// Is word one of the command line's words?
+static int asked(const char *word) {
+    u64 length = strlen(word);
+    for (const char *at = sal_machine.command_line; *at;) {
+        const char *end = strchr(at, ' ');
+        u64 size = end ? (u64)(end - at) : strlen(at);
+        if (size == length && memcmp(at, word, size) == 0)
+            return 1;
+        at += size + (end != 0);
+    }
+    return 0;
+}
+
 static void read_firmware(u64 rsdp) {
     static const char *const source[] = {"none", "ACPI", "MP table", "QEMU"};
     const struct firmware_view view = {firmware_at, 0};
-    firmware_read(&view, rsdp, &boot_firmware);
+    firmware_read(&view, asked("acpi=off") ? FIRMWARE_NO_ACPI : rsdp, &boot_firmware);
     if (boot_firmware.source == FIRMWARE_NONE)
         fw_cfg_read(&boot_firmware);
     log_print("firmware: %s, %u processors, %u I/O APICs", source[boot_firmware.source],
