@@ -14,6 +14,11 @@ ALL += $(KERNEL_ELF)
 # Debug builds (DEBUG=1, into a BUILD of their own) check lock holders and order.
 KERNEL_CFLAGS += -DKERNEL_DEBUG=$(if $(DEBUG),1,0)
 
+# clang inlines across files when it links (gcc's objects could not be linked by lld then).
+ifneq ($(COMPILER),gcc)
+$(filter $(BUILD)/kernel/kernel/%,$(KERNEL_OBJ)): EXTRA_CFLAGS += $(if $(DEBUG),,-flto)
+endif
+
 # Offsets of structure members for assembly: offsets.c is compiled to text, in which DEFINE() left lines "->NAME value".
 KERNEL_OFFSETS := $(BUILD)/gen/gen/kernel_offsets.h
 GEN += $(KERNEL_OFFSETS)
