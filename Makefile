@@ -83,22 +83,22 @@ say  = @$(if $(V),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 # --- objects ------------------------------------------------------------------------------------------------------------------
 compile = $(Q)mkdir -p $(@D) && $(1) -MMD -MP $(EXTRA_CFLAGS) -c $< -o $@
 
-$(BUILD)/kernel/%.o: %.c | gen
+$(BUILD)/kernel/%.o: %.c $(BUILD)/flags | gen
 	$(call say,CC,$<)
 	$(call compile,$(CC) $(KERNEL_CFLAGS))
-$(BUILD)/kernel/%.o: %.S | gen
+$(BUILD)/kernel/%.o: %.S $(BUILD)/flags | gen
 	$(call say,AS,$<)
 	$(call compile,$(CC) $(KERNEL_CFLAGS))
-$(BUILD)/user/%.o: %.c | gen
+$(BUILD)/user/%.o: %.c $(BUILD)/flags | gen
 	$(call say,UCC,$<)
 	$(call compile,$(CC) $(USER_CFLAGS))
-$(BUILD)/user/%.o: %.S | gen
+$(BUILD)/user/%.o: %.S $(BUILD)/flags | gen
 	$(call say,UAS,$<)
 	$(call compile,$(CC) $(USER_CFLAGS))
-$(BUILD)/host/%.o: %.c | gen
+$(BUILD)/host/%.o: %.c $(BUILD)/flags | gen
 	$(call say,HOSTCC,$<)
 	$(call compile,$(HOSTCC) $(HOST_CFLAGS))
-$(BUILD)/san/%.o: %.c | gen
+$(BUILD)/san/%.o: %.c $(BUILD)/flags | gen
 	$(call say,SANCC,$<)
 	$(call compile,$(CLANG) $(SAN_CFLAGS))
 
@@ -111,6 +111,15 @@ BENCHES     :=
 LINTS       :=
 
 include $(sort $(wildcard $(addsuffix /room.mk,abi base engine kernel libos ext apps tools tests bench docs)))
+
+# Other flags make other objects: this file changes when they do, and every object depends on it.
+FLAGS_NOW := $(strip $(CC) + $(KERNEL_CFLAGS) + $(USER_CFLAGS) + $(HOSTCC) + $(HOST_CFLAGS) + $(SAN_CFLAGS))
+ifneq ($(filter-out clean help,$(GOALS)),)
+ifneq ($(file <$(BUILD)/flags),$(FLAGS_NOW))
+$(shell mkdir -p $(BUILD))
+$(file >$(BUILD)/flags,$(FLAGS_NOW))
+endif
+endif
 
 # --- goals --------------------------------------------------------------------------------------------------------------------
 .PHONY: all gen run test test-host test-guest bench lint fmt debug clean help $(HOST_TESTS) $(GUEST_TESTS) $(BENCHES) $(LINTS)

@@ -4,12 +4,12 @@
 # Tests of the house itself: the launcher, against a fake guest, and lint, against bad trees. Included by tools/room.mk.
 
 FAKE := $(BUILD)/fake
-FAKE_CFLAGS := -m32 -march=i686 -std=gnu11 -O2 -ffreestanding -fno-pic -fno-stack-protector -fno-builtin -Wall -Wextra
+FAKE_CFLAGS := -m32 -march=i686 -std=gnu11 -g -O2 -ffreestanding -fno-pic -fno-stack-protector -fno-builtin -Wall -Wextra
 
-$(FAKE)/%.o: tests/host/fakeguest/%.c
+$(FAKE)/%.o: tests/host/fakeguest/%.c tests/host/host.mk
 	$(call say,CC,$<)
 	$(call compile,$(CLANG) $(FAKE_CFLAGS))
-$(FAKE)/%.o: tests/host/fakeguest/%.S
+$(FAKE)/%.o: tests/host/fakeguest/%.S tests/host/host.mk
 	$(call say,AS,$<)
 	$(call compile,$(CLANG) -m32)
 $(FAKE)/kernel/tricolor.elf: $(FAKE)/entry.o $(FAKE)/fake.o

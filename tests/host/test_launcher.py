@@ -7,7 +7,9 @@ import fcntl
 import glob
 import os
 import pty
+import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -388,6 +390,18 @@ def test_kvm_only_after_a_probe_ran():
                 expect(launch("x", options=options, env=env), (0, verdict, b""), action)
             with open(os.path.join(place, "probes"), encoding="ascii") as source:
                 expect(source.read(), "probed\n" * 2, "one probe for each machine and CPU")
+
+
+def test_debugger_finds_a_stopped_machine():
+    if shutil.which("gdb") is None:
+        print("launcher: test_debugger_finds_a_stopped_machine skipped: no gdb")
+        return
+    words = [word for command in ("info registers rip", "info line fake_main") for word in ("--gdb-arg=-ex", f"--gdb-arg={command}")]
+    done = subprocess.run([LAUNCHER, "debug", "--accel", "tcg", "--gdb-arg=-batch", *words], stdin=subprocess.DEVNULL,
+                          capture_output=True, check=False, timeout=60)
+    expect(done.returncode, 0, done.stderr)
+    assert re.search(rb"^rip +0xfff0 ", done.stdout, re.M), done.stdout
+    assert b"fake.c" in done.stdout, done.stdout
 
 
 # --- terminal and signals ---

@@ -32,6 +32,7 @@ GOOD = {
     "libos/mini/m.h": header("M_H", '#include "libos/rt/r.h"\n'),
     "apps/p.h": header("APP_H", '#include "libos/exos/x.h"\n'),
     "tools/t.py": SPDX.replace("//", "#"),
+    "tests/kernel/t.c": SPDX + '#include "kernel/sal/s.h"\n',
     "tests/t.h": header("T_H", '#include "engine/e.h"\n'),
     "build/gen/gen/syscalls_kernel.h": "",
     "build/gen/gen/syscalls_user.h": "",

@@ -24,6 +24,8 @@ from . import terminal
 INPUT_LIMIT = 1 << 16  # bytes of input waiting for the guest, above which we read no more
 OUTPUT_LIMIT = 1 << 18  # the same for output waiting for the host's reader
 PIPE_STEP = select.PIPE_BUF  # what a writable pipe takes without blocking
+BURST_GAP = 0.002  # seconds: reads that follow each other faster than this are a burst,
+BURST_PAUSE = 0.001  # and in a burst we wait a little before each, since QEMU hands over single bytes
 READY_WAIT = 5.0  # seconds after which input flows even if the guest never said that it is ready
 END_WAIT = 2.0  # seconds between the program's end and QEMU's
 PANIC_LINES = 40
@@ -63,6 +65,7 @@ class Session:
         self.input = bytearray()  # encoded bytes for the guest
         self.input_open = kinds[0] != "null"
         self.ready = False  # the guest takes input
+        self.last_read = 0.0
         self.status = None  # what the guest said by 'X'
         self.ended_at = None
         self.cause = None  # the exit status when we ended the run ourselves
@@ -198,10 +201,13 @@ class Session:
 
     def _read_guest(self):
         """Takes what the guest sent; returns False when it will send no more."""
+        if time.monotonic() - self.last_read < BURST_GAP:
+            time.sleep(BURST_PAUSE)
         try:
-            data = os.read(self.from_guest, 1 << 16)
+            data = os.read(self.from_guest, 1 << 18)
         except BlockingIOError:
             return True
+        self.last_read = time.monotonic()
         if not data:
             return False
         self.ready = True
