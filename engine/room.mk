@@ -25,7 +25,11 @@ $(BUILD)/host/engine-bench: $(BUILD)/host/tools/engine/bench.o $(ENGINE_HOST_OBJ
 $(BUILD)/host/engine-plugin $(BUILD)/host/engine-bench:
 	$(call say,HOSTLD,$@)
 	$(Q)$(HOSTCC) -o $@ $^
-ALL += $(BUILD)/host/engine-plugin $(BUILD)/host/engine-bench
+TRIV_SRC := tools/triv/triv.c tools/triv/source.c tools/triv/list.c tools/engine/asm.c
+$(BUILD)/host/triv: $(addprefix $(BUILD)/host/,$(TRIV_SRC:.c=.o)) $(ENGINE_HOST_OBJ)
+	$(call say,HOSTLD,$@)
+	$(Q)$(HOSTCC) -o $@ $^
+ALL += $(BUILD)/host/engine-plugin $(BUILD)/host/engine-bench $(BUILD)/host/triv
 
 # --- benchmark kernels: each natively, without vectors, and for BPF -----------------------------------------------------------
 ENGINE_KERNELS := checksum swapsum strcmp siphash chacha20 modexp sort sieve matrix crc32_bits crc32_table calls

@@ -95,6 +95,44 @@ const struct engine_interface host_interface = {
     .hook_count = 1,
 };
 
+static const struct engine_field packet_fields[] = {
+    {.name = "data",
+     .offset = offsetof(struct host_packet, data),
+     .count = 1,
+     .type = {.kind = ENGINE_PACKET, .flags = ENGINE_TYPE_READ | ENGINE_TYPE_WRITE, .size = 65535}},
+    {.name = "data_end",
+     .offset = offsetof(struct host_packet, data_end),
+     .count = 1,
+     .type = {.kind = ENGINE_PACKET_END, .flags = ENGINE_TYPE_READ}},
+    {.name = "mark",
+     .offset = offsetof(struct host_packet, mark),
+     .count = 1,
+     .type = {.kind = ENGINE_SCALAR, .flags = ENGINE_TYPE_READ | ENGINE_TYPE_WRITE, .size = 8}},
+};
+
+static const struct engine_layout packet_layout = {
+    .name = "packet",
+    .size = sizeof(struct host_packet),
+    .field_count = sizeof(packet_fields) / sizeof(packet_fields[0]),
+    .fields = packet_fields,
+};
+
+static const struct engine_hook filter_hook = {
+    .name = "filter",
+    .section = "filter",
+    .result = {.kind = ENGINE_SCALAR},
+    .arguments = {{.kind = ENGINE_CONTEXT}},
+    .argument_count = 1,
+};
+
+const struct engine_interface host_packet_interface = {
+    .name = "packet",
+    .layouts = &packet_layout,
+    .layout_count = 1,
+    .hooks = &filter_hook,
+    .hook_count = 1,
+};
+
 void host_fixed_interface_init(struct host_fixed_interface *fixed, size_t size) {
     fixed->hook = entry_hook;
     if (size) {

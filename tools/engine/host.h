@@ -30,8 +30,16 @@ struct engine_host host_make(struct host_memory *memory);
 enum { HOST_BUFFER_MAX = 1 << 28 };
 extern const struct engine_interface host_interface;
 
-// The same for a buffer of known size: r1 its address (0 if there is none), r2 its size. Filled in
-// by the call.
+// The interface with one hook, `filter(struct host_packet *)`: the packet's bytes are
+// data..data_end.
+struct host_packet {
+    uint64_t data, data_end; // offsets 0, 8: pointers
+    uint64_t mark;           // 16: may be written
+};
+extern const struct engine_interface host_packet_interface;
+
+// Like host_interface, for a buffer of known size: r1 its address (0 if there is none), r2 its
+// size. Filled in by the call.
 struct host_fixed_interface {
     struct engine_interface interface;
     struct engine_hook hook;
