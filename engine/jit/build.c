@@ -219,12 +219,17 @@ static val *vars(struct jit *c, uint32_t block)
     return &c->outs[(size_t)block * c->var_count];
 }
 
+static val get_var(struct jit *c, unsigned var)
+{
+    val v = vars(c, c->current)[var];
+    return v ? v : ir_const(c, 0); // never written: of no consequence in a verified program
+}
+
 static val get(struct jit *c, unsigned reg)
 {
     if (reg == ENGINE_R10)
         return c->frame;
-    val v = vars(c, c->current)[reg];
-    return v ? v : ir_const(c, 0); // never written: of no consequence in a verified program
+    return get_var(c, reg);
 }
 
 static void set(struct jit *c, unsigned var, val v)
@@ -334,7 +339,7 @@ static void load(struct jit *c, const struct engine_insn *insn)
     unsigned bytes = engine_insn_bytes(insn), var = slot_var(c, insn);
     val v;
     if (var < IR_VARS) {
-        v = get(c, var);
+        v = get_var(c, var);
         if (sign)
             v = ir_sx(c, 1, bytes, v);
     } else {
