@@ -5,6 +5,8 @@
 // batches of native, JIT and (a few) interpreted runs take turns, and ratios are made per turn.
 // Results must agree.
 //
+// Times are of this thread's processor time.
+//
 //     engine-kernels [--trust] [--json FILE] DIRECTORY [KERNEL...]     DIRECTORY holds the BPF
 //     objects
 //
@@ -22,8 +24,9 @@ enum { TURNS = 25, BATCH_NS = 400000, LOADS = 25 };
 
 #define KERNELS(X)                                                                                 \
     X(checksum, 1500)                                                                              \
-    X(swapsum, 1500) X(strcmp, 1024) X(siphash, 1024) X(chacha20, 1024) X(modexp, 64) X(sort, 512) \
-        X(sieve, 0) X(matrix, 1024) X(crc32_bits, 1500) X(crc32_table, 1500) X(calls, 8)
+    X(swapsum, 1500)                                                                               \
+    X(strcmp, 1024) X(siphash, 1024) X(chacha20, 1024) X(modexp, 64) X(sort, 512) X(sieve, 0)      \
+        X(matrix, 1024) X(crc32_bits, 1500) X(crc32_table, 1500) X(calls, 8)
 
 #define DECLARE(name, size) uint64_t native_##name(void *data, uint64_t len);
 KERNELS(DECLARE)
@@ -84,22 +87,22 @@ struct subject {
 static double time_native(const struct kernel *kernel, struct subject *subject, uint64_t times,
                           uint64_t *r0) {
     void *data = (void *)(uintptr_t)subject->arguments[0];
-    uint64_t start = host_nanoseconds();
+    uint64_t start = host_cpu_nanoseconds();
     for (uint64_t i = 0; i < times; i++)
         *r0 = kernel->native(data, subject->arguments[1]);
-    return (double)(host_nanoseconds() - start) / (double)times;
+    return (double)(host_cpu_nanoseconds() - start) / (double)times;
 }
 
 static double time_engine(struct subject *subject, enum host_mode mode, uint64_t times,
                           uint64_t *r0) {
-    uint64_t start = host_nanoseconds();
+    uint64_t start = host_cpu_nanoseconds();
     for (uint64_t i = 0; i < times; i++) {
         subject->run.run.meter = INT64_MAX / 4;
         if (host_run_entry(&subject->host, &subject->run, mode, subject->entry, subject->arguments,
                            r0) != ENGINE_RUN_OK)
             *r0 = ~UINT64_C(0);
     }
-    return (double)(host_nanoseconds() - start) / (double)times;
+    return (double)(host_cpu_nanoseconds() - start) / (double)times;
 }
 
 static bool load(const struct bench *bench, const struct kernel *kernel,
@@ -149,13 +152,13 @@ static void measure(struct bench *bench, const struct kernel *kernel, struct res
     for (int i = 0; i < LOADS; i++) {
         if (i)
             host_program_free(&subject.host);
-        uint64_t start = host_nanoseconds();
+        uint64_t start = host_cpu_nanoseconds();
         if (!load(bench, kernel, &subject.host)) {
             printf("%-12s cannot be loaded\n", kernel->name);
             host_program_free(&subject.host);
             return;
         }
-        loads[i] = (double)(host_nanoseconds() - start);
+        loads[i] = (double)(host_cpu_nanoseconds() - start);
     }
     result->load = median(loads, LOADS);
     subject.entry = host_find_entry(subject.host.program, "entry");

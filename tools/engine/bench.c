@@ -86,7 +86,7 @@ static double measure(struct host_program *host, const struct request *request,
     uint64_t each = request->iterations / batches;
     uint32_t entry = host_find_entry(host->program, NULL);
     for (uint64_t i = 0; i < batches; i++) {
-        uint64_t start = host_nanoseconds();
+        uint64_t start = host_cpu_nanoseconds();
         for (uint64_t k = 0; k < each; k++) {
             run->run.meter = INT64_MAX / 4;
             enum engine_status status =
@@ -97,7 +97,7 @@ static double measure(struct host_program *host, const struct request *request,
                 return -1;
             }
         }
-        times[i] = (double)(host_nanoseconds() - start) / (double)each;
+        times[i] = (double)(host_cpu_nanoseconds() - start) / (double)each;
     }
     return median(times, batches);
 }
@@ -118,9 +118,9 @@ int main(int argc, char **argv) {
     for (unsigned i = 0; i < LOADS; i++) {
         if (i)
             host_program_free(&host);
-        uint64_t start = host_nanoseconds();
+        uint64_t start = host_cpu_nanoseconds();
         bool ok = load(&request, &engine, &host);
-        loads[i] = (double)(host_nanoseconds() - start);
+        loads[i] = (double)(host_cpu_nanoseconds() - start);
         if (!ok) {
             host_program_free(&host);
             free(input);

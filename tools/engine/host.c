@@ -349,8 +349,16 @@ uint32_t host_find_entry(const struct engine_program *program, const char *name)
     return ENGINE_NO_FUNCTION;
 }
 
-uint64_t host_nanoseconds(void) {
+static uint64_t read_clock(clockid_t clock) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t host_nanoseconds(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t host_cpu_nanoseconds(void) {
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }

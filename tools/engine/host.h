@@ -101,6 +101,7 @@ uint8_t *host_parse_hex(const char *text, size_t *size);
 // none.
 uint32_t host_find_entry(const struct engine_program *program, const char *name);
 
-uint64_t host_nanoseconds(void);
+uint64_t host_nanoseconds(void);     // wall clock
+uint64_t host_cpu_nanoseconds(void); // of this thread: not disturbed by what else the machine does
 
 #endif
