@@ -24,6 +24,7 @@ struct mm;
 struct tty;
 struct vnode;
 struct trap_frame;
+struct vfork_wait;
 
 #define THREAD_STACK       16384ul
 #define PROCESS_GROUPS_MAX 32
@@ -53,6 +54,20 @@ struct signal_action {
     u64 handler, flags, restorer, mask;
 };
 
+struct signal_actions {
+    u32 users;
+    struct signal_action action[LINUX_SIGNALS + 1]; // by number
+};
+
+// What exec ran; shared by forked children.
+struct exec_info {
+    u32 users;
+    u32 cmdline_bytes;
+    struct vnode *vnode; // NULL: none (init)
+    char *path;          // absolute
+    char *cmdline;       // NUL-separated arguments
+};
+
 struct process {
     struct process *next, **link; // all processes, newest first: process_first
     u32 pid, pgrp, session;
@@ -65,12 +80,9 @@ struct process {
     // Files. files, fs: shared or own, counted by FILES; NULL in a zombie.
     struct files *files;
     struct fs_ctx *fs;
-    struct tty *tty; // controlling terminal, inherited by fork
-    struct vnode *exe;
+    struct tty *tty;        // controlling terminal, inherited by fork
+    struct exec_info *exec; // what it runs; never NULL
     char comm[16];
-    char *exe_path; // absolute path of what exec ran
-    char *cmdline;  // NUL-separated, cmdline_bytes of them
-    u32 cmdline_bytes;
 
     u32 uid, euid, suid, fsuid;
     u32 gid, egid, sgid, fsgid;
@@ -79,24 +91,24 @@ struct process {
     struct rlimit limits[LINUX_RLIMITS];
     i32 nice;
 
-    struct signal_action *actions; // LINUX_SIGNALS of them
-    u32 actions_users;
-    struct signal_set signals; // for any thread
-    u32 exit_signal;           // sent to the parent at the end
-    bool exiting;              // exit_group has begun
-    bool execed;               // since fork: setpgid by the parent is refused
+    struct signal_actions *actions; // shared until changed
+    struct signal_set signals;      // for any thread
+    u32 exit_signal;                // sent to the parent at the end
+    bool exiting;                   // exit_group has begun
+    bool execed;                    // since fork: setpgid by the parent is refused
     bool stop_reported, continued;
-    bool vfork_parent_waits;
     u32 stop_signal;
-    u32 status;                   // of a zombie or stopped one: as wait4 gives it
-    struct wait_queue child_wait; // the parent waits here for children
-    struct wait_queue vfork_wait;
+    u32 status;                    // of a zombie or stopped one: as wait4 gives it
+    struct wait_queue child_wait;  // the parent waits here for children
+    struct wait_queue thread_wait; // for its own threads to end
+    struct vfork_wait *vfork;      // the parent waits there until exec or exit
 
     u64 start_ns;       // time_monotonic at fork
     u64 dead_ticks;     // tsc ticks of threads that have ended
     u64 children_ticks; // of waited-for children
     u64 minor_faults, major_faults, child_minor_faults;
     u64 alarm_ns, alarm_interval_ns;         // ITIMER_REAL; 0: off
+    u64 cpu_told;                            // RLIMIT_CPU: the second SIGXCPU was last sent in
     u64 cpu_timer_ns[2], cpu_interval_ns[2]; // ITIMER_VIRTUAL, ITIMER_PROF: deadline in cpu time
 };
 
@@ -113,14 +125,18 @@ struct thread {
     bool restore_mask; // saved_mask goes back after the next signal or at return
     u8 work;           // THREAD_WORK_*: to be done before going back to the program
     u64 blocked, saved_mask;
+    u64 waited; // in rt_sigtimedwait for these
     struct signal_set signals;
     u64 altstack_base, altstack_bytes;
     u32 altstack_flags;
     u64 fs_base, gs_base; // valid while fp_saved
     void *fp_area;
-    u64 clear_tid; // user address, CLONE_CHILD_CLEARTID
+    u64 clear_tid, set_tid; // user addresses, CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID
     u64 robust_list;
-    u64 slice;           // of ABI_TABLE_SLICES
+    space_id space;
+    u64 slice;             // of ABI_TABLE_SLICES
+    void (*start)(void *); // a new thread runs start(start_argument) before it goes to its program
+    void *start_argument;
     u64 restart_call;    // ERESTART_RESTARTBLOCK: the call and its
     u64 restart_args[4]; // arguments
     u32 wait_count;

@@ -17,6 +17,7 @@
 #ifndef EXOS_VM_H
 #define EXOS_VM_H
 
+#include "abi/layout.h"
 #include "abi/pte.h"
 #include "abi/types.h"
 #include <stdbool.h>
@@ -26,10 +27,11 @@
 #define EXOS_IMAGE      0x00007fc000000000ul
 #define EXOS_EAGER_END  0x00007fc000200000ul
 #define POD_HEAP        0x00007fc000200000ul
-#define POD_HEAP_END    0x00007fc800000000ul
+#define POD_HEAP_END    0x00007fc200000000ul
+#define POD_INDEX       0x00007fc800000000ul // one entry per page of the heap
 #define POD_MODULE      0x00007fd000000000ul
 #define POD_MODULE_END  0x00007fe000000000ul
-#define EXOS_PRIVATE    0x00007ff000000000ul // per process: scratch pages
+#define EXOS_SCRATCH    (EXOS_EAGER_END - ABI_PAGE) // per process: the next private page is made here
 
 #define VM_COW    ABI_PTE_S0
 #define VM_SHARED ABI_PTE_S1

@@ -42,6 +42,9 @@ i64 wait_sleep(u64 deadline);
 // The same, not ended by signals but for SIGKILL (also -ERESTARTSYS).
 i64 wait_sleep_killable(u64 deadline);
 
+// The same, not ended by signals at all: for short waits.
+i64 wait_sleep_always(u64 deadline);
+
 void wait_wake_all(struct wait_queue *queue);
 void wait_wake_one(struct wait_queue *queue);
 // Wakes one thread, whatever it waits for.

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// The area list, see areas.h.
+
+#include "libos/exos/areas.h"
+#include "base/string.h"
+#include "libos/exos/linux/uapi_errno.h"
+#include "libos/exos/pod.h"
+#include "libos/exos/vm.h"
+
+// Stack guard: a stack area and what is mapped below it stay this far apart.
+#define STACK_GAP (256ul << 12)
+
+u32 areas_search(const struct areas *areas, u64 address) {
+    u32 low = 0, high = areas->count;
+    while (low < high) {
+        u32 middle = (low + high) / 2;
+        if (areas->list[middle].end > address)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+struct area *areas_find(const struct areas *areas, u64 address) {
+    u32 i = areas_search(areas, address);
+    return i < areas->count && areas->list[i].start <= address ? &areas->list[i] : NULL;
+}
+
+i64 areas_reserve(struct areas *areas, u32 n) {
+    if (areas->count + n <= areas->capacity)
+        return 0;
+    u32 capacity = areas->capacity ? areas->capacity * 2 : 16;
+    while (capacity < areas->count + n)
+        capacity *= 2;
+    struct area *list = pod_alloc(capacity * sizeof(struct area));
+    if (!list)
+        return -ENOMEM;
+    memcpy(list, areas->list, areas->count * sizeof(struct area));
+    pod_free(areas->list);
+    areas->list = list;
+    areas->capacity = capacity;
+    return 0;
+}
+
+static void open_gap(struct areas *areas, u32 at) {
+    memmove(&areas->list[at + 1], &areas->list[at], (areas->count - at) * sizeof(struct area));
+    areas->count++;
+}
+
+static void close_gap(struct areas *areas, u32 at) {
+    areas->count--;
+    memmove(&areas->list[at], &areas->list[at + 1], (areas->count - at) * sizeof(struct area));
+}
+
+static bool mergeable(const struct area *a, const struct area *b) {
+    return a->end == b->start && a->prot == b->prot && a->flags == b->flags &&
+           a->vnode == b->vnode && (!a->vnode || a->offset + (a->end - a->start) == b->offset) &&
+           !(a->flags & AREA_STACK);
+}
+
+// Unites area i with its successor if they could be one.
+static bool merge_next(struct areas *areas, u32 i) {
+    if (i + 1 >= areas->count || !mergeable(&areas->list[i], &areas->list[i + 1]))
+        return false;
+    areas->list[i].end = areas->list[i + 1].end;
+    if (areas->list[i].vnode)
+        vnode_map_put(areas->list[i].vnode);
+    close_gap(areas, i + 1);
+    return true;
+}
+
+void areas_insert(struct areas *areas, const struct area *area) {
+    u32 at = areas_search(areas, area->start);
+    open_gap(areas, at);
+    areas->list[at] = *area;
+    merge_next(areas, at);
+    if (at)
+        merge_next(areas, at - 1);
+}
+
+// Cuts area i at address, which is inside it.
+static void split(struct areas *areas, u32 i, u64 address) {
+    open_gap(areas, i);
+    struct area *a = &areas->list[i], *b = a + 1;
+    *b = *a;
+    a->end = b->start = address;
+    if (a->vnode) {
+        b->offset += address - a->start;
+        vnode_map_get(a->vnode);
+    }
+}
+
+// Makes borders of areas at start and end; the first index inside.
+static u32 isolate(struct areas *areas, u64 start, u64 end) {
+    u32 i = areas_search(areas, start);
+    if (i < areas->count && areas->list[i].start < start)
+        split(areas, i++, start);
+    u32 last = areas_search(areas, end);
+    if (last < areas->count && areas->list[last].start < end)
+        split(areas, last, end);
+    return i;
+}
+
+void areas_remove(struct areas *areas, u64 start, u64 end) {
+    u32 i = isolate(areas, start, end), n = 0;
+    for (; i + n < areas->count && areas->list[i + n].start < end; n++) {
+        if (areas->list[i + n].vnode)
+            vnode_map_put(areas->list[i + n].vnode);
+    }
+    if (!n)
+        return;
+    areas->count -= n;
+    memmove(&areas->list[i], &areas->list[i + n], (areas->count - i) * sizeof(struct area));
+}
+
+i64 areas_protect(struct areas *areas, u64 start, u64 end, u32 prot) {
+    bool covered = areas_covered(areas, start, end);
+    u32 i = isolate(areas, start, end);
+    for (; i < areas->count && areas->list[i].start < end; i++)
+        areas->list[i].prot = prot;
+    for (i = areas_search(areas, start ? start - 1 : 0);
+         i < areas->count && areas->list[i].start <= end;) {
+        if (!merge_next(areas, i))
+            i++;
+    }
+    return covered ? 0 : -ENOMEM;
+}
+
+bool areas_covered(const struct areas *areas, u64 start, u64 end) {
+    for (u32 i = areas_search(areas, start); start < end; i++) {
+        if (i >= areas->count || areas->list[i].start > start)
+            return false;
+        start = areas->list[i].end;
+    }
+    return true;
+}
+
+u64 areas_gap(const struct areas *areas, u64 bytes, u64 bottom, u64 top) {
+    u32 i = areas_search(areas, top ? top - 1 : 0);
+    u64 high = top;
+    if (i < areas->count && areas->list[i].start < high)
+        high = areas->list[i].start - (areas->list[i].flags & AREA_STACK ? STACK_GAP : 0);
+    for (;;) {
+        u64 low = i ? areas->list[i - 1].end : 0;
+        if (low < bottom)
+            low = bottom;
+        if (high > low && high - low >= bytes)
+            return high - bytes;
+        if (!i || areas->list[i - 1].end <= bottom)
+            return 0;
+        high = areas->list[--i].start;
+        if (high > top)
+            high = top;
+        if (areas->list[i].flags & AREA_STACK)
+            high = high > STACK_GAP ? high - STACK_GAP : 0;
+    }
+}
+
+i64 areas_copy(struct areas *to, const struct areas *from) {
+    *to = (struct areas){0};
+    i64 error = areas_reserve(to, from->count);
+    if (error)
+        return error;
+    memcpy(to->list, from->list, from->count * sizeof(struct area));
+    to->count = from->count;
+    for (u32 i = 0; i < to->count; i++) {
+        if (to->list[i].vnode)
+            vnode_map_get(to->list[i].vnode);
+    }
+    return 0;
+}
+
+void areas_clear(struct areas *areas) {
+    for (u32 i = 0; i < areas->count; i++) {
+        if (areas->list[i].vnode)
+            vnode_map_put(areas->list[i].vnode);
+    }
+    pod_free(areas->list);
+    *areas = (struct areas){0};
+}
+
+u64 areas_bytes(const struct areas *areas) {
+    u64 bytes = 0;
+    for (u32 i = 0; i < areas->count; i++)
+        bytes += areas->list[i].end - areas->list[i].start;
+    return bytes;
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Ways into ExOS and out of it; the rules are in trap.h. The upcall stack is the thread's ExOS stack.
+
+#include "gen/user_offsets.h"
+
+    .macro PUSH_REST
+    push %rsi
+    push %r8
+    push %r9
+    push %r10
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    .endm
+
+    .macro LOAD_REST
+    mov TF_R15(%rsp), %r15
+    mov TF_R14(%rsp), %r14
+    mov TF_R13(%rsp), %r13
+    mov TF_R12(%rsp), %r12
+    mov TF_RBP(%rsp), %rbp
+    mov TF_RBX(%rsp), %rbx
+    mov TF_R10(%rsp), %r10
+    mov TF_R9(%rsp), %r9
+    mov TF_R8(%rsp), %r8
+    mov TF_RSI(%rsp), %rsi
+    mov TF_RAX(%rsp), %rax
+    mov TF_RDX(%rsp), %rdx
+    mov TF_RDI(%rsp), %rdi
+    .endm
+
+    .text
+
+// Where apps/first starts ExOS: rdi is struct rt_start.
+    .global exos_start
+    .type exos_start, @function
+exos_start:
+    lea exos_init_stack(%rip), %rsp
+    add $(THREAD_STACK_BYTES - TF_SIZE), %rsp
+    xor %ebp, %ebp
+    call exos_main
+    ud2
+    .size exos_start, . - exos_start
+
+// A system call of the program. rsp: upcall_frame, with rax, rdx, rdi saved.
+    .balign 16
+    .global foreign_entry
+    .type foreign_entry, @function
+foreign_entry:
+    PUSH_REST
+    mov %rsp, %rbx
+    and $-(THREAD_STACK_BYTES), %rbx
+    movl $1, UAREA_MASKED(%rbx)
+    mov %rsp, %rdi
+    call syscall_handle
+    jmp exit_checked
+    .size foreign_entry, . - foreign_entry
+
+// Any other upcall; from the program or from ExOS itself.
+    .balign 16
+    .global upcall_entry
+    .type upcall_entry, @function
+upcall_entry:
+    PUSH_REST
+    mov %rsp, %rbx
+    and $-(THREAD_STACK_BYTES), %rbx
+    lea (THREAD_STACK_BYTES - TF_SIZE)(%rbx), %rax
+    mov %rsp, %rdi
+    cmp %rax, %rsp
+    jne upcall_nested
+    movl $1, UAREA_MASKED(%rbx)
+    call upcall_handle
+    jmp exit_checked
+upcall_nested:
+    call upcall_handle
+    mov TF_RCX(%rsp), %rcx
+    mov TF_R11(%rsp), %r11
+    LOAD_REST
+    add $TF_RIP, %rsp
+    iretq
+    .size upcall_entry, . - upcall_entry
+
+    .global thread_start
+    .type thread_start, @function
+thread_start:
+    mov %rsp, %rdi
+    call thread_begin
+// Falls through.
+    .global exit_to_program
+    .type exit_to_program, @function
+exit_to_program:
+    .global exit_restart
+exit_restart:
+    mov %rsp, %rbx
+    and $-(THREAD_STACK_BYTES), %rbx
+    lea (THREAD_STACK_BYTES - TF_SIZE)(%rbx), %rsp
+exit_checked: // rbx: uarea, rsp: the program's trap frame
+    movl $0, UAREA_MASKED(%rbx)
+    .global exit_window_start
+exit_window_start:
+    movzbl UAREA_WORK(%rbx), %eax
+    or UAREA_PENDING(%rbx), %eax
+    jnz exit_with_work
+    cmpq $VECTOR_SYSCALL, TF_VECTOR(%rsp)
+    jne exit_full
+    LOAD_REST
+    pushq TF_RFLAGS(%rsp)
+    popfq
+    mov TF_RIP(%rsp), %rcx
+    mov TF_RSP(%rsp), %rsp
+    jmp *%rcx
+exit_full:
+    mov TF_RCX(%rsp), %rcx
+    mov TF_R11(%rsp), %r11
+    LOAD_REST
+    add $TF_RIP, %rsp
+    iretq
+    .global exit_window_end
+exit_window_end:
+exit_with_work:
+    movl $1, UAREA_MASKED(%rbx)
+    mov %rsp, %rdi
+    call exit_work
+    jmp exit_restart
+    .size exit_to_program, . - exit_to_program
+
+    .global stack_restart
+    .type stack_restart, @function
+stack_restart:
+    mov %rdi, %rax
+    mov %rsi, %rdi
+    mov %rsp, %rbx
+    and $-(THREAD_STACK_BYTES), %rbx
+    lea (THREAD_STACK_BYTES - TF_SIZE)(%rbx), %rsp
+    xor %ebp, %ebp
+    call *%rax
+    ud2
+    .size stack_restart, . - stack_restart
+
+// --- user memory ---------------------------------------------------------------------------------------------------------
+
+    .macro ACCESS at, fixup
+    .pushsection .rodata.user_access, "a", @progbits
+    .quad \at, \fixup
+    .popsection
+    .endm
+
+    .pushsection .rodata.user_access, "a", @progbits
+    .balign 8
+    .global user_access_table
+user_access_table:
+    .popsection
+
+    .global user_copy
+    .type user_copy, @function
+user_copy:
+    mov %rdx, %rcx
+    shr $3, %rcx
+    and $7, %edx
+1:  rep movsq
+    mov %edx, %ecx
+2:  rep movsb
+3:  mov %rcx, %rax
+    ret
+4:  lea (%rdx, %rcx, 8), %rax
+    ret
+    ACCESS 1b, 4b
+    ACCESS 2b, 3b
+    .size user_copy, . - user_copy
+
+    .global user_fill
+    .type user_fill, @function
+user_fill:
+    mov %rsi, %rcx
+    mov %esi, %edx
+    shr $3, %rcx
+    and $7, %edx
+    xor %eax, %eax
+1:  rep stosq
+    mov %edx, %ecx
+2:  rep stosb
+3:  mov %rcx, %rax
+    ret
+4:  lea (%rdx, %rcx, 8), %rax
+    ret
+    ACCESS 1b, 4b
+    ACCESS 2b, 3b
+    .size user_fill, . - user_fill
+
+    .global user_string
+    .type user_string, @function
+user_string:
+    xor %eax, %eax
+1:  cmp %rdx, %rax
+    je 3f
+2:  movzbl (%rsi, %rax), %ecx
+    mov %cl, (%rdi, %rax)
+    test %ecx, %ecx
+    jz 3f
+    inc %rax
+    jmp 1b
+3:  ret
+4:  mov $-1, %rax
+    ret
+    ACCESS 2b, 4b
+    .size user_string, . - user_string
+
+    .global user_load32
+    .type user_load32, @function
+user_load32:
+1:  mov (%rsi), %edx
+    mov %edx, (%rdi)
+    xor %eax, %eax
+    ret
+    ACCESS 1b, user_failed
+    .size user_load32, . - user_load32
+
+    .global user_load64
+    .type user_load64, @function
+user_load64:
+1:  mov (%rsi), %rdx
+    mov %rdx, (%rdi)
+    xor %eax, %eax
+    ret
+    ACCESS 1b, user_failed
+    .size user_load64, . - user_load64
+
+    .global user_store32
+    .type user_store32, @function
+user_store32:
+1:  mov %esi, (%rdi)
+    xor %eax, %eax
+    ret
+    ACCESS 1b, user_failed
+    .size user_store32, . - user_store32
+
+    .global user_store64
+    .type user_store64, @function
+user_store64:
+1:  mov %rsi, (%rdi)
+    xor %eax, %eax
+    ret
+    ACCESS 1b, user_failed
+    .size user_store64, . - user_store64
+
+// (value rdi, to rsi, expected edx): *value holds the new value on entry, the old one on return.
+    .global user_exchange32
+    .type user_exchange32, @function
+user_exchange32:
+    mov (%rdi), %ecx
+    mov %edx, %eax
+1:  lock cmpxchg %ecx, (%rsi)
+    mov %eax, (%rdi)
+    xor %eax, %eax
+    ret
+    ACCESS 1b, user_failed
+    .size user_exchange32, . - user_exchange32
+
+// (area rdi, 64-aligned): all of XCR0's components; fxsave where there is no XSAVE.
+    .global user_fp_save
+    .type user_fp_save, @function
+user_fp_save:
+    cmpb $0, pod_has_xsave(%rip)
+    je 2f
+    mov $-1, %eax
+    mov $-1, %edx
+1:  xsave64 (%rdi)
+    xor %eax, %eax
+    ret
+2:  fxsave64 (%rdi)
+    xor %eax, %eax
+    ret
+    ACCESS 1b, user_failed
+    ACCESS 2b, user_failed
+    .size user_fp_save, . - user_fp_save
+
+    .global user_fp_load
+    .type user_fp_load, @function
+user_fp_load:
+    cmpb $0, pod_has_xsave(%rip)
+    je 2f
+    mov $-1, %eax
+    mov $-1, %edx
+1:  xrstor64 (%rdi)
+    xor %eax, %eax
+    ret
+2:  fxrstor64 (%rdi)
+    xor %eax, %eax
+    ret
+    ACCESS 1b, user_failed
+    ACCESS 2b, user_failed
+    .size user_fp_load, . - user_fp_load
+
+user_failed:
+    mov $-1, %rax
+    ret
+
+    .pushsection .rodata.user_access, "a", @progbits
+    .global user_access_table_end
+user_access_table_end:
+    .popsection
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Page faults of programs, see mm.h. A private page is made in the scratch slot of its process
+// (EXOS_SCRATCH), where it can be written, and then mapped at its place; in the same batch the slot
+// gets the frame for the next one.
+
+#include "base/string.h"
+#include "libos/exos/kernel.h"
+#include "libos/exos/linux/uapi_errno.h"
+#include "libos/exos/linux/uapi_mman.h"
+#include "libos/exos/linux/uapi_signal.h"
+#include "libos/exos/mm.h"
+#include "libos/exos/pod.h"
+#include "libos/exos/process.h"
+#include "libos/exos/process_priv.h"
+#include "libos/exos/vm.h"
+
+#define FAULT_PRESENT 1u
+#define FAULT_WRITE   2u
+#define FAULT_FETCH   16u
+
+#define AROUND_PAGES 16ul
+
+static u64 entry_bits(u32 prot) {
+    return (prot & PROT_WRITE ? ABI_PTE_W : 0) | (prot & PROT_EXEC ? 0 : ABI_PTE_NX);
+}
+
+// The slot's frame: there already, or new. 0 if there is no memory.
+static pfn_t scratch_frame(struct mm *mm) {
+    u64 pte = kernel_pte(EXOS_SCRATCH);
+    if (!pte) {
+        i64 n = sys_space_map(POD_CAPS, mm->space, EXOS_SCRATCH, ABI_ANY, 1,
+                              ABI_PTE_W | ABI_PTE_NX | SPACE_MAP_DIRTY);
+        if (n != 1)
+            return 0;
+        pte = kernel_pte(EXOS_SCRATCH);
+    }
+    return ABI_PTE_FRAME(pte);
+}
+
+// Maps the scratch frame, filled by the caller, at page, and refills the slot.
+static int scratch_place(struct mm *mm, u64 page, pfn_t frame, u64 bits) {
+    struct batch_op ops[2];
+    batch_space_map(&ops[0], POD_CAPS, mm->space, page, frame, 1, bits | SPACE_MAP_REPLACE);
+    batch_space_map(&ops[1], POD_CAPS, mm->space, EXOS_SCRATCH, ABI_ANY, 1,
+                    ABI_PTE_W | ABI_PTE_NX | SPACE_MAP_DIRTY | SPACE_MAP_REPLACE);
+    u64 done;
+    if (rt_batch_run(ops, 2, &done)) {
+        if (!done)
+            return SIGKILL;
+        // The page is in place; the slot must not go on naming its frame.
+        sys_space_unmap(POD_CAP, mm->space, EXOS_SCRATCH, 1);
+    }
+    return 0;
+}
+
+static void page_copy(void *to, const void *from) {
+    u64 count = ABI_PAGE / 8;
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
+}
+
+// A write to a present page that is marked copy-on-write.
+static int copy_on_write(struct mm *mm, const struct area *area, u64 page, u64 pte) {
+    const volatile struct abi_frame *f = kernel_frame(ABI_PTE_FRAME(pte));
+    if (f->maps == 1 && (f->flags & FRAME_AUTO) &&
+        sys_space_protect(POD_CAP, mm->space, page, 1, VM_COW, ABI_PTE_W) == 1)
+        return 0;
+    pfn_t frame = scratch_frame(mm);
+    if (!frame)
+        return SIGKILL;
+    page_copy((void *)EXOS_SCRATCH, (const void *)page);
+    return scratch_place(mm, page, frame, entry_bits(area->prot));
+}
+
+// A page of a file that is not mapped yet; also those after it whose frames follow, if they are
+// only read.
+static int map_file(struct mm *mm, const struct area *area, u64 page, bool write, i32 *code) {
+    bool shared = area->flags & AREA_SHARED;
+    u64 index = (area->offset + (page - area->start)) >> ABI_PAGE_SHIFT;
+    pfn_t frame, next;
+    i64 error = vnode_get_page(area->vnode, index, shared && write, &frame);
+    if (error) {
+        *code = BUS_ADRERR;
+        return error == -ENOMEM ? SIGKILL : SIGBUS;
+    }
+    u64 bits = entry_bits(area->prot), count = 1;
+    if (shared)
+        bits = write ? bits | VM_SHARED : (bits & ~ABI_PTE_W) | VM_SHARED;
+    else
+        bits = (bits & ~ABI_PTE_W) | VM_COW;
+    while (!write && count < AROUND_PAGES && page + (count << ABI_PAGE_SHIFT) < area->end &&
+           !vnode_get_page(area->vnode, index + count, 0, &next) && next == frame + count)
+        count++;
+    i64 n = sys_space_map(kernel_frame_caps(frame), mm->space, page, frame, count,
+                          bits | (shared && write ? SPACE_MAP_REPLACE : 0));
+    if (n < 0 && n != -E_EXIST)
+        return n == -E_NOMEM ? SIGKILL : SIGBUS;
+    mm->resident += n > 0 ? (u64)n : 0;
+    if (write && !shared)
+        return copy_on_write(mm, area, page, kernel_pte(page));
+    return 0;
+}
+
+static int map_zero(struct mm *mm, const struct area *area, u64 page) {
+    i64 n = sys_space_map(POD_CAPS, mm->space, page, ABI_ANY, 1, entry_bits(area->prot));
+    if (n == 1)
+        mm->resident++;
+    else if (n == -E_NOMEM)
+        return SIGKILL;
+    return 0;
+}
+
+// The stack area just above address, if it may grow down to it.
+static struct area *grow_stack(struct mm *mm, u64 address) {
+    u32 i = areas_search(&mm->areas, address);
+    if (i >= mm->areas.count)
+        return NULL;
+    struct area *a = &mm->areas.list[i];
+    u64 page = address & ~(ABI_PAGE - 1), limit = current()->limits[RLIMIT_STACK].soft;
+    if (!(a->flags & AREA_STACK) || a->end - page > limit)
+        return NULL;
+    if (i && a[-1].end + (a[-1].prot ? 256ul << ABI_PAGE_SHIFT : 0) > page)
+        return NULL;
+    a->start = page;
+    return a;
+}
+
+int mm_fault(u64 address, u64 error, i32 *code) {
+    struct process *process = current();
+    struct mm *mm = process->mm;
+    *code = SEGV_MAPERR;
+    if (!mm || address >= EXOS_USER_END)
+        return SIGSEGV;
+    struct area *area = areas_find(&mm->areas, address);
+    if (!area && !(area = grow_stack(mm, address)))
+        return SIGSEGV;
+    *code = SEGV_ACCERR;
+    bool write = error & FAULT_WRITE;
+    u32 need = write ? PROT_WRITE : error & FAULT_FETCH ? PROT_EXEC : PROT_READ;
+    // As on the processor, what may be written or executed may be read.
+    if (!(area->prot & need) && !(need == PROT_READ && area->prot))
+        return SIGSEGV;
+    process->minor_faults++;
+    u64 page = address & ~(ABI_PAGE - 1), pte = kernel_pte(page);
+    if (!pte)
+        return area->vnode ? map_file(mm, area, page, write, code) : map_zero(mm, area, page);
+    if (!write || pte & ABI_PTE_W)
+        return 0; // another thread was first
+    if (pte & VM_COW)
+        return copy_on_write(mm, area, page, pte);
+    if (area->vnode && area->flags & AREA_SHARED)
+        return map_file(mm, area, page, true, code);
+    return sys_space_protect(POD_CAP, mm->space, page, 1, 0, ABI_PTE_W) == 1 ? 0 : SIGSEGV;
+}
+
+i64 mm_touch(u64 address, bool write) {
+    i32 code;
+    u64 pte = address < EXOS_USER_END ? kernel_pte(address) : 0;
+    if (pte && (!write || pte & ABI_PTE_W))
+        return 0;
+    return mm_fault(address, write ? FAULT_WRITE : 0, &code) ? -EFAULT : 0;
+}

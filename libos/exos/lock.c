@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// The pod lock, see pod.h: one word that holds the stack address of the thread that has it. A
+// waiter spins a little, then gives its slice to the holder; if the holder's env is gone, it takes
+// the lock over. Also the parts of a thread that a switch loses.
+
+#include "base/format.h"
+#include "libos/exos/boot.h"
+#include "libos/exos/kernel.h"
+#include "libos/exos/pod.h"
+#include "libos/exos/pod_priv.h"
+#include "libos/exos/process.h"
+
+#define SPINS 64
+
+static volatile u64 lock_word;
+bool pod_has_xsave;
+
+static inline u64 exchange_if(u64 expected, u64 value) {
+    __asm__ volatile("lock cmpxchg %2, %1"
+                     : "+a"(expected), "+m"(lock_word)
+                     : "r"(value)
+                     : "memory", "cc");
+    return expected;
+}
+
+static void lock_contended(struct thread *me) {
+    for (unsigned turn = 1;; turn++) {
+        u64 holder = exchange_if(0, (u64)me);
+        if (!holder)
+            return;
+        if (turn % SPINS) {
+            __asm__ volatile("pause");
+            continue;
+        }
+        env_id env = ((struct thread *)holder)->env;
+        if (kernel_env(env)->id != env) {
+            pod_log("exos: a thread died with the pod lock");
+            if (exchange_if(holder, (u64)me) == holder)
+                return;
+            continue;
+        }
+        fp_save(me);
+        sys_env_yield(POD_CAP, env);
+        fp_restore(me);
+    }
+}
+
+void pod_lock(void) {
+    struct thread *me = current_thread();
+    me->uarea->masked = 1;
+    if (exchange_if(0, (u64)me))
+        lock_contended(me);
+    me->lock_held = true;
+}
+
+void pod_unlock(void) {
+    struct thread *me = current_thread();
+    me->lock_held = false;
+    __asm__ volatile("" : : : "memory");
+    lock_word = 0;
+}
+
+bool pod_locked_by_me(void) {
+    return current_thread()->lock_held;
+}
+
+// --- vector registers
+// ------------------------------------------------------------------------------------------------------
+
+void fp_snapshot(struct thread *to) {
+    if (pod_has_xsave)
+        __asm__ volatile("xsave64 (%0)" : : "r"(to->fp_area), "a"(-1), "d"(-1) : "memory");
+    else
+        __asm__ volatile("fxsave64 (%0)" : : "r"(to->fp_area) : "memory");
+    __asm__ volatile("rdfsbase %0" : "=r"(to->fs_base));
+    __asm__ volatile("rdgsbase %0" : "=r"(to->gs_base));
+}
+
+void fp_save(struct thread *t) {
+    if (!t->fp_saved) {
+        fp_snapshot(t);
+        t->fp_saved = true;
+    }
+}
+
+void fp_restore(struct thread *t) {
+    if (pod_has_xsave)
+        __asm__ volatile("xrstor64 (%0)" : : "r"(t->fp_area), "a"(-1), "d"(-1) : "memory");
+    else
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(t->fp_area) : "memory");
+    __asm__ volatile("wrfsbase %0" : : "r"(t->fs_base));
+    __asm__ volatile("wrgsbase %0" : : "r"(t->gs_base));
+    t->fp_saved = false;
+}
+
+void fp_reset(struct thread *t) {
+    u64 *area = t->fp_area;
+    for (int i = 0; i < (512 + 64) / 8; i++)
+        area[i] = 0;
+    *(u16 *)t->fp_area = 0x37f;
+    *(u32 *)((char *)t->fp_area + 24) = 0x1f80;
+    fp_restore(t);
+}
+
+void thread_yield(void) {
+    struct thread *t = current_thread();
+    bool saved = t->fp_saved;
+    fp_save(t);
+    sys_env_yield(0, 0);
+    fp_restore(t);
+    t->fp_saved = saved;
+}
+
+// --- speaking out
+// ----------------------------------------------------------------------------------------------------------
+
+static void log_text(const char *format, va_list arguments) {
+    char text[256];
+    u64 n = format_write_va(text, sizeof(text), format, arguments);
+    if (exos_boot.cap_console)
+        sys_log_write(exos_boot.cap_console, (u64)text, n < sizeof(text) ? n : sizeof(text) - 1);
+}
+
+void pod_log(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    log_text(format, arguments);
+    va_end(arguments);
+}
+
+void pod_panic(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    log_text(format, arguments);
+    va_end(arguments);
+    sys_env_destroy(POD_CAP,
+                    current_thread()->env); // whoever waits for the lock finds the env gone
+    for (;;)
+        __asm__ volatile("pause");
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Address spaces, see mm.h: making, copying and ending them.
+
+#include "libos/exos/mm.h"
+#include "base/string.h"
+#include "libos/exos/kernel.h"
+#include "libos/exos/linux/uapi_errno.h"
+#include "libos/exos/linux/uapi_mman.h"
+#include "libos/exos/pod.h"
+#include "libos/exos/pod_priv.h"
+#include "libos/exos/process.h"
+#include "libos/exos/process_priv.h"
+#include "libos/exos/vm.h"
+
+#define EAGER_COPY_PAGES ((EXOS_SCRATCH - EXOS_IMAGE) >> ABI_PAGE_SHIFT)
+
+static struct mm *dead; // users 0; their spaces may still have a dying env
+
+space_id current_space(void) {
+    return current_thread()->space;
+}
+
+struct mm *mm_new(i64 *error) {
+    struct mm *mm = pod_alloc(sizeof(*mm));
+    if (!mm) {
+        *error = -ENOMEM;
+        return NULL;
+    }
+    i64 space = sys_space_create(POD_CAP, pod_account);
+    if (space == -E_NOMEM || space == -E_FULL) {
+        process_bury_all();
+        space = sys_space_create(POD_CAP, pod_account);
+    }
+    if (space < 0) {
+        pod_free(mm);
+        *error = space == -E_NOMEM ? -ENOMEM : -EAGAIN;
+        return NULL;
+    }
+    mm->users = 1;
+    mm->space = (space_id)space;
+    mm->mmap_top = mm->stack_top = EXOS_USER_END;
+    return mm;
+}
+
+static void op_copy(struct batch_op *op, space_id to, u64 start, u64 end) {
+    batch_space_copy(op, POD_CAP, to, start, (end - start) >> ABI_PAGE_SHIFT, VM_SHARED, VM_COW);
+}
+
+i64 mm_map_exos(space_id space) {
+    struct batch_op op;
+    batch_space_copy(&op, POD_CAP, space, EXOS_IMAGE, EAGER_COPY_PAGES, VM_SHARED, VM_COW);
+    return rt_batch_run(&op, 1, NULL) ? -ENOMEM : 0;
+}
+
+// Copies the page table of all areas; neighbours without a hole of more than a page table go as
+// one.
+static i64 copy_pages(const struct areas *areas, space_id to) {
+    struct batch_op ops[16];
+    u32 n = 0;
+    op_copy(&ops[n++], to, EXOS_IMAGE, EXOS_SCRATCH);
+    for (u32 i = 0; i < areas->count;) {
+        u64 start = areas->list[i].start, end = areas->list[i].end;
+        while (++i < areas->count && areas->list[i].start - end < (64ul << ABI_PAGE_SHIFT))
+            end = areas->list[i].end;
+        op_copy(&ops[n++], to, start, end);
+        if (n == 16 || i == areas->count) {
+            if (rt_batch_run(ops, n, NULL))
+                return -ENOMEM;
+            n = 0;
+        }
+    }
+    return n && rt_batch_run(ops, n, NULL) ? -ENOMEM : 0;
+}
+
+struct mm *mm_fork(struct mm *from, i64 *error) {
+    struct mm *mm = mm_new(error);
+    if (!mm)
+        return NULL;
+    mm->brk_start = from->brk_start;
+    mm->brk = from->brk;
+    mm->mmap_top = from->mmap_top;
+    mm->stack_top = from->stack_top;
+    mm->resident = from->resident;
+    *error = areas_copy(&mm->areas, &from->areas);
+    if (!*error)
+        *error = copy_pages(&mm->areas, mm->space);
+    if (*error) {
+        mm_put(mm);
+        return NULL;
+    }
+    return mm;
+}
+
+void mm_put(struct mm *mm) {
+    if (--mm->users)
+        return;
+    areas_clear(&mm->areas);
+    mm->next_dead = dead;
+    dead = mm;
+}
+
+void mm_bury_all(void) {
+    for (struct mm **link = &dead; *link;) {
+        struct mm *mm = *link;
+        i64 error = -E_BUSY;
+        if (!kernel_space(mm->space)->envs) {
+            while ((error = sys_space_destroy(POD_CAP, mm->space)) == -E_AGAIN)
+                ;
+        }
+        if (error == -E_BUSY) {
+            link = &mm->next_dead;
+            continue;
+        }
+        *link = mm->next_dead;
+        pod_free(mm);
+    }
+}
+
+void mm_clear(struct mm *mm) {
+    struct batch_op ops[16];
+    u32 n = 0;
+    for (u32 i = 0; i < mm->areas.count; i++) {
+        struct area *a = &mm->areas.list[i];
+        batch_space_unmap(&ops[n++], POD_CAP, mm->space, a->start,
+                          (a->end - a->start) >> ABI_PAGE_SHIFT);
+        if (n == 16 || i + 1 == mm->areas.count) {
+            rt_batch_run(ops, n, NULL);
+            n = 0;
+        }
+    }
+    areas_clear(&mm->areas);
+    mm->resident = 0;
+}
+
+i64 mm_map_fixed(struct mm *mm, u64 start, u64 bytes, u32 prot, u32 flags, struct vnode *vnode,
+                 u64 offset) {
+    u64 end = start + ((bytes + ABI_PAGE - 1) & ~(ABI_PAGE - 1));
+    i64 error = areas_reserve(&mm->areas, 2);
+    if (error) {
+        if (vnode)
+            vnode_map_put(vnode);
+        return error;
+    }
+    areas_remove(&mm->areas, start, end);
+    areas_insert(&mm->areas, &(struct area){start, end, vnode, offset, prot, flags});
+    return 0;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Address spaces of programs: struct mm, its areas (areas.h) and its page table (the kernel's
+// space). Pod lock held everywhere.
+
+#ifndef EXOS_MM_H
+#define EXOS_MM_H
+
+#include "abi/types.h"
+#include "libos/exos/areas.h"
+#include <stdbool.h>
+
+struct process;
+
+struct mm {
+    u32 users; // processes that run in it; more than one after vfork or clone(CLONE_VM)
+    space_id space;
+    struct areas areas;
+    u64 brk_start, brk;
+    u64 mmap_top; // the mmap area is below
+    u64 stack_top;
+    struct mm *next_dead;
+    u64 resident; // private pages made or mapped, roughly
+};
+
+// A new mm with an empty space; NULL: -EAGAIN or -ENOMEM in *error.
+struct mm *mm_new(i64 *error);
+// A copy for fork: areas and page table. The page table gets ExOS and the pod's eager part; of
+// private areas copy-on-write.
+struct mm *mm_fork(struct mm *from, i64 *error);
+void mm_put(struct mm *mm);
+// Destroys the spaces of dead mms that no env is in any more.
+void mm_bury_all(void);
+// Removes all areas and their pages of the calling process' mm.
+void mm_clear(struct mm *mm);
+// Copies ExOS itself into a space.
+i64 mm_map_exos(space_id space);
+
+// A fault of the calling process at address; error is the processor's. 0: resolved. Otherwise the
+// signal to send, with *code.
+int mm_fault(u64 address, u64 error, i32 *code);
+// As if the program had touched address (write: for writing). 0 or -EFAULT.
+i64 mm_touch(u64 address, bool write);
+
+// mmap without descriptor, for exec: areas only. vnode's reference is taken over (also on error).
+// Replaces what is there.
+i64 mm_map_fixed(struct mm *mm, u64 start, u64 bytes, u32 prot, u32 flags, struct vnode *vnode,
+                 u64 offset);
+
+#endif

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Offsets and numbers for libos assembly; compiled to text only (libos/room.mk), never linked.
+
+#include "abi/env.h"
+#include "gen/syscalls.h"
+#include "libos/exos/process.h"
+#include "libos/exos/trap.h"
+
+#define DEFINE(name, value) __asm__ volatile(".ascii \"->" #name " %c0\"" : : "i"((i64)(value)))
+void offsets(void);
+
+void offsets(void) {
+    DEFINE(NUMBER_env_sleep, SYS_env_sleep);
+    DEFINE(NUMBER_env_yield, SYS_env_yield);
+    DEFINE(NUMBER_env_call, SYS_env_call);
+    DEFINE(NUMBER_env_send, SYS_env_send);
+    DEFINE(NUMBER_env_accept, SYS_env_accept);
+    DEFINE(NUMBER_env_return, SYS_env_return);
+    DEFINE(TF_SIZE, sizeof(struct trap_frame));
+    DEFINE(TF_SAVED, __builtin_offsetof(struct trap_frame, frame));
+    DEFINE(TF_R15, __builtin_offsetof(struct trap_frame, r15));
+    DEFINE(TF_R14, __builtin_offsetof(struct trap_frame, r14));
+    DEFINE(TF_R13, __builtin_offsetof(struct trap_frame, r13));
+    DEFINE(TF_R12, __builtin_offsetof(struct trap_frame, r12));
+    DEFINE(TF_RBP, __builtin_offsetof(struct trap_frame, rbp));
+    DEFINE(TF_RBX, __builtin_offsetof(struct trap_frame, rbx));
+    DEFINE(TF_R10, __builtin_offsetof(struct trap_frame, r10));
+    DEFINE(TF_R9, __builtin_offsetof(struct trap_frame, r9));
+    DEFINE(TF_R8, __builtin_offsetof(struct trap_frame, r8));
+    DEFINE(TF_RSI, __builtin_offsetof(struct trap_frame, rsi));
+    DEFINE(TF_VECTOR, __builtin_offsetof(struct trap_frame, frame.vector));
+    DEFINE(TF_RAX, __builtin_offsetof(struct trap_frame, frame.rax));
+    DEFINE(TF_RCX, __builtin_offsetof(struct trap_frame, frame.rcx));
+    DEFINE(TF_RDX, __builtin_offsetof(struct trap_frame, frame.rdx));
+    DEFINE(TF_RDI, __builtin_offsetof(struct trap_frame, frame.rdi));
+    DEFINE(TF_R11, __builtin_offsetof(struct trap_frame, frame.r11));
+    DEFINE(TF_RIP, __builtin_offsetof(struct trap_frame, frame.rip));
+    DEFINE(TF_RFLAGS, __builtin_offsetof(struct trap_frame, frame.rflags));
+    DEFINE(TF_RSP, __builtin_offsetof(struct trap_frame, frame.rsp));
+    DEFINE(THREAD_STACK_BYTES, THREAD_STACK);
+    DEFINE(UAREA_MASKED, __builtin_offsetof(struct env_uarea, masked));
+    DEFINE(UAREA_PENDING, __builtin_offsetof(struct env_uarea, pending));
+    DEFINE(UAREA_WORK, sizeof(struct env_uarea) + __builtin_offsetof(struct thread, work));
+    DEFINE(VECTOR_SYSCALL, UPCALL_SYSCALL);
+}

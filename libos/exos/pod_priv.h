@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Pod memory: what only ExOS' core uses (pod.c, lock.c).
+
+#ifndef EXOS_POD_PRIV_H
+#define EXOS_POD_PRIV_H
+
+#include "abi/types.h"
+#include <stdbool.h>
+
+void pod_boot(account_id account, u64 image_end);
+
+// A thread stack of THREAD_STACK bytes, not zeroed; NULL if the pod's memory is used up.
+void *pod_stack_alloc(void);
+void pod_stack_free(void *stack);
+
+// A fault at va, outside the program's range: mapped now?
+bool pod_fault(u64 va);
+
+// The space of the calling process.
+space_id current_space(void);
+
+// Keeps the vector registers and segment bases of the calling thread while it gives up the
+// processor.
+struct thread;
+extern bool pod_has_xsave;
+void fp_save(struct thread *thread);
+void fp_restore(struct thread *thread);
+// Copies those of the calling thread into the save area of a new one.
+void fp_snapshot(struct thread *to);
+// Gives the calling thread fresh registers, and the segment bases in its structure.
+void fp_reset(struct thread *thread);
+// Ends the slice.
+void thread_yield(void);
+
+#endif

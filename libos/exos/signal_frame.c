@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Signal frames on the program's stack, in Linux' layout, and rt_sigreturn, which takes one back.
+
+#include "libos/exos/kernel.h"
+#include "libos/exos/linux/calls.h"
+#include "libos/exos/linux/uapi_errno.h"
+#include "libos/exos/pod.h"
+#include "libos/exos/pod_priv.h"
+#include "libos/exos/process_priv.h"
+#include "libos/exos/signal_priv.h"
+#include "libos/exos/trap.h"
+#include "libos/exos/uaccess.h"
+#include "libos/exos/vm.h"
+
+// Flags of the program that a handler's return may set: status flags, DF, TF, AC, ID.
+#define RFLAGS_PROGRAM       0x240dd5ul
+#define UC_FP_XSTATE         1
+#define UC_SIGCONTEXT_SS     2
+#define UC_STRICT_RESTORE_SS 4
+#define FPX_SW_OFFSET        464ul
+#define FXSAVE_BYTES         512ul
+
+static u64 fp_bytes(void) {
+    return pod_has_xsave ? ABI_INFO->xsave_bytes : FXSAVE_BYTES;
+}
+
+// Saves the vector registers at user address to (64-aligned), with what Linux tells there about the
+// size.
+static i64 fp_push(u64 to) {
+    u64 bytes = fp_bytes();
+    if (clear_user(to + FXSAVE_BYTES, pod_has_xsave ? 64 : 0) || user_fp_save((void *)to))
+        return -EFAULT;
+    struct linux_fpx_sw sw = {FP_XSTATE_MAGIC1, (u32)bytes + 4, ABI_INFO->xcr0, (u32)bytes, {0}};
+    if (!pod_has_xsave)
+        return 0;
+    if (copy_to_user(to + FPX_SW_OFFSET, &sw, sizeof(sw)))
+        return -EFAULT;
+    return put_user_u32(to + bytes, FP_XSTATE_MAGIC2);
+}
+
+static void context_save(struct linux_sigcontext *c, const struct trap_frame *tf) {
+    const struct upcall_frame *f = &tf->frame;
+    bool call = f->vector == UPCALL_SYSCALL;
+    c->r8 = tf->r8;
+    c->r9 = tf->r9;
+    c->r10 = tf->r10;
+    c->r11 = call ? f->rflags : f->r11;
+    c->r12 = tf->r12;
+    c->r13 = tf->r13;
+    c->r14 = tf->r14;
+    c->r15 = tf->r15;
+    c->rdi = f->rdi;
+    c->rsi = tf->rsi;
+    c->rbp = tf->rbp;
+    c->rbx = tf->rbx;
+    c->rdx = f->rdx;
+    c->rax = f->rax;
+    c->rcx = call ? f->rip : f->rcx;
+    c->rsp = f->rsp;
+    c->rip = f->rip;
+    c->rflags = f->rflags;
+    c->cs = (u16)f->cs;
+    c->ss = (u16)f->ss;
+    if (f->vector < 32) {
+        c->error = f->error;
+        c->trapno = f->vector;
+        c->cr2 = f->address;
+    }
+}
+
+static void context_load(struct trap_frame *tf, const struct linux_sigcontext *c) {
+    struct upcall_frame *f = &tf->frame;
+    tf->r8 = c->r8;
+    tf->r9 = c->r9;
+    tf->r10 = c->r10;
+    f->r11 = c->r11;
+    tf->r12 = c->r12;
+    tf->r13 = c->r13;
+    tf->r14 = c->r14;
+    tf->r15 = c->r15;
+    f->rdi = c->rdi;
+    tf->rsi = c->rsi;
+    tf->rbp = c->rbp;
+    tf->rbx = c->rbx;
+    f->rdx = c->rdx;
+    f->rax = c->rax;
+    f->rcx = c->rcx;
+    f->rsp = c->rsp;
+    f->rip = c->rip;
+    f->rflags = (f->rflags & ~RFLAGS_PROGRAM) | (c->rflags & RFLAGS_PROGRAM);
+    f->vector = TRAP_FULL;
+}
+
+static bool on_altstack(const struct thread *t, u64 sp) {
+    return !(t->altstack_flags & SS_DISABLE) && sp - t->altstack_base <= t->altstack_bytes &&
+           t->altstack_bytes;
+}
+
+i64 signal_frame_push(struct trap_frame *tf, const struct linux_siginfo *info,
+                      const struct signal_action *action, u64 saved_mask) {
+    struct thread *t = current_thread();
+    u64 sp = tf->frame.rsp - 128;
+    if (action->flags & SA_ONSTACK && t->altstack_bytes && !on_altstack(t, tf->frame.rsp) &&
+        !(t->altstack_flags & SS_DISABLE))
+        sp = t->altstack_base + t->altstack_bytes;
+    u64 fp = (sp - fp_bytes() - 4) & ~63ul;
+    u64 at = ((fp - sizeof(struct linux_sigframe)) & ~15ul) - 8;
+    if (!(action->flags & SA_RESTORER) || !user_range_ok(at, sp - at) || fp_push(fp))
+        return -EFAULT;
+    struct linux_sigframe frame = {.restorer = action->restorer, .info = *info};
+    struct linux_ucontext *uc = &frame.ucontext;
+    uc->flags = (pod_has_xsave ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
+    uc->stack.base = t->altstack_base;
+    uc->stack.bytes = t->altstack_bytes;
+    uc->stack.flags = (i32)t->altstack_flags;
+    context_save(&uc->context, tf);
+    uc->context.fpstate = fp;
+    uc->mask = saved_mask;
+    if (copy_to_user(at, &frame, sizeof(frame)))
+        return -EFAULT;
+    if (t->altstack_flags & SS_AUTODISARM) {
+        t->altstack_base = t->altstack_bytes = 0;
+        t->altstack_flags = SS_DISABLE;
+    }
+    struct upcall_frame *f = &tf->frame;
+    f->rdi = (u64)info->signo;
+    tf->rsi = at + __builtin_offsetof(struct linux_sigframe, info);
+    f->rdx = at + __builtin_offsetof(struct linux_sigframe, ucontext);
+    f->rax = 0;
+    f->rip = action->handler;
+    f->rsp = at;
+    f->rflags &= ~0x10500ul; // TF, DF, RF
+    f->vector = TRAP_FULL;
+    return 0;
+}
+
+i64 linux_rt_sigreturn(void) {
+    struct thread *t = current_thread();
+    struct trap_frame *tf = thread_trap_frame(t);
+    u64 at = tf->frame.rsp - 8;
+    struct linux_ucontext uc;
+    if (copy_from_user(&uc, at + 8, sizeof(uc)))
+        process_exit(SIGSEGV);
+    u64 fp = uc.context.fpstate;
+    if (fp && (fp & 63 || !user_range_ok(fp, fp_bytes()) || user_fp_load((const void *)fp)))
+        process_exit(SIGSEGV);
+    context_load(tf, &uc.context);
+    if (t->altstack_flags & SS_DISABLE || !on_altstack(t, tf->frame.rsp)) {
+        t->altstack_base = uc.stack.base;
+        t->altstack_bytes = uc.stack.bytes;
+        t->altstack_flags = (u32)uc.stack.flags & (SS_DISABLE | SS_AUTODISARM);
+    }
+    signal_set_blocked(uc.mask);
+    return (i64)tf->frame.rax;
+}
+
+i64 linux_sigaltstack(u64 stack, u64 old) {
+    struct thread *t = current_thread();
+    bool on = on_altstack(t, thread_trap_frame(t)->frame.rsp);
+    struct linux_sigaltstack s;
+    struct linux_sigaltstack was = {t->altstack_base, 0, 0, t->altstack_bytes};
+    was.flags = !t->altstack_bytes
+                    ? SS_DISABLE
+                    : (i32)((on ? SS_ONSTACK : 0) | (t->altstack_flags & SS_AUTODISARM));
+    if (stack) {
+        if (copy_from_user(&s, stack, sizeof(s)))
+            return -EFAULT;
+        if (on)
+            return -EPERM;
+        u32 mode = (u32)s.flags & ~SS_AUTODISARM;
+        if (mode != SS_DISABLE && mode != SS_ONSTACK && mode)
+            return -EINVAL;
+        if (mode != SS_DISABLE && s.bytes < 2048)
+            return -ENOMEM;
+        bool off = mode == SS_DISABLE;
+        t->altstack_base = off ? 0 : s.base;
+        t->altstack_bytes = off ? 0 : s.bytes;
+        t->altstack_flags = off ? SS_DISABLE : (u32)s.flags & SS_AUTODISARM;
+    }
+    return old && copy_to_user(old, &was, sizeof(was)) ? -EFAULT : 0;
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Signals: what only ExOS' core uses. Pod lock held.
+
+#ifndef EXOS_SIGNAL_PRIV_H
+#define EXOS_SIGNAL_PRIV_H
+
+#include "libos/exos/process.h"
+#include "libos/exos/signal.h"
+
+struct trap_frame;
+
+// Is the calling thread to die?
+bool signal_kill_pending(void);
+// Acts on the signals of the calling thread until none is left: may end the process, stop it, or
+// change tf so that a handler runs. Decides what becomes of an interrupted system call.
+void signal_deliver(struct trap_frame *tf);
+// Pushes a handler's frame on the program's stack. -EFAULT if that is not possible.
+i64 signal_frame_push(struct trap_frame *tf, const struct linux_siginfo *info,
+                      const struct signal_action *action, u64 saved_mask);
+// The blocked set of the calling thread from now on (SIGKILL and SIGSTOP excepted).
+void signal_set_blocked(u64 mask);
+// Empties a set, freeing its queue.
+void signal_set_clear(struct signal_set *set);
+void signal_discard(struct process *process, u64 mask);
+// A siginfo of what the caller did to somebody (SI_USER and the like).
+struct linux_siginfo signal_info_user(int signal, i32 code);
+// Takes a pending signal in mask from thread or process into *info: its number, or 0.
+int signal_take(struct thread *thread, u64 mask, struct linux_siginfo *info);
+// Tells the parent of a child's stop, continuation or end.
+void signal_child_event(struct process *child, i32 code, u32 status);
+
+// ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF and RLIMIT_CPU: sends what is due.
+void timer_check(struct process *process);
+static inline bool timer_armed(const struct process *p) {
+    return p->alarm_ns || p->cpu_timer_ns[0] || p->cpu_timer_ns[1] ||
+           p->limits[RLIMIT_CPU].soft != RLIM_INFINITY;
+}
+
+#endif

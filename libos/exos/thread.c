@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Threads: stack, env and slice of each; their start and end. See process.h.
+
+#include "base/string.h"
+#include "libos/exos/boot.h"
+#include "libos/exos/futex.h"
+#include "libos/exos/kernel.h"
+#include "libos/exos/linux/uapi_errno.h"
+#include "libos/exos/mm.h"
+#include "libos/exos/pod.h"
+#include "libos/exos/pod_priv.h"
+#include "libos/exos/process_priv.h"
+#include "libos/exos/signal_priv.h"
+#include "libos/exos/trap.h"
+#include "libos/exos/uaccess.h"
+#include "libos/exos/vm.h"
+
+#define FP_AREA_OFFSET 768ul
+_Static_assert(sizeof(struct env_uarea) + sizeof(struct thread) <= FP_AREA_OFFSET, "thread");
+
+static struct thread *dead; // ended, but their envs may still run on their stacks
+
+struct thread *thread_new(struct process *process) {
+    char *stack = pod_stack_alloc();
+    if (!stack)
+        return NULL;
+    // The kernel wants all of it mapped, and fork copies what is.
+    for (u64 at = ABI_PAGE; at < THREAD_STACK; at += ABI_PAGE)
+        *(volatile u64 *)(stack + at);
+    memset(stack, 0, FP_AREA_OFFSET + 576);
+    struct thread *t = (struct thread *)(stack + sizeof(struct env_uarea));
+    t->uarea = (struct env_uarea *)stack;
+    t->uarea->masked = 1;
+    t->process = process;
+    t->fp_area = stack + FP_AREA_OFFSET;
+    t->slice = ABI_ANY;
+    struct trap_frame *tf = thread_trap_frame(t);
+    memset(tf, 0, sizeof(*tf));
+    tf->frame.vector = TRAP_FULL;
+    tf->frame.rflags = 0x202;
+    u16 cs, ss;
+    __asm__("mov %%cs, %0" : "=r"(cs));
+    __asm__("mov %%ss, %0" : "=r"(ss));
+    tf->frame.cs = cs;
+    tf->frame.ss = ss;
+    // Control words of a fresh processor, for XRSTOR of an area that was never saved.
+    *(u16 *)t->fp_area = 0x37f;
+    *(u32 *)((char *)t->fp_area + 24) = 0x1f80;
+    return t;
+}
+
+void thread_free(struct thread *thread) {
+    if (thread->slice != ABI_ANY)
+        slice_give(thread->slice);
+    pod_stack_free(thread->uarea);
+}
+
+i64 thread_launch(struct thread *t, space_id space) {
+    t->space = space;
+    t->slice = slice_take();
+    if (t->slice == ABI_ANY) {
+        process_bury_all();
+        if ((t->slice = slice_take()) == ABI_ANY)
+            return -EAGAIN;
+    }
+    if ((u64)t->uarea >= EXOS_EAGER_END && space != current_space()) {
+        struct batch_op op;
+        batch_space_copy(&op, POD_CAP, space, (u64)t->uarea, THREAD_STACK >> ABI_PAGE_SHIFT,
+                         VM_SHARED, VM_COW);
+        if (rt_batch_run(&op, 1, NULL))
+            return -ENOMEM;
+    }
+    struct env_setup setup = {
+        .rip = (u64)thread_start,
+        .rsp = (u64)thread_trap_frame(t),
+        .fs_base = t->fs_base,
+        .upcall_entry = (u64)upcall_entry,
+        .foreign_entry = (u64)foreign_entry,
+        .upcall_stack = (u64)t->uarea,
+        .upcall_pages = THREAD_STACK >> ABI_PAGE_SHIFT,
+    };
+    i64 env = sys_env_create(POD_CAPS, pod_account, space, (u64)&setup, t->slice);
+    if (env < 0)
+        return env == -E_NOMEM ? -ENOMEM : -EAGAIN;
+    t->env = (env_id)env;
+    struct batch_op ops[3];
+    u32 n = 0;
+    if (exos_boot.cap_module)
+        batch_cap_mint(&ops[n++], CAP_PAIR(exos_boot.cap_module, POD_CAP), t->env,
+                       CAP_RIGHT_READ | CAP_RIGHT_EXEC, 0, 0);
+    if (exos_boot.cap_console)
+        batch_cap_mint(&ops[n++], CAP_PAIR(exos_boot.cap_console, POD_CAP), t->env,
+                       CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_LOG, 0, 0);
+    batch_env_start(&ops[n++], POD_CAP, t->env);
+    if (rt_batch_run(ops, n, NULL)) {
+        sys_env_destroy(POD_CAP, t->env);
+        return -EAGAIN;
+    }
+    return 0;
+}
+
+// The first C code of a new thread, in its own env and space; masked, without the lock.
+void thread_begin(struct trap_frame *tf) {
+    (void)tf;
+    struct thread *t = current_thread();
+    fp_restore(t);
+    if (t->start || t->work & THREAD_WORK_SETTID) {
+        pod_lock();
+        if (t->work & THREAD_WORK_SETTID) {
+            t->work &= (u8)~THREAD_WORK_SETTID;
+            put_user_u32(t->set_tid, t->tid);
+        }
+        if (t->start)
+            t->start(t->start_argument);
+        pod_unlock();
+    }
+}
+
+void thread_link(struct thread *thread, struct process *process) {
+    thread->next = process->threads;
+    process->threads = thread;
+    process->thread_count++;
+}
+
+void thread_unlink(struct thread *thread) {
+    struct thread **link = &thread->process->threads;
+    while (*link != thread)
+        link = &(*link)->next;
+    *link = thread->next;
+    thread->process->thread_count--;
+}
+
+void thread_kick(struct thread *thread) {
+    thread->work |= THREAD_WORK_SIGNAL;
+    if (thread->sleeping)
+        wait_wake_thread(thread);
+    else if (thread != current_thread() && thread->env)
+        sys_env_notify(POD_CAP, thread->env);
+}
+
+void thread_end(void) {
+    struct thread *me = current_thread();
+    env_id env = me->env;
+    me->next = dead;
+    dead = me;
+    pod_unlock();
+    for (;;)
+        sys_env_destroy(POD_CAP, env);
+}
+
+void thread_exit(u32 status) {
+    struct thread *me = current_thread();
+    struct process *p = me->process;
+    if (p->thread_count == 1)
+        process_exit(status);
+    if (me->clear_tid) {
+        put_user_u32(me->clear_tid, 0);
+        futex_wake(me->clear_tid, 1);
+    }
+    signal_set_clear(&me->signals);
+    p->dead_ticks += kernel_env(me->env)->ran;
+    thread_unlink(me);
+    wait_wake_all(&p->thread_wait);
+    thread_end();
+}
+
+void thread_kill_others(void) {
+    struct thread *me = current_thread();
+    struct process *p = me->process;
+    while (p->thread_count > 1) {
+        for (struct thread *t = p->threads; t; t = t->next) {
+            if (t != me && !t->exit_asked) {
+                t->exit_asked = true;
+                thread_kick(t);
+            }
+        }
+        struct wait_entry w;
+        wait_add(&p->thread_wait, &w);
+        if (p->thread_count > 1)
+            wait_sleep_always(WAIT_FOREVER);
+        wait_remove(&w);
+        if (me->exit_asked)
+            me->exit_asked = false; // two at once: the first to come here goes on
+    }
+}
+
+struct thread *thread_find(u32 tid) {
+    PROCESS_FOR_EACH(p) {
+        for (struct thread *t = p->threads; t; t = t->next) {
+            if (t->tid == tid)
+                return t;
+        }
+    }
+    return NULL;
+}
+
+void process_bury_all(void) {
+    for (struct thread **link = &dead; *link;) {
+        struct thread *t = *link;
+        if (t == current_thread() || kernel_env(t->env)->id == t->env) {
+            link = &t->next;
+            continue;
+        }
+        *link = t->next;
+        thread_free(t);
+    }
+    mm_bury_all();
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// What brings a thread into ExOS: system calls of its program, faults, exceptions, slice ends,
+// notifications. See trap.h.
+
+#include "libos/exos/trap.h"
+#include "libos/exos/kernel.h"
+#include "libos/exos/linux/calls.h"
+#include "libos/exos/linux/uapi_errno.h"
+#include "libos/exos/mm.h"
+#include "libos/exos/pod.h"
+#include "libos/exos/pod_priv.h"
+#include "libos/exos/signal_priv.h"
+#include "libos/exos/vm.h"
+
+typedef i64 (*linux_call)(u64, u64, u64, u64, u64, u64);
+
+static const linux_call calls[LINUX_CALLS_MAX] = {
+#define LINUX_CALL(number, name, parameters) [number] = (linux_call)(void (*)(void))linux_##name,
+#include "libos/exos/linux/calls.def"
+#undef LINUX_CALL
+};
+
+static u64 missing_told[(LINUX_CALLS_MAX + 63) / 64];
+
+static i64 call_missing(u64 number) {
+    if (number < LINUX_CALLS_MAX && !(missing_told[number / 64] & 1ul << number % 64)) {
+        missing_told[number / 64] |= 1ul << number % 64;
+        pod_log("exos: %s: Linux call %lu is not implemented", current()->comm, number);
+    }
+    return -ENOSYS;
+}
+
+void syscall_handle(struct trap_frame *tf) {
+    u64 number = tf->frame.rax;
+    tf->frame.reserved[0] = number;
+    pod_lock();
+    linux_call call = number < LINUX_CALLS_MAX ? calls[number] : NULL;
+    i64 result = call ? call(tf->frame.rdi, tf->rsi, tf->frame.rdx, tf->r10, tf->r8, tf->r9)
+                      : call_missing(number);
+    tf->frame.rax = (u64)result;
+    if ((u64)(-result - ERESTARTSYS) <= ERESTART_RESTARTBLOCK - ERESTARTSYS)
+        current_thread()->work |= THREAD_WORK_SIGNAL;
+    pod_unlock();
+}
+
+// --- exceptions of the program
+// ------------------------------------------------------------------------------------------------
+
+static void exception_signal(int signal, i32 code, u64 address) {
+    struct linux_siginfo info = {.signo = signal, .code = code};
+    info.fault.address = address;
+    signal_force(current_thread(), &info);
+}
+
+static void program_exception(const struct upcall_frame *f) {
+    i32 code = 0;
+    int signal;
+    switch (f->vector) {
+    case UPCALL_PF:
+        signal = mm_fault(f->address, f->error, &code);
+        if (signal)
+            exception_signal(signal, code, f->address);
+        break;
+    case UPCALL_DE:
+        exception_signal(SIGFPE, FPE_INTDIV, f->rip);
+        break;
+    case UPCALL_DB:
+        exception_signal(SIGTRAP, TRAP_TRACE, f->rip);
+        break;
+    case UPCALL_BP:
+        exception_signal(SIGTRAP, SI_KERNEL, 0);
+        break;
+    case UPCALL_UD:
+        exception_signal(SIGILL, ILL_ILLOPN, f->rip);
+        break;
+    case UPCALL_MF:
+    case UPCALL_XM:
+        exception_signal(SIGFPE, FPE_FLTINV, f->rip);
+        break;
+    case UPCALL_AC:
+        exception_signal(SIGBUS, BUS_ADRALN, 0);
+        break;
+    case UPCALL_SS:
+    case UPCALL_NP:
+        exception_signal(SIGBUS, SI_KERNEL, 0);
+        break;
+    default: // general protection, overflow, control protection
+        exception_signal(SIGSEGV, SI_KERNEL, 0);
+    }
+}
+
+// Timers and limits of running programs are looked at whenever a slice ends.
+static void slice_end(void) {
+    struct process *p = current();
+    if (timer_armed(p)) {
+        pod_lock();
+        timer_check(p);
+        pod_unlock();
+    }
+    thread_yield();
+}
+
+// --- upcalls that interrupt ExOS itself
+// ----------------------------------------------------------------------------------------
+
+static const struct user_access *access_at(u64 rip) {
+    for (const struct user_access *a = user_access_table; a < user_access_table_end; a++) {
+        if (a->at == rip)
+            return a;
+    }
+    return NULL;
+}
+
+static void nested_fatal(const struct upcall_frame *f) {
+    pod_panic("exos: pid %u: exception %lu (error %lx) at %lx, address %lx, stack %lx",
+              current() ? current()->pid : 0, f->vector, f->error, f->rip, f->address, f->rsp);
+}
+
+// A fault while ExOS touches the program's memory: as the program's own fault, or the routine's
+// failure.
+static void access_fault(struct upcall_frame *f, const struct user_access *a) {
+    bool locked = pod_locked_by_me();
+    i32 code;
+    if (!locked)
+        pod_lock();
+    bool resolved = f->vector == UPCALL_PF && mm_fault(f->address, f->error, &code) == 0;
+    if (!locked)
+        pod_unlock();
+    if (!resolved)
+        f->rip = a->fixup;
+}
+
+static void nested_handle(struct upcall_frame *f) {
+    bool in_exit = f->rip >= (u64)exit_window_start && f->rip < (u64)exit_window_end;
+    if (f->vector == UPCALL_NOTIFY) {
+        if (in_exit)
+            f->rip = (u64)exit_restart;
+        return;
+    }
+    if (f->vector == UPCALL_SLICE_END) {
+        thread_yield();
+        return;
+    }
+    if (f->vector == UPCALL_PF && f->address >= EXOS_USER_END) {
+        if (!pod_fault(f->address))
+            nested_fatal(f);
+        return;
+    }
+    const struct user_access *a = access_at(f->rip);
+    if (a) {
+        access_fault(f, a);
+    } else if (in_exit) { // the program's registers cannot be loaded: a wild rip or rflags
+        pod_lock();
+        exception_signal(SIGSEGV, SI_KERNEL, 0);
+        pod_unlock();
+        thread_trap_frame(current_thread())->frame.rflags &= ~0x100ul;
+        f->rip = (u64)exit_restart;
+    } else {
+        nested_fatal(f);
+    }
+}
+
+// Masked if the upcall came from the program.
+void upcall_handle(struct trap_frame *tf) {
+    struct thread *t = current_thread();
+    struct upcall_frame *f = &tf->frame;
+    if (tf != thread_trap_frame(t)) {
+        nested_handle(f);
+        return;
+    }
+    f->reserved[0] = ~0ul;
+    if (f->vector == UPCALL_SLICE_END) {
+        slice_end();
+    } else if (f->vector == UPCALL_NOTIFY) {
+        t->work |= THREAD_WORK_SIGNAL;
+    } else {
+        pod_lock();
+        program_exception(f);
+        pod_unlock();
+    }
+}
+
+// Before going back to the program, when something was left to do.
+void exit_work(struct trap_frame *tf) {
+    struct thread *t = current_thread();
+    u32 pending = __atomic_exchange_n(&t->uarea->pending, 0, __ATOMIC_RELAXED);
+    if (pending & ENV_PENDING_SLICE_END)
+        slice_end();
+    pod_lock();
+    t->work = 0;
+    signal_deliver(tf);
+    pod_unlock();
+}
