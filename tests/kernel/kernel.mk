@@ -29,3 +29,10 @@ $(SAL_GUEST_ELF): $(SAL_GUEST_OBJ) kernel/kernel.ld kernel/sal/symbols.py
 
 test-sal-guest: $(SAL_GUEST_ELF)
 	$(Q)$(PYTHON) tests/kernel/sal_guest.py $< $(SAL_ARGS)
+
+# The same in a debug build, where locks check their holders and their order.
+GUEST_TESTS += test-sal-debug
+
+test-sal-debug:
+	+$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/debug DEBUG=1 $(BUILD)/debug/kernel/sal-guest.elf
+	$(Q)$(PYTHON) tests/kernel/sal_guest.py $(BUILD)/debug/kernel/sal-guest.elf --debug $(SAL_ARGS)

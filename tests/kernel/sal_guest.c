@@ -234,7 +234,9 @@ static void test_processors(void) {
 // --------------------------------------------------------------------------------------------------
 
 __attribute__((noinline)) static void sal_test_fault(void) {
-    *(volatile u64 *)0x10 = 1;
+    volatile u64 *nowhere = (volatile u64 *)0x10;
+    __asm__ volatile("" : "+r"(nowhere)); // not known to the compiler
+    *nowhere = 1;
 }
 __attribute__((noinline)) static void sal_test_text(void) { // through the direct map
     *(volatile u64 *)sal_virt(boot_phys(kernel_text_start)) = 1;
@@ -265,6 +267,13 @@ __attribute__((noinline)) static void sal_test_order(void) LOCK_UNCHECKED { // d
     lock_take(&lock);
     lock_take(&low_lock);
     log_print("taken in the wrong order");
+}
+__attribute__((noinline)) static void sal_test_twice(void) LOCK_UNCHECKED { // debug builds only
+    lock_take(&lock);
+    lock_take(&lock);
+}
+__attribute__((noinline)) static void sal_test_holder(void) LOCK_UNCHECKED { // debug builds only
+    lock_release(&lock);
 }
 __attribute__((noinline)) static void sal_test_spin(void) { // processors that take no interrupts
     go_spin = 1;
@@ -298,7 +307,7 @@ static void run_panics(void) {
         {"fault", sal_test_fault},     {"text", sal_test_text},       {"rodata", sal_test_rodata},
         {"execute", sal_test_execute}, {"map", sal_test_execute_map}, {"divide", sal_test_divide},
         {"spin", sal_test_spin},       {"deaf", sal_test_deaf},       {"smap", sal_test_smap},
-        {"order", sal_test_order},
+        {"order", sal_test_order},     {"twice", sal_test_twice},     {"holder", sal_test_holder},
     };
     for (u32 i = 0; i < sizeof(ways) / sizeof(*ways); i++)
         if (asked(ways[i].name))

@@ -3,7 +3,9 @@
 # SPDX-FileCopyrightText: 2026 The Tricolor authors
 """Boots the lower kernel layer alone (sal_guest.c) on several machines, and judges what it says.
 
-usage: sal_guest.py KERNEL [-v] [NAME...]      NAME: only cases whose name contains it"""
+usage: sal_guest.py KERNEL [-v] [--debug] [NAME...]
+    NAME      only cases whose name contains it
+    --debug   KERNEL is a debug build: only what is special about it"""
 
 import os
 import re
@@ -16,6 +18,7 @@ import time
 TIMEOUT = 60
 EXIT_OK, EXIT_PANIC, EXIT_PASSED = (code << 1 | 1 for code in (0x10, 0x11, 0x13))
 CASES = []
+DEBUG_CASES = ("checks-q35-1", "checks-q35-4", "checks-microvm-4")
 
 
 def qemu(kernel, words, machine="q35", smp=1, cpu="max", options=()):
@@ -71,7 +74,8 @@ for _machine in ("q35", "microvm"):
     for _smp in (1, 2, 4):
         CASES.append((f"checks-{_machine}-{_smp}", check_case(_machine, _smp)))
 CASES += [
-    ("checks-mp-table", check_case("q35", 4, "-smp", "4,sockets=4", words="acpi=off", says="firmware: MP table, 4 processors, 1 I/O")),
+    ("checks-mp-table", check_case("q35", 4, "-smp", "4,sockets=4", words="acpi=off",
+                                   says="firmware: MP table, 4 processors, 1 I/O")),
     ("checks-no-tables", check_case("microvm,acpi=off", 4, says="firmware: QEMU, 4 processors, 1 I/O")),
     ("checks-odd-ids", check_case("q35", 6, "-smp", "6,sockets=2,cores=3", says="firmware: ACPI, 6 processors")),
     ("checks-microvm-bare", check_case("microvm,acpi=off,rtc=off,pic=off,isa-serial=off", 1)),
@@ -106,13 +110,13 @@ def wait_for(path, text, seconds=20):
     return False
 
 
-def with_console(kernel, words, machine, act, smp=1):
+def with_console(kernel, words, machine, act, smp=1, console="-serial"):
     """Runs with the console on pipes and the log in a file: act(process, log path) returns whether it was good."""
     with tempfile.TemporaryDirectory() as folder:
         log = os.path.join(folder, "log")
         open(log, "wb").close()
         process = subprocess.Popen(
-            qemu(kernel, words, machine=machine, smp=smp, options=("-debugcon", f"file:{log}", "-serial", "stdio")),
+            qemu(kernel, words, machine=machine, smp=smp, options=("-debugcon", f"file:{log}", console, "stdio")),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             signal.alarm(TIMEOUT)
@@ -138,6 +142,21 @@ for _machine in ("q35", "microvm"):
         return with_console(kernel, "sal=echo", machine, act, smp=2)
 
 
+@case("panic-button")
+def panic_button(kernel):
+    """An NMI from outside shows where every processor is."""
+    def act(process, log):
+        if not wait_for(log, b"sal: 2 processors"):
+            return False
+        time.sleep(0.2)
+        process.stdin.write(b"nmi\n")
+        process.stdin.flush()
+        return process.wait() == EXIT_PANIC
+    good, log = with_console(kernel, "sal=deaf", "q35", act, smp=2, console="-monitor")
+    wanted = (r"kernel panic on processor [01]: NMI", r"sal_test_deaf\+0x", r"processor [01]: rip", r"sal_idle\+0x")
+    return good and all(re.search(w, log) for w in wanted), log
+
+
 @case("no-log-port")
 def no_log_port(kernel):
     """Without a debug port, a panic is seen on the console."""
@@ -149,8 +168,14 @@ def no_log_port(kernel):
 
 
 def main():
-    words = [w for w in sys.argv[1:] if w != "-v"]
+    words = [w for w in sys.argv[1:] if not w.startswith("-")]
     verbose, kernel, names = "-v" in sys.argv, words[0], words[1:]
+    if "--debug" in sys.argv:
+        CASES[:] = [c for c in CASES if c[0] in DEBUG_CASES] + [
+            ("panic-order", panic_case("sal=order", r"lock low \(rank 2\) taken while holding test \(rank 5\)",
+                                       r"sal_test_order\+0x")),
+            ("panic-twice", panic_case("sal=twice", r"lock test \(rank 5\) taken while holding test")),
+            ("panic-holder", panic_case("sal=holder", r"lock test released by processor 0, held by -1"))]
     passed = failed = 0
     for name, run in CASES:
         if names and not any(n in name for n in names):
@@ -162,7 +187,7 @@ def main():
             print(f"{'ok' if good else 'FAILED'}  {name}")
         if not good:
             print(log)
-    print(f"sal-guest: {passed} passed, {failed} failed")
+    print(f"{'sal-debug' if '--debug' in sys.argv else 'sal-guest'}: {passed} passed, {failed} failed")
     sys.exit(failed != 0)
 
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// See clock.h. The rate comes from CPUID where it tells, and otherwise from a short comparison with
-// a counter of known rate: channel 0 of the 8254, or ACPI's timer. The local APIC's timer is
-// compared at the same time.
+// See clock.h. The rate comes from CPUID or KVM where they tell, and otherwise from a short
+// comparison with a counter of known rate: channel 0 of the 8254, or ACPI's timer. The local APIC's
+// timer is compared at the same time.
 
 #include "kernel/sal/x86_64/clock.h"
 #include "kernel/sal/calendar.h"
 #include "kernel/sal/x86_64/apic.h"
 #include "kernel/sal/x86_64/boot.h"
 #include "kernel/sal/x86_64/cpu.h"
+#include "kernel/sal/x86_64/kvm_clock.h"
 #include "kernel/sal/x86_64/x86.h"
 
 #define COMPARE_US 300 // how long at least; at most about twice that
@@ -212,12 +213,25 @@ static u64 ratio_scale(u64 ticks, u64 ratio) {
     return (u64)((unsigned __int128)ticks * ratio >> 32);
 }
 
+static void wall_init(void) {
+    sal_machine.wall_boot_ns = kvm_clock_wall_ns(boot_tsc);
+    if (sal_machine.wall_boot_ns)
+        return;
+    u64 seconds = cmos_seconds();
+    if (seconds)
+        sal_machine.wall_boot_ns = seconds * 1000000000ul - clock_us() * 1000;
+    else
+        log_print("clock: no wall clock");
+}
+
 void clock_init(void) {
     u64 tsc_hz, lapic_hz;
     apic_timer_arm(apic_timer_uses_tsc() ? 0 : ~0u);
     rates_from_cpuid(&tsc_hz, &lapic_hz);
+    if (!tsc_hz)
+        tsc_hz = kvm_clock_tsc_hz();
     if (tsc_hz && (lapic_hz || apic_timer_uses_tsc()))
-        log_print("clock: TSC %lu kHz by CPUID", tsc_hz / 1000);
+        log_print("clock: TSC %lu kHz by the processor or its host", tsc_hz / 1000);
     else
         calibrate(&tsc_hz, &lapic_hz);
     apic_timer_arm(0);
@@ -227,10 +241,7 @@ void clock_init(void) {
     lapic_ratio = x86_multiply_divide(lapic_hz, 1ul << 32, tsc_hz);
     us_ratio = x86_multiply_divide(1ul << 63, 2 * 1000000, tsc_hz);
     sal_machine.tsc_boot = boot_tsc;
-    u64 seconds = cmos_seconds(), since = clock_us() * 1000;
-    sal_machine.wall_boot_ns = seconds ? seconds * 1000000000ul - since : 0;
-    if (!seconds)
-        log_print("clock: no wall clock");
+    wall_init();
 }
 
 void sal_timer_set(u64 tsc) {

@@ -65,9 +65,6 @@ static void read_memory(const struct start_info *info) {
         panic("boot: memory map at %#lx cannot be read", info->memory_map);
     if (count < info->memory_entries)
         log_print("memory map: only %u of %u entries read", count, info->memory_entries);
-    for (u32 i = 0; i < count; i++)
-        log_print("memory map: %#14lx + %#14lx type %u", entries[i].address, entries[i].size,
-                  entries[i].type);
     u32 bits =
         x86_cpuid(0x80000000, 0).eax >= 0x80000008 ? x86_cpuid(0x80000008, 0).eax & 0xff : 36;
     u64 limit = bits < 45 ? 1ul << bits : PAGING_RAM_LIMIT;
@@ -80,12 +77,23 @@ static void read_memory(const struct start_info *info) {
     }
 }
 
-static void read_kernel(void) {
+// Evidence for the panic that follows.
+static void show_memory(const struct start_info *info) {
+    const struct memory_entry *entries =
+        boot_low(info->memory_map, info->memory_entries * sizeof(*entries));
+    for (u32 i = 0; entries && i < info->memory_entries && i < ENTRIES_MAX; i++)
+        log_print("memory map: %#14lx + %#14lx type %u", entries[i].address, entries[i].size,
+                  entries[i].type);
+}
+
+static void read_kernel(const struct start_info *info) {
     pfn_t first = (u64)kernel_load_start >> ABI_PAGE_SHIFT;
     sal_machine.kernel =
         (struct sal_range){first, ((u64)kernel_load_end >> ABI_PAGE_SHIFT) - first};
-    if (!memory_map_contains(sal_machine.ram, sal_machine.ram_count, sal_machine.kernel))
-        panic("boot: the memory map does not cover the kernel");
+    if (memory_map_contains(sal_machine.ram, sal_machine.ram_count, sal_machine.kernel))
+        return;
+    show_memory(info);
+    panic("boot: the memory map does not cover the kernel");
 }
 
 static void read_module(const struct start_info *info) {
@@ -100,8 +108,10 @@ static void read_module(const struct start_info *info) {
                               (module->size + ABI_PAGE - 1) >> ABI_PAGE_SHIFT};
     pfn_t kernel_end = sal_machine.kernel.first + sal_machine.kernel.count;
     if (!memory_map_contains(sal_machine.ram, sal_machine.ram_count, range) ||
-        (range.first < kernel_end && range.first + range.count > sal_machine.kernel.first))
+        (range.first < kernel_end && range.first + range.count > sal_machine.kernel.first)) {
+        show_memory(info);
         panic("boot: module at %#lx + %#lx is not in free memory", module->address, module->size);
+    }
     sal_machine.module = range;
     sal_machine.module_bytes = module->size;
     if (info->modules > 1)
@@ -126,7 +136,7 @@ static void reserve_trampoline(void) {
 u64 boot_memory_init(u64 start_info) {
     const struct start_info *info = start_open(start_info);
     read_memory(info);
-    read_kernel();
+    read_kernel(info);
     read_module(info);
     read_command_line(info);
     if (memory_list_remove(&free, sal_machine.kernel) != 0 ||

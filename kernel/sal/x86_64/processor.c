@@ -89,8 +89,9 @@ static int has(u8 word, u8 bit) {
 #define HAS_UMIP   has(F_7C, 2)
 #define HAS_PKU    has(F_7C, 3)
 
-// QEMU's TCG (7.2; mended in 9.1) makes the stack accesses of an IRETQ that user mode executes as if the kernel made them, so that
-// SMAP refuses them; returning from an upcall is just such an IRETQ. There, and only there, SMAP stays off.
+// QEMU's TCG (7.2; mended in 9.1) makes the stack accesses of an IRETQ that user mode executes as
+// if the kernel made them, so that SMAP refuses them; returning from an upcall is just such an
+// IRETQ. There, and only there, SMAP stays off.
 static int is_tcg(void) {
     struct x86_cpuid r = x86_cpuid(0x40000000, 0);
     return words[F_1C] >> 31 && r.ebx == 0x54474354 && r.ecx == 0x43544743 && r.edx == 0x47435447;
