@@ -18,6 +18,7 @@
 
 #include "abi/types.h"
 #include <stdbool.h>
+#include <stddef.h>
 
 // Zeroed memory, aligned to 16 (to the page from 2048 bytes on); NULL if the pod's memory is used
 // up.

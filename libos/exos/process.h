@@ -17,6 +17,7 @@
 #include "libos/exos/signal.h"
 #include "libos/exos/wait.h"
 #include <stdbool.h>
+#include <stddef.h>
 
 struct files;
 struct fs_ctx;

@@ -17,6 +17,7 @@
 #define EXOS_WAIT_H
 
 #include "abi/types.h"
+#include <stddef.h>
 
 struct thread;
 
