@@ -63,8 +63,8 @@ const struct engine_btf *engine_object_btf(const struct engine_object *object); 
 // ---- Programs (program.c, decode.c)
 
 enum {
-    ENGINE_PROGRAM_ANY_ENTRY =
-        1 << 0, // functions that fit no hook belong to hook 0 (if exactly one hook)
+    // If no function belongs to a hook, all global ones belong to the only hook.
+    ENGINE_PROGRAM_ANY_ENTRY = 1 << 0,
 };
 
 // Links object against interface: imports by name and type, entries by hook. object may be freed

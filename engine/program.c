@@ -316,15 +316,29 @@ static uint32_t find_hook(const struct engine_interface *interface, const char *
 }
 
 static void make_entry(struct builder *builder, struct engine_function *function,
-                       const struct object_symbol *symbol, uint32_t flags) {
+                       const struct object_symbol *symbol) {
     uint32_t hook = find_hook(builder->interface, symbol->section, symbol->name);
-    if (hook == UINT32_MAX && (flags & ENGINE_PROGRAM_ANY_ENTRY) &&
-        builder->interface->hook_count == 1)
-        hook = 0;
     if (hook == UINT32_MAX)
         return;
     function->flags |= ENGINE_FUNCTION_ENTRY;
     function->hook = hook;
+}
+
+// Is there an entry? If not, and if the embedder allows it, every global function becomes one of
+// the only hook.
+static bool find_entries(struct builder *builder, uint32_t flags) {
+    const struct engine_program *program = builder->program;
+    bool any = (flags & ENGINE_PROGRAM_ANY_ENTRY) && builder->interface->hook_count == 1,
+         found = false;
+    for (uint32_t i = 0; i < program->function_count; i++)
+        found |= (program->functions[i].flags & ENGINE_FUNCTION_ENTRY) != 0;
+    for (uint32_t i = 0; i < program->function_count && !found && any; i++) {
+        if (program->functions[i].flags & ENGINE_FUNCTION_GLOBAL)
+            builder->functions[i].flags |= ENGINE_FUNCTION_ENTRY;
+    }
+    for (uint32_t i = 0; i < program->function_count && !found; i++)
+        found |= (program->functions[i].flags & ENGINE_FUNCTION_ENTRY) != 0;
+    return found;
 }
 
 static bool name_function(struct builder *builder, struct engine_function *function,
@@ -351,7 +365,7 @@ static int name_functions(struct builder *builder, uint32_t flags) {
             return no_memory(builder);
         if (symbol->global) {
             function->flags |= ENGINE_FUNCTION_GLOBAL;
-            make_entry(builder, function, symbol, flags);
+            make_entry(builder, function, symbol);
         }
     }
     for (uint32_t i = 0; i < object->type_count; i++) {
@@ -362,21 +376,18 @@ static int name_functions(struct builder *builder, uint32_t flags) {
     }
     if (object->bare)
         builder->functions[0].flags |= ENGINE_FUNCTION_ENTRY | ENGINE_FUNCTION_GLOBAL;
-    bool entries = false;
     for (uint32_t i = 0; i < program->function_count; i++) {
         struct engine_function *function = &builder->functions[i];
         char text[24];
-        format_write(text, sizeof(text),
-                     i              ? "function_%u"
-                     : object->bare ? "entry"
-                                    : "function_%u",
-                     i);
-        if (!*function->name && !name_function(builder, function, text))
+        if (*function->name)
+            continue;
+        format_write(text, sizeof(text), "function_%u", i);
+        if (!name_function(builder, function, object->bare && !i ? "entry" : text))
             return no_memory(builder);
-        entries |= (function->flags & ENGINE_FUNCTION_ENTRY) != 0;
     }
-    return entries ? 0
-                   : engine_refuse(builder->refusal, ENGINE_REFUSED_NO_ENTRY, ENGINE_NO_PC, 0, 0);
+    if (find_entries(builder, flags))
+        return 0;
+    return engine_refuse(builder->refusal, ENGINE_REFUSED_NO_ENTRY, ENGINE_NO_PC, 0, 0);
 }
 
 static int copy_lines(struct builder *builder) {

@@ -340,13 +340,18 @@ uint8_t *host_parse_hex(const char *text, size_t *size) {
 }
 
 uint32_t host_find_entry(const struct engine_program *program, const char *name) {
+    uint32_t first = ENGINE_NO_FUNCTION;
     for (uint32_t i = 0; i < program->function_count; i++) {
         const struct engine_function *function = &program->functions[i];
-        if ((function->flags & ENGINE_FUNCTION_ENTRY) &&
-            (!name || strcmp(function->name, name) == 0))
+        if (!(function->flags & ENGINE_FUNCTION_ENTRY))
+            continue;
+        if (strcmp(function->name, name ? name : program->interface->hooks[function->hook].name) ==
+            0)
             return i;
+        if (!name && first == ENGINE_NO_FUNCTION)
+            first = i;
     }
-    return ENGINE_NO_FUNCTION;
+    return first;
 }
 
 static uint64_t read_clock(clockid_t clock) {

@@ -97,8 +97,8 @@ uint8_t *host_read_file(const char *path, size_t *size);
 // Hex digits, spaces ignored, to bytes; malloc'ed; NULL if malformed.
 uint8_t *host_parse_hex(const char *text, size_t *size);
 
-// Entry function to run: that name, or NULL for the first entry. ENGINE_NO_FUNCTION if there is
-// none.
+// Entry function to run: that name; NULL: the hook's own name, else the first. ENGINE_NO_FUNCTION
+// if there is none.
 uint32_t host_find_entry(const struct engine_program *program, const char *name);
 
 uint64_t host_nanoseconds(void);     // wall clock
