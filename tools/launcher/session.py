@@ -309,9 +309,7 @@ class Session:
         start = len(lines) - PANIC_LINES if first is None else min(first, len(lines) - 1)
         tail = lines[max(0, start):][:PANIC_LINES]
         if first is not None and what == "kernel panic":
-            text = lines[first].strip()
-            at = text.lower().index("panic") + len("panic")
-            what = "kernel panic: " + (text[at:].strip(" :") or text)
+            what = "kernel " + lines[first][lines[first].lower().index("panic"):]
         return [what, *("  | " + line for line in tail)]
 
     def _qemu_trouble(self, code):
