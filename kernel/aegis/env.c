@@ -16,7 +16,7 @@
 #include "kernel/sal/sal.h"
 
 static struct object_table envs;
-static struct env **env_of; // by row
+struct env **env_of; // by row
 
 void env_init(u32 count) {
     object_table_init(&envs, ABI_TABLE_ENVS, sizeof(struct abi_env), count);
@@ -25,10 +25,6 @@ void env_init(u32 count) {
 
 struct env *env_find(env_id id) {
     return object_find(&envs, id) ? env_of[ABI_INDEX(id)] : 0;
-}
-
-struct env *env_at(u32 index) {
-    return env_of[index];
 }
 
 // --- setup ---------------------------------------------------------------------------------------

@@ -33,7 +33,11 @@ _Static_assert(sizeof(struct env) <= ABI_PAGE, "an env fits a frame");
 
 void env_init(u32 count);
 struct env *env_find(env_id id);
-struct env *env_at(u32 index); // by row, live
+// By row; null if it is free.
+static inline struct env *env_at(u32 index) {
+    extern struct env **env_of;
+    return env_of[index];
+}
 
 // The first env, stopped.
 i64 env_make(account_id account, struct abi_space *space, const struct env_setup *setup,

@@ -45,13 +45,6 @@ static void free_list_remove(pfn_t pfn) {
     abi_info->free_frames--;
 }
 
-static int ranges_have(const struct sal_range *ranges, u32 count, pfn_t pfn) {
-    for (u32 i = 0; i < count; i++)
-        if (pfn - ranges[i].first < ranges[i].count)
-            return 1;
-    return 0;
-}
-
 // All frames that boot did not take become free, the lowest first in the list; frame 0 is never
 // used.
 void frame_init(void) {
@@ -60,31 +53,46 @@ void frame_init(void) {
     abi_info->frames = frame_count;
 }
 
+static void mark(const struct sal_range *range, enum frame_kind kind, account_id owner) {
+    for (u64 i = 0; i < range->count; i++) {
+        struct abi_frame *row = frame_row(range->first + i);
+        row->kind = kind;
+        row->owner = owner;
+        row->epoch = owner ? ++epoch : 0;
+    }
+}
+
+// Chains what is still absent of a range of memory into the free list, ascending.
+static void free_range(const struct sal_range *range, pfn_t *last) {
+    for (pfn_t pfn = range->first; pfn < range->first + range->count; pfn++) {
+        struct abi_frame *row = frame_row(pfn);
+        if (row->kind != FRAME_ABSENT)
+            continue;
+        row->kind = FRAME_FREE;
+        row->maps = (u32)*last;
+        frame_row(*last)->next = (u32)pfn; // frame 0's next is the head
+        *last = pfn;
+        abi_info->free_frames++;
+    }
+}
+
 void frame_init_free(void) {
     static struct sal_range taken[SAL_RANGES_MAX];
+    const struct sal_range zero = {0, 1};
     u32 taken_count = sal_boot_seal(taken, SAL_RANGES_MAX);
     struct abi_account *first = account_find(account_first());
-    for (u32 r = sal_machine.ram_count; r-- > 0;) {
-        const struct sal_range *ram = &sal_machine.ram[r];
-        for (u64 i = ram->count; i-- > 0;) {
-            pfn_t pfn = ram->first + i;
-            struct abi_frame *row = frame_row(pfn);
-            if (!pfn || ranges_have(&sal_machine.kernel, 1, pfn) ||
-                ranges_have(taken, taken_count, pfn)) {
-                row->kind = FRAME_KERNEL;
-            } else if (ranges_have(&sal_machine.module, 1, pfn)) {
-                row->kind = FRAME_MODULE;
-                row->owner = first->id;
-                row->epoch = ++epoch;
-                first->frames++;
-                first->quota++;
-            } else {
-                row->kind = FRAME_FREE;
-                free_list_insert(pfn);
-                first->quota++;
-            }
-        }
-    }
+    pfn_t last = 0;
+    mark(&zero, FRAME_KERNEL, 0); // never used
+    mark(&sal_machine.kernel, FRAME_KERNEL, 0);
+    mark(&sal_machine.module, FRAME_MODULE, first->id);
+    for (u32 i = 0; i < taken_count; i++)
+        mark(&taken[i], FRAME_KERNEL, 0);
+    for (u32 r = 0; r < sal_machine.ram_count; r++)
+        free_range(&sal_machine.ram[r], &last);
+    abi_info->free_first = frame_row(0)->next;
+    frame_row(0)->next = 0;
+    first->frames = sal_machine.module.count;
+    first->quota = sal_machine.module.count + abi_info->free_frames;
 }
 
 static void frame_clear(pfn_t pfn) {

@@ -5,6 +5,7 @@
 
 #include "kernel/aegis/object.h"
 
+#include "base/bits.h"
 #include "kernel/sal/sal.h"
 
 struct abi_info *abi_info;
@@ -32,7 +33,9 @@ void object_table_init(struct object_table *table, enum abi_table_number number,
     u64 bytes = (sizeof(u64) + sizeof(u32)) * (u64)count;
     table->uses = sal_frame(sal_boot_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
     table->next = (u32 *)(table->uses + count);
+    ASSERT(bits_is_power2(stride));
     table->stride = stride;
+    table->shift = bits_log2(stride);
     table->count = count;
     table->free = 1;
     for (u32 i = 1; i < count; i++)

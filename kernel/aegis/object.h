@@ -18,6 +18,7 @@ struct object_table {
     u64 *uses;
     u32 *next;
     u32 stride;
+    u32 shift;
     u32 count;
     u32 free; // first free row, 0 if none; row 0 is never used
 };
@@ -31,8 +32,9 @@ i64 object_take(struct object_table *table, u64 *id);
 // Clears the row.
 void object_release(struct object_table *table, u64 id);
 
+// Rows are powers of two long, so that finding one is a shift.
 static inline void *object_row(const struct object_table *table, u64 id) {
-    return table->rows + (u64)ABI_INDEX(id) * table->stride;
+    return table->rows + ((u64)ABI_INDEX(id) << table->shift);
 }
 // The live row of that name, or null.
 static inline void *object_find(const struct object_table *table, u64 id) {

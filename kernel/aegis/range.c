@@ -142,12 +142,11 @@ struct run {
 
 // The next run of a range of pages pages at va, or, if its tables are missing, the length of the
 // hole with entry null.
-static struct run run_next(const struct abi_space *space, u64 va, u64 pages) {
-    u64 present = space_hole(space, va);
-    u64 end = present == va ? ((va >> 21) + 1) << 21 : present;
+static inline struct run run_next(const struct abi_space *space, u64 va, u64 pages) {
+    u64 end;
+    u64 *entry = space_walk(space, va, &end);
     u64 length = (end - va) >> ABI_PAGE_SHIFT;
-    return (struct run){present == va ? space_entry(space, va) : 0,
-                        length < pages ? length : pages};
+    return (struct run){entry, length < pages ? length : pages};
 }
 
 // --- unmap ---------------------------------------------------------------------------------------
@@ -199,25 +198,79 @@ static inline int entry_replace(u64 *entry, u64 old, u64 new, int shared) {
     return __atomic_compare_exchange_n(entry, &old, new, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
-// Changes the present entries of a run. Returns how many it went through: fewer than pages if one
-// may not be changed so.
-static u64 protect_run(u64 *entry, u64 pages, u64 clear, u64 set, int shared) {
-    u64 forbidden_without_w = set & ABI_PTE_W ? ABI_PTE_MAY_W : 0;
-    u64 forbidden_without_x = clear & ~set & ABI_PTE_NX ? ABI_PTE_MAY_X : 0;
-    u64 must = forbidden_without_w | forbidden_without_x | ABI_PTE_P;
-    u64 keep = ~clear;
-    for (u64 i = 0; i < pages;) {
-        u64 old = entry[i];
-        if ((old & must) != must) {
-            if (old & ABI_PTE_P)
-                return i;
-        } else if (!entry_replace(&entry[i], old, (old & keep) | set, shared)) {
+// What space_protect does to an entry that has all bits of must (absent ones lack P).
+struct change {
+    u64 must, keep, set;
+};
+
+// Changes the present entries from entry up to end. Returns where it stopped: end, or one that may
+// not be changed so.
+static u64 *protect_each(u64 *entry, u64 *end, const struct change *change) {
+    for (; entry < end; entry++) {
+        u64 old = *entry;
+        if ((old & change->must) == change->must)
+            *entry = (old & change->keep) | change->set;
+        else if (old & ABI_PTE_P)
+            break;
+    }
+    return entry;
+}
+
+// The same; four at a time, as long as all four may be changed.
+static inline u64 *protect_run(u64 *entry, u64 *end, const struct change *change) {
+    u64 must = change->must, keep = change->keep, set = change->set;
+    for (; end - entry >= 4; entry += 4) {
+        u64 a = entry[0], b = entry[1], c = entry[2], d = entry[3];
+        if ((a & b & c & d & must) != must)
+            break;
+        entry[0] = (a & keep) | set;
+        entry[1] = (b & keep) | set;
+        entry[2] = (c & keep) | set;
+        entry[3] = (d & keep) | set;
+    }
+    return protect_each(entry, end, change);
+}
+
+// The same while other processors may set A and D in the entries.
+static u64 *protect_run_shared(u64 *entry, u64 *end, const struct change *change) {
+    while (entry < end) {
+        u64 old = *entry;
+        if ((old & change->must) == change->must) {
+            if (!entry_replace(entry, old, (old & change->keep) | change->set, 1))
+                continue;
+        } else if (old & ABI_PTE_P) {
+            break;
+        }
+        entry++;
+    }
+    return entry;
+}
+
+static i64 protect_range(struct abi_space *space, u64 va, u64 count, const struct change *change) {
+    int shared = space_is_shared(space);
+    u64 done = 0, budget = ENTRIES_PER_CALL;
+    while (done < count && budget) {
+        struct run run = run_next(space, va + (done << ABI_PAGE_SHIFT), count - done);
+        if (!run.entry) {
+            done += run.pages;
+            budget--;
             continue;
         }
-        i++;
+        u64 *end = run.entry + (run.pages < budget ? run.pages : budget);
+        u64 *stop = shared ? protect_run_shared(run.entry, end, change)
+                           : protect_run(run.entry, end, change);
+        done += (u64)(stop - run.entry);
+        budget -= (u64)(stop - run.entry);
+        if (stop < end)
+            return -E_RIGHTS;
     }
-    return pages;
+    return (i64)done;
 }
+
+// What is less than before must be flushed; what is more is found out by a fault that the processor
+// retries.
+#define LESS_IF_CLEARED (ABI_PTE_W | ABI_PTE_A | ABI_PTE_D | ABI_PTE_PKEY_MASK)
+#define LESS_IF_SET     (ABI_PTE_NX | ABI_PTE_PKEY_MASK)
 
 i64 sys_space_protect(u64 cap, space_id id, u64 va, u64 count, u64 clear, u64 set) {
     struct abi_space *space;
@@ -229,20 +282,13 @@ i64 sys_space_protect(u64 cap, space_id id, u64 va, u64 count, u64 clear, u64 se
     error = space_check_range(va, count);
     if (error)
         return error;
-    int shared = space_is_shared(space);
-    u64 done = 0, budget = ENTRIES_PER_CALL;
-    while (done < count && budget && !error) {
-        struct run run = run_next(space, va + (done << ABI_PAGE_SHIFT), count - done);
-        u64 pages = run.entry && run.pages > budget ? budget : run.pages;
-        u64 went = run.entry ? protect_run(run.entry, pages, clear, set, shared) : pages;
-        done += went;
-        budget -= run.entry ? went : 1;
-        error = went < pages ? -E_RIGHTS : 0;
-    }
-    if (clear & (ABI_PTE_W | ABI_PTE_A | ABI_PTE_D | ABI_PTE_PKEY_MASK) ||
-        set & (ABI_PTE_NX | ABI_PTE_PKEY_MASK))
-        tlb_flush(space, va, done);
-    return error ? error : (i64)done;
+    struct change change = {ABI_PTE_P, ~clear, set};
+    change.must |= set & ABI_PTE_W ? ABI_PTE_MAY_W : 0;
+    change.must |= clear & ~set & ABI_PTE_NX ? ABI_PTE_MAY_X : 0;
+    i64 done = protect_range(space, va, count, &change);
+    if (clear & LESS_IF_CLEARED || set & LESS_IF_SET)
+        tlb_flush(space, va, done < 0 ? count : (u64)done);
+    return done;
 }
 
 // --- copy ----------------------------------------------------------------------------------------

@@ -44,10 +44,6 @@ static struct processor *here(void) {
     return &processors[sal_cpu()];
 }
 
-struct env *sched_current(void) {
-    return here()->current;
-}
-
 const struct abi_slice *sched_slices(void) {
     return slices;
 }
@@ -207,7 +203,7 @@ static void set_timer(struct processor *p) {
 static void leave(struct processor *p, u64 now) {
     if (p->current)
         p->current->row->ran += now - p->since;
-    p->current = 0;
+    p->current = cpu_this()->context = 0;
 }
 
 void sched_enter(struct env *env) {
@@ -217,12 +213,12 @@ void sched_enter(struct env *env) {
     if (env->row->state == ENV_ACCEPTING)
         positions_mark(env, 1);
     p->current = env;
+    cpu_this()->context = env; // &env->context
     p->since = now;
     p->row->env = env->id;
     p->row->switches++;
     env->row->state = ENV_RUNNING;
     env->row->cpu = (u32)(p - processors);
-    cpu_this()->context = &env->context;
     p->vector_owner = env;
     load_space(p, space_find(env->row->space));
     if (env->notify || env->stop)

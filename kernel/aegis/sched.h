@@ -8,11 +8,14 @@
 #define KERNEL_AEGIS_SCHED_H
 
 #include "kernel/aegis/env.h"
+#include "kernel/sal/x86_64/cpu.h"
 
 void sched_init(void);
 
 // The env running on this processor, or null.
-struct env *sched_current(void);
+static inline struct env *sched_current(void) {
+    return cpu_this()->context;
+}
 
 // Makes an env that was not runnable READY, and wakes a processor that idles for want of it.
 void sched_ready(struct env *env);

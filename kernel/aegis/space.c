@@ -18,11 +18,13 @@
 #include "kernel/sal/sal.h"
 
 static struct object_table spaces;
+struct abi_space *space_rows;
 
 #define TEAR_PER_CALL 8 // tables
 
 void space_init(u32 count) {
     object_table_init(&spaces, ABI_TABLE_SPACES, sizeof(struct abi_space), count);
+    space_rows = (struct abi_space *)spaces.rows;
 }
 
 struct abi_space *space_find(space_id id) {
@@ -63,14 +65,8 @@ static u64 *table_at(u64 entry) {
 }
 
 u64 *space_entry(const struct abi_space *space, u64 va) {
-    u64 *table = sal_frame(space->root);
-    for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9) {
-        u64 entry = table[va >> shift & 511];
-        if (!(entry & ABI_PTE_P))
-            return 0;
-        table = table_at(entry);
-    }
-    return &table[va >> ABI_PAGE_SHIFT & 511];
+    u64 end;
+    return space_walk(space, va, &end);
 }
 
 i64 space_entry_make(struct abi_space *space, u64 va, u64 **result) {
@@ -89,17 +85,6 @@ i64 space_entry_make(struct abi_space *space, u64 va, u64 **result) {
     }
     *result = &table[va >> ABI_PAGE_SHIFT & 511];
     return 0;
-}
-
-u64 space_hole(const struct abi_space *space, u64 va) {
-    const u64 *table = sal_frame(space->root);
-    for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9) {
-        u64 entry = table[va >> shift & 511];
-        if (!(entry & ABI_PTE_P))
-            return ((va >> shift) + 1) << shift;
-        table = table_at(entry);
-    }
-    return va;
 }
 
 i64 space_check_range(u64 va, u64 pages) {

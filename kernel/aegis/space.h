@@ -15,6 +15,11 @@
 
 void space_init(u32 count);
 struct abi_space *space_find(space_id id);
+// The row that a valid or stale name belongs to.
+static inline struct abi_space *space_row(space_id id) {
+    extern struct abi_space *space_rows;
+    return space_rows + ABI_INDEX(id);
+}
 struct abi_space *space_find_row(u32 index); // live, or null
 i64 space_make(account_id account, struct abi_space **space);
 // Frees the mappings and tables of a space that no processor has loaded: E_AGAIN while some are

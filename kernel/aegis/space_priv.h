@@ -6,13 +6,27 @@
 #ifndef KERNEL_AEGIS_SPACE_PRIV_H
 #define KERNEL_AEGIS_SPACE_PRIV_H
 
+#include "abi/pte.h"
 #include "kernel/aegis/space.h"
+#include "kernel/sal/sal.h"
 
 // The entry for a user address, its tables made and paid for as needed. E_NOMEM.
 i64 space_entry_make(struct abi_space *space, u64 va, u64 **entry);
-// va, if it has a leaf table; otherwise the first address behind the part of the tree that is
-// missing.
-u64 space_hole(const struct abi_space *space, u64 va);
+// The entry for a user address, or null if its tables are missing. *end: the first address that the
+// leaf table, or the part of the tree that is missing, does not cover.
+static inline u64 *space_walk(const struct abi_space *space, u64 va, u64 *end) {
+    u64 *table = sal_frame(space->root);
+    for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9) {
+        u64 entry = table[va >> shift & 511];
+        if (!(entry & ABI_PTE_P)) {
+            *end = ((va >> shift) + 1) << shift;
+            return 0;
+        }
+        table = sal_virt(entry & ABI_PTE_FRAME_MASK);
+    }
+    *end = ((va >> 21) + 1) << 21;
+    return &table[va >> ABI_PAGE_SHIFT & 511];
+}
 // E_ALIGN, E_RANGE.
 i64 space_check_range(u64 va, u64 pages);
 // One entry less names the frame; the translations are flushed already.

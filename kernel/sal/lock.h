@@ -40,7 +40,7 @@ struct LOCK_CAPABILITY lock {
     u32 serving; // ticket whose turn it is
     const char *name;
     u32 rank;
-    u32 holder; // processor + 1, 0 if free
+    u32 holder; // debug builds: processor + 1, 0 if free
 };
 
 #define LOCK_INIT(lock_name, lock_rank)                                                            \
@@ -61,7 +61,8 @@ static inline void lock_take(struct lock *lock) LOCK_ACQUIRES(lock) LOCK_UNCHECK
         aegis_spin_poll();
         sal_pause();
     }
-    lock->holder = cpu_this()->number + 1;
+    if (KERNEL_DEBUG)
+        lock->holder = cpu_this()->number + 1;
 }
 
 // Returns whether it was taken; never waits.
@@ -72,18 +73,20 @@ static inline int lock_try(struct lock *lock) LOCK_TRIES(1, lock) LOCK_UNCHECKED
         return 0;
     if (KERNEL_DEBUG)
         lock_check_take(lock);
-    lock->holder = cpu_this()->number + 1;
+    if (KERNEL_DEBUG)
+        lock->holder = cpu_this()->number + 1;
     return 1;
 }
 
 static inline void lock_release(struct lock *lock) LOCK_RELEASES(lock) LOCK_UNCHECKED {
     if (KERNEL_DEBUG)
         lock_check_release(lock);
-    lock->holder = 0;
+    if (KERNEL_DEBUG)
+        lock->holder = 0;
     __atomic_store_n(&lock->serving, lock->serving + 1, __ATOMIC_RELEASE);
 }
 
-// Does this processor hold it?
+// Does this processor hold it? Debug builds only.
 static inline int lock_held(const struct lock *lock) {
     return *(const volatile u32 *)&lock->holder == cpu_this()->number + 1;
 }
