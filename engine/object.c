@@ -148,7 +148,7 @@ static int find_tables(struct loader *loader) {
     return 0;
 }
 
-// The section in which a program states its stack: ENGINE_STACK of the programs' header.
+// The section .engine.stack, in which a program states its stack as a 32-bit number of bytes.
 static int read_stack_size(struct loader *loader, const struct section *section) {
     uint32_t size = section->size >= 4 && section->bytes ? bits_load32(section->bytes) : 0;
     if (size > ENGINE_STACK_MAX)
