@@ -5,3 +5,12 @@
 # them as $(addprefix $(BUILD)/kernel/,$(BASE_SRC:.c=.o)) and so on.
 
 BASE_SRC := base/string.c base/format.c
+
+$(BUILD)/san/base-test: $(BUILD)/san/tests/base/base.o $(BUILD)/san/base/format.o
+	$(call say,SANLD,$@)
+	$(Q)$(CLANG) $(SAN_FLAGS) -o $@ $^
+
+.PHONY: test-base
+test-base: $(BUILD)/san/base-test
+	@$<
+HOST_TESTS += test-base
