@@ -2,13 +2,17 @@
 # SPDX-FileCopyrightText: 2026 The Tricolor authors
 #
 # The engine: a pure library. ENGINE_SRC lists its sources, from the root; the kernel links them as
-# $(addprefix $(BUILD)/kernel/,$(ENGINE_SRC:.c=.o)), host programs as $(BUILD)/host/..., tests as $(BUILD)/san/...
+# $(addprefix $(BUILD)/kernel/,$(ENGINE_KERNEL_SRC:.c=.o)), host programs as $(BUILD)/host/..., tests as $(BUILD)/san/...
 #
 # C for the bytecode: $(BUILD)/bpf/P.o is compiled from P.c with BPF_CFLAGS.
 
 ENGINE_SRC := $(addprefix engine/,isa.c decode.c btf.c object.c object_info.c sort.c program.c link.c run.c interp.c disasm.c)
 
 -include engine/verify/room.mk engine/jit/room.mk
+
+# What the kernel needs: it loads, verifies, compiles and runs. Texts, linking and interpreting are done outside. Small code.
+ENGINE_KERNEL_SRC := $(filter-out engine/disasm.c engine/interp.c engine/link.c,$(ENGINE_SRC))
+$(BUILD)/kernel/engine/%.o: EXTRA_CFLAGS += -Oz
 
 BPF_CFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -fno-builtin -Wall -Wextra -Wno-unused-parameter -ffile-prefix-map=$(CURDIR)=. -I. -I$(BUILD)/gen
 $(BUILD)/bpf/%.o: %.c | gen
