@@ -24,12 +24,12 @@ EXOS_SRC := $(filter-out libos/exos/offsets.c,$(wildcard libos/exos/*.c libos/ex
 -include libos/exos/tty/room.mk
 -include libos/mini/room.mk
 
-EXOS_CFLAGS := -fpie -fvisibility=hidden -mgeneral-regs-only -mno-red-zone
+EXOS_CFLAGS := -fpie -mgeneral-regs-only -mno-red-zone
 EXOS_OBJ    := $(addprefix $(BUILD)/user/exos/,$(addsuffix .o,$(sort $(basename $(EXOS_SRC)))))
 
 $(BUILD)/user/exos/%.o: %.c | gen
 	$(call say,XCC,$<)
-	$(call compile,$(CC) $(USER_CFLAGS) $(EXOS_CFLAGS))
+	$(call compile,$(CC) $(USER_CFLAGS) $(EXOS_CFLAGS) -include libos/exos/hidden.h)
 $(BUILD)/user/exos/%.o: %.S | gen
 	$(call say,XAS,$<)
 	$(call compile,$(CC) $(USER_CFLAGS) $(EXOS_CFLAGS))

@@ -28,6 +28,14 @@ static void pgrp_check_orphaned(u32 pgrp) {
     }
 }
 
+// A child of parent has something to tell. Process 1 sleeps in its own loop.
+void process_wake_parent(struct process *parent) {
+    if (parent == &init_process)
+        wait_wake_thread(parent->threads);
+    else
+        wait_wake_all(&parent->child_wait);
+}
+
 static void children_to_init(struct process *p) {
     for (struct process *c; (c = p->children);) {
         u32 pgrp = c->pgrp;
@@ -37,7 +45,7 @@ static void children_to_init(struct process *p) {
         if (pgrp != p->pgrp)
             pgrp_check_orphaned(pgrp);
         if (c->state == PROCESS_ZOMBIE)
-            wait_wake_all(&init_process.child_wait);
+            process_wake_parent(&init_process);
     }
 }
 
@@ -95,7 +103,7 @@ void process_exit(u32 status) {
     signal_child_event(p, status & 0x7f ? CLD_KILLED : CLD_EXITED, status);
     if (unseen) {
         process_reap(p);
-        wait_wake_all(&parent->child_wait);
+        process_wake_parent(parent);
     }
     pgrp_check_orphaned(pgrp);
     thread_end();

@@ -118,9 +118,11 @@ void thread_yield(void) {
 
 static void log_text(const char *format, va_list arguments) {
     char text[256];
-    u64 n = format_write_va(text, sizeof(text), format, arguments);
+    u64 n = format_write_va(text, sizeof(text) - 1, format, arguments);
+    n = n < sizeof(text) - 2 ? n : sizeof(text) - 2;
+    text[n++] = '\n';
     if (exos_boot.cap_console)
-        sys_log_write(exos_boot.cap_console, (u64)text, n < sizeof(text) ? n : sizeof(text) - 1);
+        sys_log_write(exos_boot.cap_console, (u64)text, n);
 }
 
 void pod_log(const char *format, ...) {

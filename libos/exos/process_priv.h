@@ -54,6 +54,7 @@ struct exec_info *exec_info_get(struct exec_info *info);
 void exec_info_put(struct exec_info *info);
 struct signal_actions *signal_actions_own(struct process *process); // not shared; NULL: no memory
 void signal_actions_put(struct signal_actions *actions);
+void process_wake_parent(struct process *parent);
 void process_vfork_done(struct process *process);
 u64 process_ticks(const struct process *process);
 

@@ -235,7 +235,7 @@ void signal_child_event(struct process *child, i32 code, u32 status) {
                                                  : (i32)status;
         signal_send_info(parent, &info);
     }
-    wait_wake_all(&parent->child_wait);
+    process_wake_parent(parent);
 }
 
 bool pgrp_is_orphaned(u32 pgrp) {

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// The first program. It gets every resource, and hands them on by a simple policy: the library OSes
+// named in the command line (libos=NAME[,NAME...], exos by default) get an account each, with equal
+// parts of every processor's slices; the first of them gets most of the memory, the console and the
+// right to end the machine, the others an eighth of the memory and the console. Then it watches:
+// when the first library OS is gone without having ended the machine, it says so and does.
+//
+// The boot module is this program, padded to a page, and a cpio archive with boot/NAME.elf, which
+// anybody may have made: it is checked like anything else (libos/exos/fs/cpio.h, libos/exos/elf.h).
+
+#include "abi/caps.h"
+#include "abi/env.h"
+#include "abi/errors.h"
+#include "abi/pte.h"
+#include "abi/tables.h"
+#include "base/format.h"
+#include "base/string.h"
+#include "gen/syscalls_user.h"
+#include "libos/exos/elf.h"
+#include "libos/exos/fs/cpio.h"
+#include "libos/exos/linux/uapi_mman.h"
+#include "libos/rt/batch.h"
+#include "libos/rt/start.h"
+
+#define CAP             CAP_SLOT_ACCOUNT
+#define CAPS            CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT)
+#define MODULE          0x100000000ul // where the module is mapped,
+#define MODULE_MAX      (64ul << 20)  // so much of it: libOS images come first in the archive
+#define WINDOW          0x200000000ul // where frames of others are written
+#define RUN_MAX         512ul
+#define RESERVED_FRAMES 64ul
+#define LIBOSES_MAX     4
+#define LIBOS_LOW       0x10000ul
+#define LIBOS_HIGH      RT_START_PAGE
+#define WATCH_MS        100
+
+struct libos {
+    char name[32];
+    account_id account;
+    space_id space;
+    env_id env;
+};
+
+static struct libos liboses[LIBOSES_MAX];
+static u32 count;
+static account_id own_account;
+static space_id own_space;
+static env_id own_env;
+static u64 archive_offset;
+static pfn_t cursor;
+
+void rt_main(void *nothing) __attribute__((noreturn));
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *format, ...) {
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    u64 n = format_write_va(text, sizeof(text) - 1, format, arguments);
+    va_end(arguments);
+    n = n < sizeof(text) - 2 ? n : sizeof(text) - 2;
+    text[n++] = '\n';
+    sys_log_write(CAP_SLOT_CONSOLE, (u64)text, n);
+}
+
+// Ends the machine with a message for whoever started it.
+static void give_up(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+static void give_up(const char *format, ...) {
+    char text[260] = "\xffM";
+    va_list arguments;
+    va_start(arguments, format);
+    u64 n = format_write_va(text + 2, sizeof(text) - 3, format, arguments);
+    va_end(arguments);
+    n = (n < sizeof(text) - 4 ? n : sizeof(text) - 4) + 3;
+    for (u64 done = 0; done < n;) {
+        i64 taken = sys_console_write(CAP_SLOT_CONSOLE, (u64)text + done, n - done);
+        if (taken < 0)
+            break;
+        done += (u64)taken;
+    }
+    say("%s", text + 2);
+    sys_machine_exit(CAP_SLOT_MACHINE, MACHINE_EXIT_OK);
+    for (;;)
+        sys_env_yield(0, 0);
+}
+
+static const volatile struct abi_frame *frame_row(pfn_t pfn) {
+    return abi_row(ABI_TABLE_FRAMES, pfn);
+}
+static const volatile struct abi_env *env_row(env_id env) {
+    return abi_row(ABI_TABLE_ENVS, ABI_INDEX(env));
+}
+static const volatile struct abi_account *account_row(account_id account) {
+    return abi_row(ABI_TABLE_ACCOUNTS, ABI_INDEX(account));
+}
+
+// Who am I? The account owns the boot module; the env is the one that runs in slice 0.
+static void find_self(void) {
+    own_account = frame_row(ABI_INFO->module_first)->owner;
+    const volatile struct abi_slice *s = abi_row(ABI_TABLE_SLICES, 0);
+    own_env = s->env;
+    own_space = env_row(own_env)->space;
+}
+
+// --- memory
+// ----------------------------------------------------------------------------------------------------------------
+
+// pages (at most RUN_MAX) consecutive free frames, charged to account; 0: none.
+static pfn_t frames_take(account_id account, u64 pages) {
+    u64 frames = ABI_INFO->frames, run = 0;
+    for (u64 i = 0; i < frames; i++) {
+        if (++cursor >= frames)
+            cursor = 1, run = 0;
+        run = frame_row(cursor)->kind == FRAME_FREE ? run + 1 : 0;
+        if (run != pages)
+            continue;
+        if (sys_frame_alloc(CAP, account, cursor - pages + 1, pages, 0) > 0)
+            return cursor - pages + 1;
+        run = 0;
+    }
+    return 0;
+}
+
+// New zeroed pages of a libOS at va, with bytes of from at the beginning.
+static i64 pages_give(const struct libos *l, u64 va, u64 pages, const void *from, u64 bytes,
+                      u64 bits) {
+    while (pages) {
+        u64 turn = pages < RUN_MAX ? pages : RUN_MAX, part = turn << ABI_PAGE_SHIFT;
+        pfn_t first = frames_take(l->account, turn);
+        if (!first)
+            return -E_NOMEM;
+        u64 copy = bytes < part ? bytes : part;
+        i64 error = 0;
+        if (copy) {
+            error = rt_space_map(CAPS, own_space, WINDOW, first, turn, ABI_PTE_W | ABI_PTE_NX);
+            if (error)
+                return error;
+            memcpy((void *)WINDOW, from, copy);
+            error = rt_space_unmap(CAP, own_space, WINDOW, turn);
+        }
+        if (!error)
+            error = rt_space_map(CAPS, l->space, va, first, turn, bits);
+        if (error)
+            return error;
+        from = (const char *)from + copy;
+        bytes -= copy;
+        va += part;
+        pages -= turn;
+    }
+    return 0;
+}
+
+// --- images
+// ----------------------------------------------------------------------------------------------------------------
+
+static u64 module_mapped(void) {
+    u64 bytes = ABI_INFO->module_bytes;
+    return bytes < MODULE_MAX ? bytes : MODULE_MAX;
+}
+
+// The archive begins at the first page boundary behind this program that carries its magic number.
+static void module_map(void) {
+    u64 bytes = module_mapped(), pages = (bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
+    if (rt_space_map(CAPS, own_space, MODULE, ABI_INFO->module_first, pages, ABI_PTE_NX))
+        give_up("first: no memory to map the boot module");
+    for (u64 at = ABI_PAGE; at + 6 <= bytes; at += ABI_PAGE) {
+        if (!memcmp((const char *)MODULE + at, "070701", 6)) {
+            archive_offset = at;
+            return;
+        }
+    }
+    give_up("first: the boot module has no archive");
+}
+
+static bool image_find(const char *name, struct cpio_entry *entry) {
+    char path[64];
+    u64 n = format_write(path, sizeof(path), "boot/%s.elf", name);
+    struct cpio archive =
+        cpio_open((const char *)MODULE + archive_offset, module_mapped() - archive_offset);
+    while (cpio_next(&archive, entry) == CPIO_ENTRY) {
+        if (entry->name_length == n && !memcmp(entry->name, path, n))
+            return true;
+    }
+    return false;
+}
+
+static i64 image_load(const struct libos *l, const struct cpio_entry *e, u64 *entry) {
+    struct elf_program program;
+    u64 head = e->size < ELF_HEAD_BYTES ? e->size : ELF_HEAD_BYTES;
+    i64 error = elf_check(e->data, head, e->size, LIBOS_LOW, LIBOS_HIGH, &program);
+    if (error || program.position_independent || program.interpreter_bytes)
+        return -E_INVAL;
+    for (u32 i = 0; i < program.segment_count && !error; i++) {
+        const struct elf_segment *s = &program.segments[i];
+        u64 bits = (s->prot & PROT_WRITE ? ABI_PTE_W : 0) | (s->prot & PROT_EXEC ? 0 : ABI_PTE_NX);
+        u64 lead = s->start & (ABI_PAGE - 1);
+        if (lead > s->offset)
+            return -E_INVAL;
+        u64 pages = (lead + s->memory_bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
+        u64 bytes = s->file_bytes ? lead + s->file_bytes : 0;
+        error = pages_give(l, s->start - lead, pages, e->data + s->offset - lead, bytes, bits);
+    }
+    *entry = program.entry;
+    return error;
+}
+
+// --- starting
+// ---------------------------------------------------------------------------------------------------------------
+
+static i64 slices_give(const struct libos *l, u32 index) {
+    u64 part = (ABI_SLICES - 1) / count;
+    for (u64 cpu = 0; cpu < ABI_INFO->cpus; cpu++) {
+        u64 first = cpu * ABI_SLICES + 1 + index * part;
+        i64 error = sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP), l->account, first, part);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+// A capability in the libOS' table; 0 if there is none.
+static u32 cap_give(const struct libos *l, u32 slot, u64 rights, u64 first, u64 pages) {
+    i64 n = sys_cap_mint(CAP_PAIR(slot, CAP), l->env, rights, first, pages);
+    return n < 0 ? 0 : (u32)n;
+}
+
+static i64 start_page(const struct libos *l, u32 index) {
+    struct rt_start s = {.magic = RT_START_MAGIC,
+                         .version = 1,
+                         .account = l->account,
+                         .space = l->space,
+                         .env = l->env,
+                         .stack_top = RT_STACK_LOW + (RT_STACK_PAGES << ABI_PAGE_SHIFT),
+                         .module_first = ABI_INFO->module_first,
+                         .module_bytes = ABI_INFO->module_bytes,
+                         .archive_offset = archive_offset,
+                         .archive_bytes = ABI_INFO->module_bytes - archive_offset};
+    u64 pages = (ABI_INFO->module_bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
+    s.cap_module = cap_give(l, CAP, CAP_RIGHT_READ | CAP_RIGHT_EXEC, ABI_INFO->module_first, pages);
+    s.cap_console =
+        cap_give(l, CAP_SLOT_CONSOLE, CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_LOG, 0, 0);
+    if (!index)
+        s.cap_machine = cap_give(l, CAP_SLOT_MACHINE, CAP_RIGHT_POWER, 0, 0);
+    return pages_give(l, RT_START_PAGE, 1, &s, sizeof(s), ABI_PTE_NX);
+}
+
+static i64 libos_start(struct libos *l, u32 index) {
+    const volatile struct abi_account *a = account_row(own_account);
+    struct cpio_entry e;
+    u64 entry;
+    if (!image_find(l->name, &e))
+        give_up("first: the boot image has no library OS called %s", l->name);
+    u64 frames = a->quota - a->frames - RESERVED_FRAMES, envs = a->env_quota - a->envs - 4;
+    bool rest = index + 1 == count; // started last: the first of the list
+    i64 id =
+        sys_account_create(CAP, own_account, rest ? frames : frames / 8, rest ? envs : envs / 8);
+    if (id < 0)
+        return id;
+    l->account = (account_id)id;
+    if ((id = sys_space_create(CAP, l->account)) < 0)
+        return id;
+    l->space = (space_id)id;
+    i64 error = image_load(l, &e, &entry);
+    if (!error)
+        error = pages_give(l, RT_STACK_LOW, RT_STACK_PAGES, NULL, 0, ABI_PTE_W | ABI_PTE_NX);
+    if (!error)
+        error = slices_give(l, index);
+    if (error)
+        return error;
+    struct env_setup setup = {.rip = entry,
+                              .rsp = RT_STACK_LOW + (RT_STACK_PAGES << ABI_PAGE_SHIFT),
+                              .arg = RT_START_PAGE};
+    u64 slice = 1 + index * ((ABI_SLICES - 1) / count);
+    if ((id = sys_env_create(CAPS, l->account, l->space, (u64)&setup, slice)) < 0)
+        return id;
+    l->env = (env_id)id;
+    return start_page(l, rest ? 0 : 1);
+}
+
+// The names of the command line, the first one last.
+static void choose(void) {
+    const char *line = (const char *)ABI_INFO->command_line, *list = "exos";
+    for (const char *p = line; *p; p++) {
+        if ((p == line || p[-1] == ' ') && !strncmp(p, "libos=", 6))
+            list = p + 6;
+    }
+    while (*list && *list != ' ' && count < LIBOSES_MAX) {
+        u64 n = 0;
+        while (list[n] && list[n] != ',' && list[n] != ' ')
+            n++;
+        memmove(&liboses[1], &liboses[0], count * sizeof(liboses[0]));
+        memset(&liboses[0], 0, sizeof(liboses[0]));
+        memcpy(liboses[0].name, list,
+               n < sizeof(liboses[0].name) ? n : sizeof(liboses[0].name) - 1);
+        count++;
+        list += n + (list[n] == ',');
+    }
+}
+
+static void watch(const struct libos *l) {
+    const volatile struct abi_env *row = env_row(l->env);
+    for (;;) {
+        u32 low, high;
+        __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+        sys_env_sleep(env_row(own_env)->wakes,
+                      ((u64)high << 32 | low) + ABI_INFO->tsc_hz / 1000 * WATCH_MS);
+        if (row->id != l->env)
+            give_up("first: the library OS %s is gone", l->name);
+        if (row->state == ENV_STOPPED && row->stop_reason >= ENV_STOP_EXCEPTION)
+            give_up(
+                "first: the library OS %s was stopped: reason %u, exception %u at %lx, address %lx",
+                l->name, row->stop_reason, row->stop_vector, row->stop_rip, row->stop_address);
+    }
+}
+
+void rt_main(void *nothing) {
+    (void)nothing;
+    find_self();
+    module_map();
+    choose();
+    if (!count)
+        give_up("first: libos= names nothing");
+    cursor = ABI_INFO->frames / 2;
+    for (u32 i = 0; i < count; i++) {
+        i64 error = libos_start(&liboses[i], i);
+        if (error)
+            give_up("first: cannot start the library OS %s: error %ld", liboses[i].name, -error);
+    }
+    for (u32 i = count; i-- > 0;)
+        sys_env_start(CAP, liboses[i].env);
+    watch(&liboses[count - 1]);
+    __builtin_unreachable();
+}
