@@ -109,21 +109,19 @@ static void hint(struct jit *c, val v, unsigned reg)
         c->intervals[v].hint = (uint8_t)reg;
 }
 
-static const uint8_t param_regs[IR_PARAMS] = {X86_RDI, X86_RSI, X86_RDX, X86_RCX, X86_R8, X86_R9, X86_R10};
-
 static void hints(struct jit *c, val v)
 {
     const struct ir_value *x = &c->v[v];
     switch (x->op) {
     case IR_PARAM:
-        hint(c, v, param_regs[x->imm]);
+        hint(c, v, ir_arg_regs[x->imm]);
         break;
     case IR_RET:
         hint(c, x->a, X86_RAX);
         break;
     case IR_CALL:
         for (unsigned i = 0; i < IR_ARGS; i++)
-            hint(c, c->phis[x->b + i], param_regs[i]);
+            hint(c, c->phis[x->b + i], ir_arg_regs[i]);
         hint(c, v, X86_RAX);
         break;
     case IR_DIV:

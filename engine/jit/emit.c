@@ -84,6 +84,7 @@ unsigned emit_scratch(struct emit *e)
         if (reg == X86_RSP || e->busy >> reg & 1)
             continue;
         e->borrowed = (uint8_t)reg;
+        e->borrows = true;
         emit_take(e, reg);
         x86_store(&e->x, (struct x86_mem){X86_RSP, X86_NONE, 0, (int32_t)e->borrow}, reg);
         return reg;
@@ -408,7 +409,7 @@ static void frame_layout(struct emit *e)
     e->saved = c->functions[c->function].called ? c->used & CALLEE_SAVED : 0;
     e->frame = c->spill_count * 8;
     e->borrow = e->frame;
-    e->frame += c->spill_count || held ? 8 : 0;
+    e->frame += e->borrows ? 8 : 0;
     e->held = e->frame;
     e->frame += held ? HELD_WORDS * 8 : 0;
     unsigned pushed = 8 + 8 * (unsigned)__builtin_popcount(e->saved);
@@ -419,7 +420,6 @@ static void frame_layout(struct emit *e)
 static void prologue(struct emit *e)
 {
     struct jit *c = e->c;
-    static const uint8_t regs[IR_PARAMS] = {X86_RDI, X86_RSI, X86_RDX, X86_RCX, X86_R8, X86_R9, X86_R10};
     struct emit_move moves[IR_PARAMS];
     unsigned n = 0;
     for (unsigned reg = 0; reg < X86_REGISTERS; reg++)
@@ -431,7 +431,7 @@ static void prologue(struct emit *e)
         if (c->v[v].op == IR_PARAM && c->intervals[v].segments) {
             moves[n].value = 0;
             moves[n].to = emit_location(c, v, &moves[n].value);
-            moves[n++].from = regs[c->v[v].imm];
+            moves[n++].from = ir_arg_regs[c->v[v].imm];
         }
     emit_parallel(e, moves, n);
 }
@@ -492,6 +492,10 @@ bool jit_emit(struct jit *c)
         if (is_empty(&e, c->layout[i]))
             c->blocks[c->layout[i]].metered = 2;
     pass(&e);
+    if (e.borrows) { // which needs a place on the stack
+        frame_layout(&e);
+        pass(&e);
+    }
     for (e.far = false; !c->failed; e.far = true) {
         c->import_count = imports;
         c->patch_count = patches;

@@ -30,6 +30,7 @@ struct emit {
     bool final; // second pass: block offsets are known roughly, bytes are kept
     bool far;   // no short forward jumps
     bool overflow;
+    bool borrows; // some instruction borrows a register
     uint32_t frame;    // bytes
     uint32_t borrow;   // offset of the slot
     uint32_t held;     // offset of the argument words

@@ -8,8 +8,6 @@
 
 #include "engine/jit/emit.h"
 
-static const uint8_t arg_regs[IR_ARGS] = {X86_RDI, X86_RSI, X86_RDX, X86_RCX, X86_R8, X86_R9, X86_R10};
-
 static struct x86_mem run_field(struct emit *e, val run, unsigned offset)
 {
     return (struct x86_mem){(uint8_t)emit_use(e, run, IR_SCRATCH), X86_NONE, 0, (int32_t)offset};
@@ -62,7 +60,7 @@ static void move_arguments(struct emit *e, const struct ir_value *x)
             continue;
         moves[n].value = 0;
         moves[n].from = emit_location(c, a, &moves[n].value);
-        moves[n++].to = arg_regs[i];
+        moves[n++].to = ir_arg_regs[i];
     }
     emit_parallel(e, moves, n);
 }

@@ -67,6 +67,8 @@ enum ir_op {
 
 enum { IR_RUN = 5, IR_FRAME = 6, IR_PARAMS = 7 };
 enum ir_call { IR_CALL_LOCAL, IR_CALL_IMPORT, IR_CALL_HELD, IR_CALL_CHECKED };
+// RDI, RSI, RDX, RCX, R8 as C has them; the run in R9 (so it is an import's sixth argument); r10 in R10.
+extern const uint8_t ir_arg_regs[];
 enum { IR_ARGS = 7 }; // of a call: five registers, run, frame (0: not passed)
 
 // Comparisons are x86 conditions; TEST ones compare a & b with zero.

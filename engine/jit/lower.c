@@ -310,6 +310,8 @@ void ir_each_use(struct jit *c, val v, ir_use_function *f, void *cookie)
         each(c, v, *operands[i], when(c, &c->v[v], operands[i]), f, cookie);
 }
 
+const uint8_t ir_arg_regs[IR_ARGS] = {X86_RDI, X86_RSI, X86_RDX, X86_RCX, X86_R8, X86_R9, X86_R10};
+
 enum {
     CALLER_SAVED = 1 << X86_RAX | 1 << X86_RCX | 1 << X86_RDX | 1 << X86_RSI | 1 << X86_RDI | 1 << X86_R8 | 1 << X86_R9 |
                    1 << X86_R10 | 1 << X86_R11,
@@ -324,6 +326,8 @@ void ir_clobbers(const struct jit *c, val v, unsigned *during, unsigned *after)
         *during = CALLER_SAVED;
         if (x->cc == IR_CALL_LOCAL && c->functions[x->imm].offset != IR_NO_BLOCK)
             *during = c->functions[x->imm].clobbers;
+        for (unsigned i = 0; i < IR_ARGS; i++)
+            *during |= c->phis[x->b + i] ? 1u << ir_arg_regs[i] : 0;
         break;
     case IR_DIV:
     case IR_MOD:

@@ -7,3 +7,23 @@ $(BUILD)/host/jit-dump: $(BUILD)/host/tests/engine/jit/dump.o $(ENGINE_HOST_OBJ)
 $(BUILD)/host/jit-dump:
 	$(call say,HOSTLD,$@)
 	$(Q)$(HOSTCC) -o $@ $^
+
+# --- random programs, interpreter against machine code; the compiler under sanitizers -----------------------------------------
+JIT_TEST_SRC := $(addprefix tests/engine/jit/,generate.c differential.c)
+
+$(BUILD)/host/jit-differential: $(JIT_TEST_SRC:%.c=$(BUILD)/host/%.o) $(ENGINE_HOST_OBJ)
+$(BUILD)/host/jit-differential:
+	$(call say,HOSTLD,$@)
+	$(Q)$(HOSTCC) -o $@ $^
+$(BUILD)/san/jit-differential: $(JIT_TEST_SRC:%.c=$(BUILD)/san/%.o) $(ENGINE_SAN_OBJ)
+	$(call say,SANLD,$@)
+	$(Q)$(CLANG) $(SAN_FLAGS) -o $@ $^
+
+.PHONY: test-jit-differential test-jit-sanitized test-jit-failing
+test-jit-differential: $(BUILD)/host/jit-differential
+	@$<
+test-jit-sanitized: $(BUILD)/san/jit-differential
+	@ASAN_OPTIONS=detect_leaks=1 $< --seconds 4
+test-jit-failing: $(BUILD)/san/jit-differential
+	@$< --failing --count 40 --seconds 30
+HOST_TESTS += test-jit-differential test-jit-sanitized test-jit-failing
