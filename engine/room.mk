@@ -48,10 +48,16 @@ $(BUILD)/host/engine-kernels: $(BUILD)/host/bench/engine/bench.o $(ENGINE_NATIVE
 	$(call say,HOSTLD,$@)
 	$(Q)$(HOSTCC) -o $@ $^ -lm
 
+$(BUILD)/host/engine-verify-bench: $(BUILD)/host/bench/engine/verify.o $(ENGINE_HOST_OBJ)
+	$(call say,HOSTLD,$@)
+	$(Q)$(HOSTCC) -o $@ $^
+
+# BENCH_ENGINE_FLAGS=--trust leaves the verifier out.
 .PHONY: bench-engine
-bench-engine: $(BUILD)/host/engine-kernels $(ENGINE_BPF)
+bench-engine: $(BUILD)/host/engine-kernels $(BUILD)/host/engine-verify-bench $(ENGINE_BPF)
 	@mkdir -p $(BUILD)/bench
 	@$< $(BENCH_ENGINE_FLAGS) --json $(BUILD)/bench/engine.json $(BUILD)/bpf/bench/engine
+	@$(BUILD)/host/engine-verify-bench --json $(BUILD)/bench/engine-verify.json $(BUILD)/bpf/bench/engine
 BENCHES += bench-engine
 
 # --- tests --------------------------------------------------------------------------------------------------------------------
