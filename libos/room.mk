@@ -6,7 +6,7 @@
 # $(BUILD)/user/exos/P.o from P, position independent and without vector registers, which belong to the programs.
 
 LIBOS_IMAGES := $(BUILD)/user/boot/exos.elf
-# ALL += $(LIBOS_IMAGES)
+ALL += $(LIBOS_IMAGES)
 
 # Offsets for libos assembly, made like the kernel's.
 USER_OFFSETS := $(BUILD)/gen/gen/user_offsets.h

@@ -147,3 +147,22 @@ i64 mm_map_fixed(struct mm *mm, u64 start, u64 bytes, u32 prot, u32 flags, struc
     areas_insert(&mm->areas, &(struct area){start, end, vnode, offset, prot, flags});
     return 0;
 }
+
+// The part of an area that maps pages of its file from first_page on.
+static void unmap_file_pages(struct mm *mm, const struct area *a, u64 first_page) {
+    u64 offset = first_page << ABI_PAGE_SHIFT;
+    u64 skip = offset > a->offset ? offset - a->offset : 0;
+    if (skip < a->end - a->start)
+        rt_space_unmap(POD_CAP, mm->space, a->start + skip,
+                       (a->end - a->start - skip) >> ABI_PAGE_SHIFT);
+}
+
+void vm_vnode_truncated(struct vnode *vnode, u64 first_page) {
+    PROCESS_FOR_EACH(p) {
+        for (u32 i = 0; p->mm && i < p->mm->areas.count; i++) {
+            const struct area *a = &p->mm->areas.list[i];
+            if (a->vnode == vnode)
+                unmap_file_pages(p->mm, a, first_page);
+        }
+    }
+}
