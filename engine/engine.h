@@ -31,6 +31,7 @@ enum engine_error {
 };
 
 struct engine_object;
+struct engine_belief;
 
 // ---- Objects (object.c, btf.c, link.c). bytes is only read during the call.
 int engine_object_load(const struct engine_host *host, const void *bytes, size_t size,
@@ -93,6 +94,9 @@ struct engine_verify_options {
     // NULL.
     void (*report)(void *cookie, uint32_t pc,
                    const struct engine_fact *facts /* [ENGINE_REGISTERS] */);
+    // The same as numbers, for tests: engine/verify/belief.h. May be NULL.
+    void (*believe)(void *cookie, uint32_t pc,
+                    const struct engine_belief *beliefs /* [ENGINE_REGISTERS] */);
     void *cookie;
 };
 

@@ -254,7 +254,8 @@ struct engine_verdict {
     uint32_t call_count, read_count;
     struct engine_statistics statistics;
     struct engine_refusal refusal;
-    void *blocks; // for engine_verdict_free
+    struct engine_host host; // for engine_verdict_free
+    void *blocks;
 };
 
 #endif

@@ -6,11 +6,11 @@
 
 #include "engine/verify/num.h"
 
+#include "engine/alu.h"
 #include "engine/verify/weaken.h"
 
 const struct num num_any = {
-    0,         UINT64_MAX, 0,        UINT64_MAX, INT64_MIN, INT64_MAX, 0,
-    UINT32_MAX, INT32_MIN,  INT32_MAX,
+    0, UINT64_MAX, 0, UINT64_MAX, INT64_MIN, INT64_MAX, 0, UINT32_MAX, INT32_MIN, INT32_MAX,
 };
 
 #define SIGN64 (UINT64_C(1) << 63)
@@ -435,45 +435,6 @@ static void alu_divide_signed(enum engine_alu op, struct num *r, const struct nu
     }
 }
 
-// ---- Both operands constant: the definition itself.
-
-static uint64_t swap(uint64_t x, unsigned bits) {
-    return bits == 16 ? __builtin_bswap16((uint16_t)x)
-                      : bits == 32 ? __builtin_bswap32((uint32_t)x) : __builtin_bswap64(x);
-}
-
-static uint64_t fold64(enum engine_alu op, uint64_t a, uint64_t b) {
-    int64_t s = (int64_t)a, t = (int64_t)b;
-    switch (op) {
-    case ENGINE_ALU_ADD: return a + b;
-    case ENGINE_ALU_SUB: return a - b;
-    case ENGINE_ALU_MUL: return a * b;
-    case ENGINE_ALU_DIV: return b ? a / b : 0;
-    case ENGINE_ALU_MOD: return b ? a % b : a;
-    case ENGINE_ALU_SDIV: return !b ? 0 : t == -1 ? -a : (uint64_t)(s / t);
-    case ENGINE_ALU_SMOD: return !b ? a : t == -1 ? 0 : (uint64_t)(s % t);
-    case ENGINE_ALU_OR: return a | b;
-    case ENGINE_ALU_AND: return a & b;
-    case ENGINE_ALU_XOR: return a ^ b;
-    case ENGINE_ALU_LSH: return a << (b & 63);
-    case ENGINE_ALU_RSH: return a >> (b & 63);
-    case ENGINE_ALU_ARSH: return (uint64_t)(s >> (b & 63));
-    default: return b;
-    }
-}
-
-static uint32_t fold32(enum engine_alu op, uint32_t a, uint32_t b) {
-    int32_t s = (int32_t)a, t = (int32_t)b;
-    switch (op) {
-    case ENGINE_ALU_SDIV: return !b ? 0 : t == -1 ? -a : (uint32_t)(s / t);
-    case ENGINE_ALU_SMOD: return !b ? a : t == -1 ? 0 : (uint32_t)(s % t);
-    case ENGINE_ALU_LSH: return a << (b & 31);
-    case ENGINE_ALU_RSH: return a >> (b & 31);
-    case ENGINE_ALU_ARSH: return (uint32_t)(s >> (b & 31));
-    default: return (uint32_t)fold64(op, a, b);
-    }
-}
-
 // ---- Dispatch
 
 void num_extend(struct num *n, unsigned bits, bool sign) {
@@ -507,21 +468,33 @@ void num_extend(struct num *n, unsigned bits, bool sign) {
 
 static void alu64(enum engine_alu op, struct num *dst, const struct num *src) {
     if (num_is_const(dst) && num_is_const(src)) {
-        num_set(dst, fold64(op, dst->value, src->value));
+        num_set(dst, engine_alu64(op, dst->value, src->value));
         return;
     }
     struct num r = num_any, k;
     switch (op) {
-    case ENGINE_ALU_ADD: alu_add(&r, dst, src); break;
-    case ENGINE_ALU_SUB: alu_sub(&r, dst, src); break;
-    case ENGINE_ALU_MUL: alu_mul(&r, dst, src); break;
+    case ENGINE_ALU_ADD:
+        alu_add(&r, dst, src);
+        break;
+    case ENGINE_ALU_SUB:
+        alu_sub(&r, dst, src);
+        break;
+    case ENGINE_ALU_MUL:
+        alu_mul(&r, dst, src);
+        break;
     case ENGINE_ALU_AND:
     case ENGINE_ALU_OR:
-    case ENGINE_ALU_XOR: alu_bits(op, &r, dst, src); break;
+    case ENGINE_ALU_XOR:
+        alu_bits(op, &r, dst, src);
+        break;
     case ENGINE_ALU_DIV:
-    case ENGINE_ALU_MOD: alu_divide(op, &r, dst, src); break;
+    case ENGINE_ALU_MOD:
+        alu_divide(op, &r, dst, src);
+        break;
     case ENGINE_ALU_SDIV:
-    case ENGINE_ALU_SMOD: alu_divide_signed(op, &r, dst, src); break;
+    case ENGINE_ALU_SMOD:
+        alu_divide_signed(op, &r, dst, src);
+        break;
     default:
         num_range(&k, 0, 63);
         if (src->umax <= 63)
@@ -545,7 +518,7 @@ static void alu64(enum engine_alu op, struct num *dst, const struct num *src) {
 // tells more; both describe the low half of the result.
 static void alu32(enum engine_alu op, struct num *dst, const struct num *src) {
     if (num_is_const(dst) && num_is_const(src)) {
-        num_set(dst, fold32(op, (uint32_t)dst->value, (uint32_t)src->value));
+        num_set(dst, engine_alu(op, 32, dst->value, src->value));
         return;
     }
     struct num a = *dst, b = *src;
@@ -592,17 +565,20 @@ void num_alu(enum engine_alu op, unsigned bits, struct num *dst, const struct nu
         num_alu(ENGINE_ALU_SUB, bits, &zero, dst);
         *dst = zero;
         return;
-    case ENGINE_ALU_TOLE: num_extend(dst, bits, false); return;
+    case ENGINE_ALU_TOLE:
+        num_extend(dst, bits, false);
+        return;
     case ENGINE_ALU_TOBE:
     case ENGINE_ALU_BSWAP: {
         struct num r = num_any;
-        r.value = swap(dst->value, bits);
-        r.mask = swap(dst->mask, bits);
+        r.value = engine_alu_swap(op, bits, dst->value);
+        r.mask = engine_alu_swap(op, bits, dst->mask);
         settle(&r);
         *dst = r;
         return;
     }
-    default: break;
+    default:
+        break;
     }
     if (bits == 32)
         alu32(op, dst, src);
@@ -743,7 +719,8 @@ bool num_assume(enum engine_cond cond, bool holds, unsigned bits, struct num *a,
         if ((cond == ENGINE_COND_JEQ) == holds)
             return assume_equal(bits, a, b);
         return exclude(bits, a, b) && exclude(bits, b, a);
-    case ENGINE_COND_JSET: return assume_bits(bits, holds, a, b) && assume_bits(bits, holds, b, a);
+    case ENGINE_COND_JSET:
+        return assume_bits(bits, holds, a, b) && assume_bits(bits, holds, b, a);
     // a > b is b < a; not (a > b) is a <= b; and so on.
     case ENGINE_COND_JGT:
         ok = wide ? (holds ? assume_less(b, a, false) : assume_less(a, b, true))
