@@ -37,6 +37,12 @@ enum cap_slot {
     CAP_SLOTS = 64,
 };
 
+// cap_mint: counts that stand for a type. An ACCOUNT capability makes one for a single object that
+// it covers.
+#define CAP_MINT_ENV     (~0ul)
+#define CAP_MINT_SPACE   (~1ul)
+#define CAP_MINT_ACCOUNT (~2ul)
+
 // Two slots in one argument, for calls that need two capabilities.
 #define CAP_PAIR(lo, hi) ((u64)(u32)(lo) | (u64)(u32)(hi) << 32)
 

@@ -104,10 +104,9 @@ struct abi_space {
     space_id id;
     account_id account;
     pfn_t root; // frame of the top-level page table
-    u64 cpus;   // bit set of processors that have it loaded
     u32 envs;   // envs that run in it
     u32 tables; // page-table frames
-    u64 reserved[3];
+    u64 reserved[4];
 };
 ABI_ASSERT_SIZE(struct abi_space, 64);
 

@@ -4,7 +4,7 @@
 # The kernel: every source in the folders below, and base. It is linked twice: the first link tells the addresses of its
 # functions, the second contains them as a table, for backtraces.
 
-KERNEL_DIRS := kernel/sal kernel/sal/x86_64 kernel/dev kernel/aegis
+KERNEL_DIRS := kernel/sal kernel/sal/x86_64 kernel/dev kernel/aegis kernel/aegis/x86_64
 KERNEL_SRC  := $(filter-out %/offsets.c,$(wildcard $(addsuffix /*.c,$(KERNEL_DIRS)) $(addsuffix /*.S,$(KERNEL_DIRS)))) $(BASE_SRC)
 KERNEL_OBJ  := $(addprefix $(BUILD)/kernel/,$(addsuffix .o,$(basename $(KERNEL_SRC))))
 KERNEL_ELF  := $(BUILD)/kernel/tricolor.elf
@@ -19,14 +19,16 @@ ifneq ($(COMPILER),gcc)
 $(filter $(BUILD)/kernel/kernel/%,$(KERNEL_OBJ)): EXTRA_CFLAGS += $(if $(DEBUG),,-flto)
 endif
 
-# Offsets of structure members for assembly: offsets.c is compiled to text, in which DEFINE() left lines "->NAME value".
-KERNEL_OFFSETS := $(BUILD)/gen/gen/kernel_offsets.h
+# Offsets of structure members for assembly: an offsets.c is compiled to text, in which DEFINE() left lines "->NAME value".
+KERNEL_OFFSETS := $(BUILD)/gen/gen/kernel_offsets.h $(BUILD)/gen/gen/aegis_offsets.h
 GEN += $(KERNEL_OFFSETS)
-$(KERNEL_OFFSETS): kernel/sal/x86_64/offsets.c | $(BUILD)/gen/gen/syscalls.h
+$(BUILD)/gen/gen/kernel_offsets.h: kernel/sal/x86_64/offsets.c
+$(BUILD)/gen/gen/aegis_offsets.h: kernel/aegis/x86_64/offsets.c
+$(KERNEL_OFFSETS): | $(BUILD)/gen/gen/syscalls.h
 	$(call say,GEN,$@)
-	$(Q)mkdir -p $(@D) $(BUILD)/kernel && $(CC) $(KERNEL_CFLAGS) -MMD -MP -MF $(BUILD)/kernel/offsets.d -MT $@ \
-	  -S -o $(BUILD)/kernel/offsets.s $<
-	$(Q){ echo '// Generated from $<.'; sed -n 's/^.*"->\([A-Z0-9_]* -\{0,1\}[0-9]*\)".*$$/#define \1/p' $(BUILD)/kernel/offsets.s; } >$@
+	$(Q)mkdir -p $(@D) $(BUILD)/kernel && $(CC) $(KERNEL_CFLAGS) -MMD -MP -MF $(BUILD)/kernel/$(@F).d -MT $@ \
+	  -S -o $(BUILD)/kernel/$(@F).s $<
+	$(Q){ echo '// Generated from $<.'; sed -n 's/^.*"->\([A-Z0-9_]* -\{0,1\}[0-9]*\)".*$$/#define \1/p' $(BUILD)/kernel/$(@F).s; } >$@
 
 # kernel_link RESULT OBJECTS: links RESULT.1, makes the symbol table of it, links RESULT.
 KERNEL_LDFLAGS := -m elf_x86_64 -static -z noexecstack -z max-page-size=4096 --no-dynamic-linker --fatal-warnings -T kernel/kernel.ld

@@ -44,13 +44,14 @@ ROW(exc_de, 1000, skip2, 0, run_de, 0);
 
 extern const char server_start[], server_call[], server_yield[], server_end[];
 void call_times(u64 count, u64 cap, env_id env);
-void yield_times(u64 count, env_id env);
+void yield_times(u64 count, u64 cap, env_id env);
 
 #define CODE 0x400000ul
 #define DATA 0x500000ul
 
 static env_id server;
 static space_id server_space;
+static u64 server_cap;
 
 static void server_make(const char *start) {
     i64 space = sys_space_create(CAP_SLOT_ACCOUNT, my_account);
@@ -80,7 +81,12 @@ static void server_make(const char *start) {
     if (env < 0)
         fail("env_create", env);
     server = (env_id)env;
-    yield_times(1, server);
+    yield_times(1, CAP_SLOT_ACCOUNT, server);
+    i64 slot = sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env,
+                            CAP_RIGHT_CALL | CAP_RIGHT_YIELD, server, CAP_MINT_ENV);
+    if (slot < 0)
+        fail("cap_mint", slot);
+    server_cap = (u64)slot;
 }
 
 static void server_accepts(void) {
@@ -91,6 +97,7 @@ static void server_yields(void) {
 }
 
 static void server_free(void) {
+    must(sys_cap_drop(server_cap), 0, "cap_drop");
     must(sys_env_destroy(CAP_SLOT_ACCOUNT, server), 0, "env_destroy");
     i64 error;
     while ((error = sys_space_destroy(CAP_SLOT_ACCOUNT, server_space)) == -E_AGAIN)
@@ -99,12 +106,17 @@ static void server_free(void) {
 }
 
 static void run_calls(u64 count) {
-    call_times(count, CAP_SLOT_ACCOUNT, server);
+    call_times(count / 10, server_cap, server);
 }
 ROW(pct_roundtrip, 1000, server_accepts, 0, run_calls, server_free);
 
+static void run_half_calls(u64 count) { // there, or back
+    call_times(count / 20, server_cap, server);
+}
+ROW(pct_oneway, 1000, server_accepts, 0, run_half_calls, server_free);
+
 static void run_yields(u64 count) {
-    yield_times(count, server);
+    yield_times(count, server_cap, server);
 }
 ROW(yield_to, 1000, server_yields, 0, run_yields, server_free);
 

@@ -17,6 +17,7 @@
 _Static_assert(CAP_SLOTS == 1 << SLOT_BITS, "a cap_ref holds a slot");
 
 #define REVOKE_PER_CALL 128
+#define MINT_FRAMES_MAX (1ul << 16)
 
 cap_ref cap_ref_of(const struct env *env, u32 slot) {
     return ABI_INDEX(env->id) << SLOT_BITS | slot;
@@ -204,12 +205,38 @@ int cap_covers_frame(const struct cap *cap, pfn_t pfn) {
 
 // --- calls ---------------------------------------------------------------------------------------
 
+// A capability for one object that an ACCOUNT capability covers.
+static i64 cap_single(const struct cap *cap, u64 id, u64 kind, struct cap *part) {
+    account_id account;
+    if (cap->type != CAP_ACCOUNT)
+        return -E_TYPE;
+    if (kind == CAP_MINT_ENV) {
+        struct env *env = env_find(id);
+        account = env ? env->row->account : 0;
+        part->type = CAP_ENV;
+    } else if (kind == CAP_MINT_SPACE) {
+        struct abi_space *space = space_find(id);
+        account = space ? space->account : 0;
+        part->type = CAP_SPACE;
+    } else {
+        account = account_find(id) ? id : 0;
+    }
+    part->object = id;
+    if (!account)
+        return -E_STALE;
+    return account_is_under(account, cap->object) ? 0 : -E_RIGHTS;
+}
+
 // What a mint makes of a capability: the type, first and count of the copy. FRAMES are made of an
 // ACCOUNT that owns them all.
 static i64 cap_part(const struct cap *cap, u64 first, u64 count, struct cap *part) {
     *part = *cap;
     if (!count)
         return first ? -E_RANGE : 0;
+    if (count >= CAP_MINT_ACCOUNT)
+        return cap_single(cap, first, count, part);
+    if (count > MINT_FRAMES_MAX)
+        return -E_RANGE;
     if (cap->type == CAP_ACCOUNT) {
         if (first >= frame_count || frame_count - first < count)
             return -E_RANGE;
@@ -232,8 +259,6 @@ static i64 cap_part(const struct cap *cap, u64 first, u64 count, struct cap *par
     return 0;
 }
 
-#define MINT_FRAMES_MAX (1ul << 16)
-
 i64 sys_cap_mint(u64 caps, env_id to, u64 rights, u64 first, u64 count) {
     struct cap *cap, part;
     struct env *env;
@@ -244,8 +269,6 @@ i64 sys_cap_mint(u64 caps, env_id to, u64 rights, u64 first, u64 count) {
         return error;
     if (rights & ~(u64)cap->rights)
         return -E_RIGHTS;
-    if (count > MINT_FRAMES_MAX)
-        return -E_RANGE;
     error = cap_part(cap, first, count, &part);
     if (error)
         return error;

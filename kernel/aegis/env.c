@@ -86,6 +86,11 @@ static void env_apply(struct env *env, const struct env_setup *setup, const pfn_
     env->call_entry = setup->call_entry;
     env->send_entry = setup->send_entry;
     env->call_stack = setup->call_stack;
+    env_update_fast(env);
+}
+
+void env_update_fast(struct env *env) {
+    env->fast_entry = env->row->state == ENV_ACCEPTING && !env->slow ? env->call_entry : 0;
 }
 
 // --- making and freeing --------------------------------------------------------------------------
@@ -125,6 +130,7 @@ i64 env_make(account_id account_id, struct abi_space *space, const struct env_se
     env->row = object_row(&envs, id);
     env_of[ABI_INDEX(id)] = env;
     env->root = space->root;
+    env->cr3 = space->root << ABI_PAGE_SHIFT;
     env->context.xsave = sal_frame(vector);
     env_apply(env, setup, frames);
     env->context.rip = setup->rip;
@@ -153,6 +159,7 @@ static void env_break_calls(struct env *env) {
         env->caller = 0;
         caller->context.full = 0;
         caller->context.rax = (u64)-E_DEAD;
+        caller->context.rdi = caller->context.fs_base = 0;
         sched_ready(caller);
     }
 }
@@ -399,7 +406,8 @@ static i64 env_signal(u64 cap, env_id id, int notify) {
             env_uarea(env)->pending |= ENV_PENDING_NOTIFY;
         return 0;
     }
-    env->notify |= (u32)notify;
+    env->notify |= (u16)notify;
+    env_update_fast(env);
     if (env->row->state == ENV_SLEEPING || env->row->state == ENV_ACCEPTING) {
         env->context.rax = 0;
         sched_ready(env);
@@ -431,9 +439,8 @@ i64 sys_env_sleep(u64 seen, u64 deadline) {
 i64 sys_env_accept(void) {
     struct env *env = sched_current();
     env_save_switched(env, 0);
-    env->accept_rip = env->context.rip;
-    env->accept_rsp = env->context.rsp;
     env->row->state = ENV_ACCEPTING;
     sched_unready(env);
+    env_update_fast(env);
     sched_next();
 }

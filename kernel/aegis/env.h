@@ -17,15 +17,23 @@ struct env {
     struct abi_env *row;
     pfn_t root; // of its space
     u64 call_entry, send_entry, call_stack;
-    u64 accept_rip, accept_rsp; // ENV_ACCEPTING: where env_accept was called
-    struct env *callee;         // ENV_CALLING: whom it called
-    struct env *caller;         // who called it, until env_return
-    u32 depth;                  // of nested calls, as a callee
-    u32 notify;                 // UPCALL_NOTIFY is to be delivered
-    u32 stop;                   // another processor is to stop it when it leaves user mode
-    u32 slices;                 // first of its slices + 1, 0 if none (sched.c)
-    u64 deadline;               // ENV_SLEEPING
-    u32 timer;                  // place in its processor's heap + 1, 0 if none
+    u64 cr3; // of its space
+    // For the fast way of transfer (kernel/aegis/x86_64/transfer.S): call_entry, while it is
+    // ENV_ACCEPTING and nothing but its state would have to be changed to enter it; otherwise 0.
+    u64 fast_entry;
+    struct env *callee; // ENV_CALLING: whom it called
+    struct env *caller; // who called it, until env_return
+    // Any of these not 0 keeps the env off the fast way.
+    union {
+        struct {
+            u16 notify; // UPCALL_NOTIFY is to be delivered
+            u16 stop;   // another processor is to stop it when it leaves user mode
+            u32 slices; // first of its slices + 1, 0 if none (sched.c)
+        };
+        u64 slow;
+    };
+    u64 deadline; // ENV_SLEEPING
+    u32 timer;    // place in its processor's heap + 1, 0 if none
     u32 timer_cpu;
     struct cap caps[CAP_SLOTS];
 };
@@ -44,6 +52,9 @@ i64 env_make(account_id account, struct abi_space *space, const struct env_setup
              struct env **made);
 // Frees an env that runs nowhere. Whoever waits for it gets -E_DEAD.
 void env_free(struct env *env);
+
+// Sets fast_entry by the rule above.
+void env_update_fast(struct env *env);
 
 // Keeps where the running env goes on after a call that gives up the processor, and with which
 // result.

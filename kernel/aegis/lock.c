@@ -8,14 +8,23 @@
 #include "kernel/aegis/space.h"
 #include "kernel/sal/lock.h"
 
-static struct lock lock = LOCK_INIT("kernel", 1);
+struct lock the_kernel_lock = LOCK_INIT("kernel", 1); // transfer.S takes it too
 
 void kernel_lock(void) LOCK_UNCHECKED {
-    lock_take(&lock);
+    lock_take(&the_kernel_lock);
 }
 
 void kernel_unlock(void) LOCK_UNCHECKED {
-    lock_release(&lock);
+    lock_release(&the_kernel_lock);
+}
+
+// Waits for the turn of a ticket that was drawn by transfer.S.
+void kernel_lock_wait(u32 ticket);
+void kernel_lock_wait(u32 ticket) {
+    while (__atomic_load_n(&the_kernel_lock.serving, __ATOMIC_ACQUIRE) != ticket) {
+        aegis_spin_poll();
+        sal_pause();
+    }
 }
 
 void aegis_spin_poll(void) {

@@ -21,7 +21,7 @@
 // Whether other processors may use the space's translations, hence change its entries (A, D) at any
 // time.
 static int space_is_shared(const struct abi_space *space) {
-    return (space->cpus & ~(1ul << sal_cpu())) != 0;
+    return tlb_users(space) != 0;
 }
 
 // --- map -----------------------------------------------------------------------------------------

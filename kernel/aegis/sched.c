@@ -23,16 +23,12 @@
 #define GRACE_NS 200000ul
 
 struct processor {
-    struct env *current;
-    struct env *vector_owner; // whose vector state is in the registers
-    struct abi_space *space;  // loaded; null: the kernel's
     struct abi_cpu *row;
     u64 runnable[WORDS];
     u32 position;
     u32 grace; // the current env was told that its slice ends
     u64 since; // when it began to run
     u64 timer; // what the hardware is set to
-    u64 idle_since;
 };
 
 static struct processor processors[ABI_CPUS_MAX];
@@ -85,13 +81,14 @@ static void positions_kick(const struct env *env) {
     for (; env; env = env->caller)
         for (u32 link = env->slices; link; link = slice_next[link - 1]) {
             u32 cpu = (link - 1) / ABI_SLICES;
-            if (!processors[cpu].current && cpu != sal_cpu())
+            if (!cpu_get(cpu)->context && cpu != sal_cpu())
                 sal_ipi(cpu, SAL_INTERRUPT_RESCHEDULE);
         }
 }
 
 void sched_ready(struct env *env) {
     sched_unsleep(env);
+    env->fast_entry = 0;
     env->row->state = ENV_READY;
     positions_mark(env, 1);
     positions_kick(env);
@@ -99,6 +96,7 @@ void sched_ready(struct env *env) {
 
 void sched_unready(struct env *env) {
     sched_unsleep(env);
+    env->fast_entry = 0;
     positions_mark(env, 0);
 }
 
@@ -152,6 +150,7 @@ i64 sched_assign(u64 slice, struct env *env) {
     slice_next[slice] = env->slices;
     env->slices = (u32)slice + 1;
     env->row->slices++;
+    env->fast_entry = 0;
     u32 state = env->row->state;
     position_mark((u32)slice, state == ENV_READY || state == ENV_RUNNING || state == ENV_CALLING);
     if (state == ENV_READY || state == ENV_CALLING)
@@ -177,21 +176,20 @@ void sched_release_account(account_id account) {
 
 // --- switching -----------------------------------------------------------------------------------
 
-static void load_space(struct processor *p, struct abi_space *space) {
-    u64 self = 1ul << (p - processors);
-    if (p->space == space)
+// A root of 0 stands for the kernel's.
+static void load_space(u64 cr3) {
+    struct cpu *cpu = cpu_this();
+    if (!cr3)
+        cr3 = sal_kernel_root() << ABI_PAGE_SHIFT;
+    if (cpu->loaded_root == cr3)
         return;
-    if (p->space)
-        __atomic_fetch_and(&p->space->cpus, ~self, __ATOMIC_RELAXED);
-    if (space)
-        __atomic_fetch_or(&space->cpus, self, __ATOMIC_RELAXED);
-    p->space = space;
-    sal_space_load(space ? space->root : sal_kernel_root());
+    cpu->loaded_root = cr3;
+    sal_space_load(cr3 >> ABI_PAGE_SHIFT);
 }
 
 static void set_timer(struct processor *p) {
     u64 at = sched_sleep_first();
-    if (p->current && p->row->slice_end < at)
+    if (sched_current() && p->row->slice_end < at)
         at = p->row->slice_end;
     if (at == p->timer)
         return;
@@ -199,11 +197,16 @@ static void set_timer(struct processor *p) {
     sal_timer_set(at);
 }
 
-// The running env leaves the processor.
+// The running env leaves the processor. Its time is charged to whoever called it, if it was called:
+// the slice is theirs.
 static void leave(struct processor *p, u64 now) {
-    if (p->current)
-        p->current->row->ran += now - p->since;
-    p->current = cpu_this()->context = 0;
+    struct env *env = sched_current();
+    cpu_this()->context = 0;
+    if (!env)
+        return;
+    while (env->caller)
+        env = env->caller;
+    env->row->ran += now - p->since;
 }
 
 void sched_enter(struct env *env) {
@@ -212,21 +215,21 @@ void sched_enter(struct env *env) {
     leave(p, now);
     if (env->row->state == ENV_ACCEPTING)
         positions_mark(env, 1);
-    p->current = env;
     cpu_this()->context = env; // &env->context
     p->since = now;
     p->row->env = env->id;
     p->row->switches++;
     env->row->state = ENV_RUNNING;
     env->row->cpu = (u32)(p - processors);
-    p->vector_owner = env;
-    load_space(p, space_find(env->row->space));
+    cpu_this()->vector_owner = env;
+    env->fast_entry = 0;
+    load_space(env->cr3);
     if (env->notify || env->stop)
         sal_ipi((u32)(p - processors), SAL_INTERRUPT_RESCHEDULE);
 }
 
 __attribute__((noreturn)) static void run(struct processor *p, struct env *env) {
-    struct env *owner = p->vector_owner;
+    struct env *owner = cpu_this()->vector_owner;
     if (env->notify) {
         env->notify = 0;
         upcall_deliver(env, 0, UPCALL_NOTIFY);
@@ -257,9 +260,9 @@ void sched_next(void) {
             p->row->slice_end = sal_tsc() + slice_ticks;
             run(p, env);
         }
-        load_space(p, 0);
+        load_space(0);
         p->row->env = 0;
-        p->vector_owner = 0; // it may run elsewhere, or die, meanwhile
+        cpu_this()->vector_owner = 0; // it may run elsewhere, or die, meanwhile
         set_timer(p);
         u64 from = sal_tsc();
         kernel_unlock();
@@ -275,9 +278,10 @@ void sched_switch(struct env *env) {
 
 void sched_end(void) {
     struct processor *p = here();
-    struct env *env = p->current;
+    struct env *env = sched_current();
     leave(p, sal_tsc());
-    load_space(p, 0);
+    load_space(0);
+    cpu_this()->vector_owner = 0;
     env_free(env);
     sched_next();
 }
@@ -324,7 +328,7 @@ void aegis_interrupt(enum sal_interrupt what) {
     kernel_lock();
     struct processor *p = here();
     struct sal_regs *regs = cpu_this()->regs;
-    struct env *env = p->current;
+    struct env *env = sched_current();
     u64 now = sal_tsc();
     p->row->interrupts++;
     if (what == SAL_INTERRUPT_CONSOLE)

@@ -36,6 +36,8 @@ i64 space_copy_out(u64 va, const void *from, u64 bytes);
 // Maps one frame; boot only.
 i64 space_map_first(struct abi_space *space, u64 va, pfn_t pfn, u64 bits);
 
+// The other processors that have it loaded, as a bit set.
+u64 tlb_users(const struct abi_space *space);
 // Flushes translations of a range of a space on every processor that has it loaded, and waits.
 void tlb_flush(struct abi_space *space, u64 va, u64 pages);
 // Answers a request of another processor; no lock needed.

@@ -7,6 +7,7 @@
 
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
+#include "kernel/sal/x86_64/cpu.h"
 
 #define PAGES_ONE_BY_ONE 32
 
@@ -24,10 +25,18 @@ static void flush_here(u64 va, u64 pages) {
         sal_tlb_flush_page(va + (i << ABI_PAGE_SHIFT));
 }
 
+// A processor loads a space with the kernel lock held, so this does not change meanwhile.
+u64 tlb_users(const struct abi_space *space) {
+    u64 users = 0;
+    for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++)
+        if (cpu != sal_cpu() && cpu_get(cpu)->loaded_root >> ABI_PAGE_SHIFT == space->root)
+            users |= 1ul << cpu;
+    return users;
+}
+
 void tlb_flush(struct abi_space *space, u64 va, u64 pages) {
-    u64 self = 1ul << sal_cpu();
-    u64 others = space->cpus & ~self;
-    if (space->cpus & self)
+    u64 others = sal_machine.cpus > 1 ? tlb_users(space) : 0;
+    if (cpu_this()->loaded_root >> ABI_PAGE_SHIFT == space->root)
         flush_here(va, pages);
     if (!others)
         return;

@@ -13,74 +13,86 @@
 
 #define CALL_DEPTH_MAX 8
 
-struct sal_context *transfer_call(u64 cap, env_id id, i64 *result);
-struct sal_context *transfer_return(u64 cap, env_id id, i64 *result);
-struct sal_context *transfer_send(u64 cap, env_id id, i64 *result);
+// What the assembly takes up again: the caller's name or the error, and where to enter.
+struct transfer_exit {
+    u64 name, rip, rsp;
+};
 
-static struct sal_context *refuse(i64 error, i64 *result) {
+struct sal_context *transfer_call(u64 cap, env_id id, struct transfer_exit *exit);
+struct sal_context *transfer_return(u64 cap, env_id id, struct transfer_exit *exit);
+struct sal_context *transfer_send(u64 cap, env_id id, struct transfer_exit *exit);
+
+static struct sal_context *refuse(i64 error, struct transfer_exit *exit) {
     kernel_unlock();
-    *result = error;
+    exit->name = (u64)error;
     return 0;
 }
 
-static struct sal_context *enter(struct env *env, u64 rip, u64 rsp, u64 name, i64 *result) {
-    env->context.rip = rip;
-    env->context.rsp = rsp;
+// Enters an env at a place other than where its context says; that stays for when it goes on by
+// itself.
+static struct sal_context *enter(struct env *env, u64 rip, u64 rsp, u64 name,
+                                 struct transfer_exit *exit) {
+    env->fast_entry = 0;
     sched_enter(env);
     kernel_unlock();
-    *result = (i64)name;
+    exit->name = name;
+    exit->rip = rip;
+    exit->rsp = rsp;
     return &env->context;
 }
 
-struct sal_context *transfer_call(u64 cap, env_id id, i64 *result) {
+static u32 depth(const struct env *env) {
+    u32 n = 0;
+    for (; env->caller; env = env->caller)
+        n++;
+    return n;
+}
+
+struct sal_context *transfer_call(u64 cap, env_id id, struct transfer_exit *exit) {
     struct env *callee, *caller;
     kernel_lock();
     i64 error = cap_check_env(cap, id, CAP_RIGHT_CALL, &callee);
     if (error)
-        return refuse(error, result);
+        return refuse(error, exit);
     if (callee->row->state != ENV_ACCEPTING || !callee->call_entry)
-        return refuse(-E_BUSY, result);
+        return refuse(-E_BUSY, exit);
     caller = sched_current();
-    if (caller->depth >= CALL_DEPTH_MAX)
-        return refuse(-E_LIMIT, result);
+    if (depth(caller) >= CALL_DEPTH_MAX)
+        return refuse(-E_LIMIT, exit);
     env_save_switched(caller, 0);
     caller->callee = callee;
     caller->row->state = ENV_CALLING;
     callee->caller = caller;
-    callee->depth = caller->depth + 1;
-    return enter(callee, callee->call_entry, callee->call_stack, caller->id, result);
+    return enter(callee, callee->call_entry, callee->call_stack, caller->id, exit);
 }
 
-struct sal_context *transfer_return(u64 cap, env_id id, i64 *result) {
+struct sal_context *transfer_return(u64 cap, env_id id, struct transfer_exit *exit) {
     (void)cap;
     (void)id;
     kernel_lock();
     struct env *callee = sched_current(), *caller = callee->caller;
     if (!caller)
-        return refuse(-E_INVAL, result);
+        return refuse(-E_INVAL, exit);
     callee->caller = 0;
-    callee->depth = 0;
     caller->callee = 0;
     callee->row->state = ENV_ACCEPTING;
     sched_unready(callee);
-    callee->context.full = 0;
-    callee->context.rip = callee->accept_rip;
-    callee->context.rsp = callee->accept_rsp;
-    return enter(caller, caller->context.rip, caller->context.rsp, callee->id, result);
+    env_update_fast(callee);
+    return enter(caller, caller->context.rip, caller->context.rsp, callee->id, exit);
 }
 
-struct sal_context *transfer_send(u64 cap, env_id id, i64 *result) {
+struct sal_context *transfer_send(u64 cap, env_id id, struct transfer_exit *exit) {
     struct env *callee, *caller;
     kernel_lock();
     i64 error = cap_check_env(cap, id, CAP_RIGHT_CALL, &callee);
     if (error)
-        return refuse(error, result);
+        return refuse(error, exit);
     if (callee->row->state != ENV_ACCEPTING || !callee->send_entry)
-        return refuse(-E_BUSY, result);
+        return refuse(-E_BUSY, exit);
     caller = sched_current();
     env_save_switched(caller, 0);
     caller->row->state = ENV_READY;
-    return enter(callee, callee->send_entry, callee->call_stack, caller->id, result);
+    return enter(callee, callee->send_entry, callee->call_stack, caller->id, exit);
 }
 
 i64 sys_env_yield(u64 cap, env_id id) {

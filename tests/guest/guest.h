@@ -47,6 +47,7 @@ account_id my_account(void);
 space_id my_space(void);
 env_id my_env(void);
 u32 cpus(void);
+env_id self(void); // the calling env, a worker or the first program
 static inline u64 tsc(void) {
     u32 lo, hi;
     __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));

@@ -65,6 +65,10 @@ static struct lane *lane_here(void) {
     return at >= (u64)lanes && index <= WORKERS_MAX ? &lanes[index] : &lanes[0];
 }
 
+env_id self(void) {
+    return lane_here()->env;
+}
+
 void set_upcall_handler(upcall_handler *handler) {
     lane_here()->handler = handler;
 }

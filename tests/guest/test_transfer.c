@@ -12,6 +12,8 @@ i64 client_call(u64 cap, env_id env, u64 message[12]);
 #define SERVER(label) (CODE_VA + (u64)((label)-server_start))
 
 static u64 server_slice;
+static u64
+    call_cap; // an ENV capability, which takes the fast way; CAP_SLOT_ACCOUNT takes the slow one
 
 // A server in a space of its own, accepting; with a position on cpu if that is not ABI_ANY.
 static void server_make(struct child *server, const char *call, u64 cpu) {
@@ -36,9 +38,14 @@ static void server_make(struct child *server, const char *call, u64 cpu) {
     if (cpu == ABI_ANY)
         CHECK_EQ(sys_env_yield(CAP_SLOT_ACCOUNT, server->env), 0);
     worker_wait_state(server->env, ENV_ACCEPTING);
+    i64 slot = sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env(), CAP_RIGHT_CALL,
+                            server->env, CAP_MINT_ENV);
+    CHECK(slot >= CAP_SLOT_FREE);
+    call_cap = (u64)slot;
 }
 
 static void server_free(struct child *server) {
+    CHECK_EQ(sys_cap_drop(call_cap), 0);
     child_free(server);
     if (server_slice != ABI_ANY)
         CHECK_EQ(sys_slice_free(CAP_SLOT_ACCOUNT, server_slice, 1), 0);
@@ -51,7 +58,7 @@ TEST(call_and_return) {
         u64 message[12];
         for (u64 i = 0; i < 10; i++)
             message[i] = round * 1000 + i;
-        CHECK_EQ(client_call(CAP_SLOT_ACCOUNT, server.env, message), 0);
+        CHECK_EQ(client_call(round & 1 ? call_cap : CAP_SLOT_ACCOUNT, server.env, message), 0);
         for (u64 i = 0; i < 10; i++)
             CHECK_EQ(message[i], round * 1000 + i + 1);
         CHECK_EQ(message[10], server.env);
@@ -101,23 +108,29 @@ TEST(wake_ends_accept) {
     server_free(&server);
 }
 
-// --- a callee that does not return
-// ----------------------------------------------------------------------------------
+// --- a callee that does not return ---------------------------------------------------------------
 
 static env_id spinning;
+static volatile u32 fast;
 static volatile i64 answer;
 
 static void call_spinning(void *argument) {
     (void)argument;
     u64 message[12] = {0};
     answer = 1;
-    answer = client_call(CAP_SLOT_ACCOUNT, spinning, message);
+    u64 slot = CAP_SLOT_ACCOUNT;
+    if (fast)
+        slot = (u64)sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), self(), CAP_RIGHT_CALL,
+                                 spinning, CAP_MINT_ENV);
+    answer = client_call(slot, spinning, message);
 }
 
 // The caller's slices run the callee; when the callee is destroyed, the caller goes on with E_DEAD.
 static void callee_dies(const char *entry) {
-    for (u32 cpu = 0; cpu < cpus(); cpu++) {
+    for (u32 i = 0; i < 2 * cpus(); i++) {
         struct child server;
+        u32 cpu = i / 2;
+        fast = i & 1;
         server_make(&server, entry, ABI_ANY);
         spinning = server.env;
         env_id caller = worker_start(cpu, call_spinning, 0);
@@ -126,7 +139,7 @@ static void callee_dies(const char *entry) {
         while (env_row(server.env)->state == ENV_RUNNING && env_row(server.env)->ran == ran &&
                tsc() < until)
             sys_env_yield(0, 0);
-        child_free(&server);
+        server_free(&server);
         worker_wait(caller);
         CHECK_EQ(answer, -E_DEAD);
     }
@@ -146,5 +159,5 @@ TEST(caller_destroyed_in_a_call) {
     env_id caller = worker_start(cpus() - 1, call_spinning, 0);
     worker_wait_state(caller, ENV_CALLING);
     worker_destroy(caller);
-    child_free(&server);
+    server_free(&server);
 }

@@ -6,7 +6,6 @@
 //   entry_syscall     a Tricolor call goes through calls[] and returns; a foreign one becomes an upcall
 //   exception stubs   from user mode: an upcall, without a line of C; from the kernel: the end (sal_exception_fatal)
 //   interrupt stubs   save everything, sal_interrupt_dispatch, restore everything
-//   entry_message_*   protected control transfer: registers are the message
 //   sal_resume_*      ways out
 //
 // An upcall copies the interrupted rip, flags, stack pointer and the registers it needs into a frame on the env's upcall
@@ -265,49 +264,6 @@ fatal:
 1:  mov %rsp, %rdi
     and $-16, %rsp
     call sal_exception_fatal
-
-// --- protected control transfer ------------------------------------------------------------------
-
-// The handlers in C get (cap, env) and return the context to enter, having loaded its space, or null with the error in
-// *(i64 *)rdx. rbx, rbp, r12 to r15 survive C by themselves; the others are kept here.
-    .macro message name handler
-    .balign 16
-    .global entry_message_\name
-entry_message_\name:
-    push %rdx
-    push %rsi
-    push %r8
-    push %r9
-    push %r10
-    push $0
-    mov %rsp, %rdx
-    call \handler // struct sal_context *(u64 cap, env_id env, struct message_exit *exit)
-    jmp message_exit
-    .endm
-
-    message call transfer_call
-    message return transfer_return
-    message send transfer_send
-
-// On the stack: struct message_exit's one word (error, or the caller's name), then the registers. rax: where to go, or 0.
-message_exit:
-    pop %rdi
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rsi
-    pop %rdx
-    test %rax, %rax
-    jz 1f
-    mov CTX_RIP(%rax), %rcx
-    mov CTX_RSP(%rax), %rsp
-    mov $RFLAGS_CLEAN, %r11d
-    xor %eax, %eax
-    swapgs
-    sysretq
-1:  mov %rdi, %rax
-    add $8, %rsp
-    jmp syscall_return
 
 // --- ways out ------------------------------------------------------------------------------------
 

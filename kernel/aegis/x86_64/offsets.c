@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Offsets that transfer.S uses: lines "->NAME value" in this file's assembly text, which the build
+// turns into gen/aegis_offsets.h.
+
+#include "abi/caps.h"
+#include "kernel/aegis/env.h"
+#include "kernel/sal/lock.h"
+
+#define DEFINE(name, value)       __asm__ volatile("\n.ascii \"->" #name " %c0\"" : : "i"(value))
+#define OFFSET(name, type, field) DEFINE(name, __builtin_offsetof(struct type, field))
+
+void offsets(void);
+void offsets(void) {
+    OFFSET(AEGIS_CPU_STACK, cpu, kernel_stack_top);
+    OFFSET(AEGIS_CPU_USER_RSP, cpu, user_rsp);
+    OFFSET(AEGIS_CPU_CONTEXT, cpu, context);
+    OFFSET(AEGIS_CPU_CR3, cpu, loaded_root);
+    OFFSET(AEGIS_CPU_VECTOR_OWNER, cpu, vector_owner);
+    OFFSET(ENV_RIP, env, context.rip);
+    OFFSET(ENV_RSP, env, context.rsp);
+    OFFSET(ENV_ID, env, id);
+    OFFSET(ENV_ROW, env, row);
+    OFFSET(ENV_CR3, env, cr3);
+    OFFSET(ENV_FAST, env, fast_entry);
+    OFFSET(ENV_SLOW, env, slow);
+    OFFSET(ENV_CALL_ENTRY, env, call_entry);
+    OFFSET(ENV_CALL_STACK, env, call_stack);
+    OFFSET(ENV_CALLER, env, caller);
+    OFFSET(ENV_CALLEE, env, callee);
+    OFFSET(ENV_CAPS, env, caps);
+    OFFSET(ROW_STATE, abi_env, state);
+    OFFSET(CAP_OBJECT, cap, object);
+    OFFSET(CAP_TYPE_RIGHTS, cap, type);
+    DEFINE(CAP_BYTES, sizeof(struct cap));
+    DEFINE(CAP_MANY, CAP_SLOTS);
+    DEFINE(CAP_CALL_MASK, CAP_RIGHT_CALL << 16 | 0xff);
+    DEFINE(CAP_CALL_WANT, CAP_RIGHT_CALL << 16 | CAP_ENV);
+    OFFSET(LOCK_NEXT, lock, next);
+    OFFSET(LOCK_SERVING, lock, serving);
+    DEFINE(STATE_CALLING, ENV_CALLING);
+    DEFINE(STATE_ACCEPTING, ENV_ACCEPTING);
+    DEFINE(INDEX_MASK, (1 << ABI_INDEX_BITS) - 1);
+}
+_Static_assert(__builtin_offsetof(struct cap, rights) == __builtin_offsetof(struct cap, type) + 2,
+               "one word");
+_Static_assert(__builtin_offsetof(struct abi_env, cpu) ==
+                   __builtin_offsetof(struct abi_env, state) + 4,
+               "one word");
+_Static_assert(sizeof(struct cap) == 48, "transfer.S multiplies by it");

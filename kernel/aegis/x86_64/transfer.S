@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Protected control transfer: registers are the message. The common case is here, without a stack: an ENV capability, a callee
+// that accepts and has no slices of its own, a caller that was not itself called. Everything else, and every error, goes
+// through transfer.c, which keeps the same rules.
+//
+// On entry (entry_syscall): on the stack a return address, the flags and rip of the program; rax, rcx and r11 are free, and
+// so are rdi and rsi, which the callee gets from the kernel. The fast way changes just what transfer.c would.
+
+#include "gen/aegis_offsets.h"
+
+#define RFLAGS_CLEAN 0x202
+
+    .text
+
+    .macro LOCK_FAST slow
+    mov $1, %r11d
+    lock xadd %r11d, the_kernel_lock + LOCK_NEXT(%rip)
+    cmp %r11d, the_kernel_lock + LOCK_SERVING(%rip)
+    jne \slow
+    .endm
+    .macro UNLOCK
+    incl the_kernel_lock + LOCK_SERVING(%rip)
+    .endm
+    .macro LOAD_SPACE env
+    mov ENV_CR3(\env), %r11
+    cmp %gs:AEGIS_CPU_CR3, %r11
+    je 5f
+    mov %r11, %gs:AEGIS_CPU_CR3
+    mov %r11, %cr3
+5:
+    .endm
+
+    .balign 64
+    .global entry_message_call
+entry_message_call: // rdi: slot, rsi: env
+    mov %gs:AEGIS_CPU_CONTEXT, %rax // the caller
+    cmp $CAP_MANY, %rdi
+    jae call_slow
+    LOCK_FAST call_wait
+    lea (%rdi, %rdi, 2), %rcx
+    shl $4, %rcx
+    mov ENV_CAPS + CAP_TYPE_RIGHTS(%rax, %rcx), %r11d
+    and $CAP_CALL_MASK, %r11d
+    cmp $CAP_CALL_WANT, %r11d
+    jne call_unlock
+    cmp %rsi, ENV_CAPS + CAP_OBJECT(%rax, %rcx)
+    jne call_unlock
+    mov env_of(%rip), %r11
+    mov %esi, %ecx
+    and $INDEX_MASK, %ecx
+    mov (%r11, %rcx, 8), %r11
+    test %r11, %r11
+    jz call_unlock
+    cmp %rsi, ENV_ID(%r11)
+    jne call_unlock
+    mov ENV_FAST(%r11), %rcx
+    test %rcx, %rcx
+    jz call_unlock
+    cmpq $0, ENV_CALLER(%rax)
+    jne call_unlock
+    // Commit.
+    mov %r11, %rdi // the callee
+    mov 16(%rsp), %r11
+    mov %r11, ENV_RIP(%rax)
+    mov %gs:AEGIS_CPU_USER_RSP, %r11
+    mov %r11, ENV_RSP(%rax)
+    mov %rdi, ENV_CALLEE(%rax)
+    mov %rax, ENV_CALLER(%rdi)
+    movq $0, ENV_FAST(%rdi)
+    mov ENV_ROW(%rax), %r11
+    mov ROW_STATE(%r11), %rsi // ENV_RUNNING, and this processor
+    movl $STATE_CALLING, ROW_STATE(%r11)
+    mov ENV_ROW(%rdi), %r11
+    mov %rsi, ROW_STATE(%r11)
+    mov %rdi, %gs:AEGIS_CPU_CONTEXT
+    mov %rdi, %gs:AEGIS_CPU_VECTOR_OWNER
+    LOAD_SPACE %rdi
+    UNLOCK
+    mov ENV_CALL_STACK(%rdi), %rsp
+    mov ENV_ID(%rdi), %rsi
+    mov ENV_ID(%rax), %rdi
+    mov $RFLAGS_CLEAN, %r11d
+    xor %eax, %eax
+    swapgs
+    sysretq
+
+    .balign 16
+    .global entry_message_return
+entry_message_return:
+    mov %gs:AEGIS_CPU_CONTEXT, %rax // the callee
+    LOCK_FAST return_wait
+    mov ENV_CALLER(%rax), %rdi
+    test %rdi, %rdi
+    jz return_unlock
+    cmpl $0, ENV_SLOW(%rdi) // notify and stop: a caller may have slices
+    jne return_unlock
+    cmpq $0, ENV_SLOW(%rax)
+    jne return_unlock
+    // Commit.
+    movq $0, ENV_CALLER(%rax)
+    movq $0, ENV_CALLEE(%rdi)
+    mov ENV_CALL_ENTRY(%rax), %r11
+    mov %r11, ENV_FAST(%rax)
+    mov ENV_ROW(%rax), %r11
+    mov ROW_STATE(%r11), %rsi
+    movl $STATE_ACCEPTING, ROW_STATE(%r11)
+    mov ENV_ROW(%rdi), %r11
+    mov %rsi, ROW_STATE(%r11)
+    mov %rdi, %gs:AEGIS_CPU_CONTEXT
+    mov %rdi, %gs:AEGIS_CPU_VECTOR_OWNER
+    LOAD_SPACE %rdi
+    UNLOCK
+    mov ENV_RIP(%rdi), %rcx
+    mov ENV_RSP(%rdi), %rsp
+    mov ENV_ID(%rdi), %rsi
+    mov ENV_ID(%rax), %rdi
+    mov $RFLAGS_CLEAN, %r11d
+    xor %eax, %eax
+    swapgs
+    sysretq
+
+// --- the other cases --------------------------------------------------------------------------------
+
+// The lock was not free: the ticket is drawn, so wait for its turn (r11), give it up, and go the slow way.
+    .macro TURN name
+\name\()_wait:
+    push %rdi
+    push %rsi
+    push %rdx
+    push %r8
+    push %r9
+    push %r10
+    mov %r11d, %edi
+    call kernel_lock_wait
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rdx
+    pop %rsi
+    pop %rdi
+\name\()_unlock:
+    UNLOCK
+\name\()_slow:
+    .endm
+
+// transfer.c gets (slot, env, struct transfer_exit *) and returns the context that was entered, its space loaded, or null with
+// the error. rbx, rbp, r12 to r15 survive C by themselves; the other message registers are kept here.
+    .macro MESSAGE handler
+    push %rdx
+    push %r8
+    push %r9
+    push %r10
+    sub $24, %rsp
+    mov %rsp, %rdx
+    call \handler
+    jmp message_exit
+    .endm
+
+    TURN call
+    MESSAGE transfer_call
+    TURN return
+    MESSAGE transfer_return
+    .global entry_message_send
+entry_message_send:
+    MESSAGE transfer_send
+
+message_exit:
+    pop %rdi // error, or name
+    pop %rcx
+    pop %rsi
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rdx
+    test %rax, %rax
+    jz 1f
+    mov %rsi, %rsp
+    mov ENV_ID(%rax), %rsi
+    mov $RFLAGS_CLEAN, %r11d
+    xor %eax, %eax
+    swapgs
+    sysretq
+1:  mov %rdi, %rax
+    add $8, %rsp
+    jmp syscall_return
+
+    .section .note.GNU-stack, "", @progbits
