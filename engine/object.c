@@ -36,6 +36,7 @@ enum {
     R_BPF_64_32 = 10,
     OBJECT_ALIGN_MAX = 4096,
     OBJECT_CODE_SECTIONS_MAX = 1024,
+    OBJECT_PADDING_MAX = 1 << 20,
 };
 #define OBJECT_BYTES_MAX (UINT64_C(64) << 20)
 
@@ -161,7 +162,7 @@ static int read_stack_size(struct loader *loader, const struct section *section)
 static int place_code(struct loader *loader, struct section *section) {
     struct engine_object *object = loader->object;
     if (section->type != SHT_PROGBITS || section->size % ENGINE_SLOT_BYTES)
-        return refuse(loader, ENGINE_REFUSED_ELF_BOUNDS, section->bytes - loader->file, 0);
+        return refuse(loader, ENGINE_REFUSED_ELF_BOUNDS, section - loader->sections, 0);
     uint64_t slots = section->size / ENGINE_SLOT_BYTES;
     if (object->slot_count + slots > ENGINE_SLOTS_MAX)
         return engine_refuse(loader->refusal, ENGINE_REFUSED_TOO_LONG, ENGINE_NO_PC,
@@ -191,6 +192,10 @@ static int place_data(struct loader *loader, struct section *section) {
     object->arena_used = end;
     if (section->type != SHT_NOBITS)
         object->image_size = end;
+    // Sections of a hostile file may share its bytes: the image must not outgrow it.
+    if (object->image_size > loader->size + OBJECT_PADDING_MAX)
+        return refuse(loader, ENGINE_REFUSED_ELF_LIMIT, (int64_t)object->image_size,
+                      OBJECT_PADDING_MAX);
     return 0;
 }
 
@@ -336,7 +341,8 @@ static int relocate_data(struct loader *loader, const struct section *section, u
     if (type != R_BPF_64_ABS64 || !section->bytes)
         return refuse(loader, ENGINE_REFUSED_RELOCATION, type, section - loader->sections);
     if (!checked_range(offset, 8, section->size))
-        return refuse(loader, ENGINE_REFUSED_ELF_BOUNDS, section->bytes - loader->file, 0);
+        return refuse(loader, ENGINE_REFUSED_ELF_BOUNDS,
+                      section->bytes - loader->file + (int64_t)offset, 0);
     uint32_t at = (uint32_t)(section->base + offset);
     int64_t addend = (int64_t)bits_load64(object->image + at);
     if (object->symbols[index].place == OBJECT_CODE)
@@ -380,6 +386,9 @@ static int read_relocations(struct loader *loader) {
             code += loader->sections[i].size / ELF_REL_BYTES;
         else if (section)
             data += loader->sections[i].size / ELF_REL_BYTES;
+        if ((code + data) * ELF_REL_BYTES > loader->size)
+            return refuse(loader, ENGINE_REFUSED_ELF_LIMIT, (int64_t)(code + data),
+                          (int64_t)loader->size);
     }
     object->refs = keep(loader, code, sizeof(*object->refs));
     object->data_refs = keep(loader, data, sizeof(*object->data_refs));

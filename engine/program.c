@@ -152,6 +152,7 @@ static int apply_call(struct builder *builder, const struct object_ref *ref) {
     struct engine_insn *insn = &builder->insns[ref->slot];
     uint32_t number;
     if (symbol->place == OBJECT_CODE) {
+        insn->op = ENGINE_OP_CALL_LOCAL; // hostile objects refer to one slot twice
         insn->imm = (int64_t)symbol->value + ref->addend;
         return 0;
     }
