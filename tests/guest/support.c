@@ -134,7 +134,7 @@ static u64 slice_free_on(u32 cpu) {
     return ABI_ANY;
 }
 
-env_id worker_start(u32 cpu, void (*run)(void *), void *argument) {
+env_id worker_start_with(u32 cpu, void (*run)(void *), void *argument, account_id account) {
     u32 i = 1;
     while (i <= WORKERS_MAX && lanes[i].env)
         i++;
@@ -161,8 +161,16 @@ env_id worker_start(u32 cpu, void (*run)(void *), void *argument) {
         return 0;
     }
     lane->env = (env_id)env;
+    if (account)
+        CHECK_EQ(sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT), lane->env,
+                              CAP_RIGHTS_ALL, account, CAP_MINT_ACCOUNT),
+                 CAP_SLOT_FREE);
     CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, lane->env), 0);
     return lane->env;
+}
+
+env_id worker_start(u32 cpu, void (*run)(void *), void *argument) {
+    return worker_start_with(cpu, run, argument, 0);
 }
 
 static struct lane *lane_of(env_id worker) {
@@ -198,7 +206,7 @@ void worker_wait(env_id worker) {
 }
 
 void worker_wait_state(env_id worker, enum env_state state) {
-    u64 until = tsc() + ms(1000);
+    u64 until = tsc() + ms(10000);
     while (env_row(worker)->state != state && tsc() < until)
         sys_env_yield(0, 0);
     CHECK_EQ(env_row(worker)->state, state);

@@ -363,10 +363,12 @@ TEST(sleep_until_deadline) {
 }
 
 static volatile u32 turn;
-static env_id partner[2];
+static volatile env_id partner[2];
 
 static void ping(void *argument) {
     u32 me = (u32)(u64)argument;
+    while (!partner[0] || !partner[1])
+        sys_env_yield(0, 0);
     for (u32 i = 0; i < 500; i++) {
         for (;;) {
             u64 wakes = env_row(partner[me])->wakes;
@@ -382,13 +384,12 @@ static void ping(void *argument) {
 // Wake-ups across processors are never lost.
 TEST(ping_pong) {
     for (u32 other = 0; other < cpus(); other++) {
-        turn = 2; // nobody runs before both names are known
+        turn = 0;
+        partner[0] = partner[1] = 0; // nobody begins before both names are known
         env_id a = worker_start(0, ping, (void *)0);
         partner[0] = a;
-        turn = 0;
         env_id b = worker_start(other, ping, (void *)1);
         partner[1] = b;
-        sys_env_wake(CAP_SLOT_ACCOUNT, a);
         worker_wait(a);
         worker_wait(b);
         CHECK_EQ(turn, 1000);
