@@ -125,7 +125,19 @@ static void split_edges(struct jit *c)
     }
 }
 
-// Iterative depth-first search; c->rpo ends up in reverse postorder.
+// Which successor to visit first, and so to place last: the one that leaves more loops; else the one further away.
+static unsigned last_choice(const struct jit *c, const struct ir_block *block)
+{
+    uint32_t yes = block->succ[0], no = block->succ[1];
+    if (yes == IR_NO_BLOCK || no == IR_NO_BLOCK)
+        return 0;
+    if (c->blocks[yes].depth != c->blocks[no].depth)
+        return c->blocks[no].depth < c->blocks[yes].depth;
+    return 0;
+}
+
+// Iterative depth-first search; c->rpo ends up in reverse postorder. Done again once loops are known, it makes them contiguous:
+// it is also the order of the code.
 static bool reverse_postorder(struct jit *c)
 {
     uint32_t n = c->block_count;
@@ -136,16 +148,16 @@ static bool reverse_postorder(struct jit *c)
         return false;
     uint32_t depth = 1, at = n;
     stack[0] = 0;
-    state[0] = 1; // 1 + successors done; the fall-through is visited first, so that it comes last
+    state[0] = 1; // 1 + successors done
     while (depth) {
         uint32_t b = stack[depth - 1];
-        struct ir_block *block = &c->blocks[b];
+        const struct ir_block *block = &c->blocks[b];
         if (state[b] == 3) {
             c->rpo[--at] = b;
             depth--;
             continue;
         }
-        uint32_t s = block->succ[2 - state[b]];
+        uint32_t s = block->succ[(state[b] - 1u) ^ last_choice(c, block)];
         state[b]++;
         if (s != IR_NO_BLOCK && !state[s]) {
             state[s] = 1;
@@ -357,7 +369,8 @@ bool jit_cfg(struct jit *c)
         return false;
     successors(c);
     split_edges(c);
-    if (!reverse_postorder(c) || !predecessors(c) || !dominators(c) || !jit_variables(c) || !loops(c))
+    if (!reverse_postorder(c) || !predecessors(c) || !dominators(c) || !jit_variables(c) || !loops(c) ||
+        !reverse_postorder(c))
         return false;
     liveness(c);
     return true;

@@ -230,7 +230,7 @@ static void stubs(struct emit *e)
 
 // ---- blocks
 
-static void phi_moves(struct emit *e, uint32_t from, uint32_t to)
+static void phi_moves(struct emit *e, uint32_t from, uint32_t to, bool keep_flags)
 {
     struct jit *c = e->c;
     const struct ir_block *block = &c->blocks[to];
@@ -247,7 +247,7 @@ static void phi_moves(struct emit *e, uint32_t from, uint32_t to)
         m->to = emit_location(c, v, &m->value);
         m->from = emit_location(c, c->phis[c->v[v].imm + k], &m->value);
     }
-    emit_parallel(e, moves, n);
+    emit_parallel(e, moves, n, keep_flags);
 }
 
 // Does the block only lead on, without any move?
@@ -260,8 +260,63 @@ static bool is_empty(struct emit *e, uint32_t b)
         return false;
     struct emit probe = *e;
     probe.x = (struct x86){0};
-    phi_moves(&probe, b, block->succ[0]);
+    phi_moves(&probe, b, block->succ[0], false);
     return probe.x.at == 0;
+}
+
+// Can the moves to successor k of a branch be done before it jumps? What they write must not be needed on the other way.
+static bool moves_early(struct emit *e, uint32_t b, unsigned k)
+{
+    struct jit *c = e->c;
+    const struct ir_block *block = &c->blocks[b];
+    uint32_t edge = block->succ[k], other = block->succ[k ^ 1];
+    const struct ir_block *to = &c->blocks[edge];
+    if (to->succ[0] == IR_NO_BLOCK || to->succ[1] != IR_NO_BLOCK || to->first != to->last || to->header)
+        return false;
+    to = &c->blocks[to->succ[0]];
+    if (c->blocks[other].header)
+        return false;
+    unsigned moves = 0;
+    uint32_t at = c->blocks[other].start;
+    for (val v = to->first; v && c->v[v].op == IR_PHI; v = c->v[v].next) {
+        uint64_t value;
+        uint32_t index = 0;
+        if (!c->intervals[v].segments)
+            continue;
+        while (c->preds[to->pred + index] != edge)
+            index++;
+        uint32_t dst = emit_location(c, v, &value), src = emit_location(c, c->phis[c->v[v].imm + index], &value);
+        if (dst == src)
+            continue;
+        if (dst >= X86_REGISTERS || c->busy[dst][at / 64] >> (at & 63) & 1)
+            return false;
+        moves++;
+    }
+    return moves <= (to->header ? 4 : 2);
+}
+
+// Decides which edges need no code of their own.
+static void find_empty(struct emit *e)
+{
+    struct jit *c = e->c;
+    for (uint32_t i = 0; i < c->layout_count; i++) {
+        uint32_t b = c->layout[i];
+        struct ir_block *block = &c->blocks[b];
+        if (is_empty(e, b))
+            block->metered = 2;
+        if (!block->last || c->v[block->last].op != IR_BR)
+            continue;
+        // Prefer the way back to a loop's header.
+        uint32_t after = c->blocks[block->succ[1]].succ[0];
+        unsigned first = after != IR_NO_BLOCK && c->blocks[after].header;
+        for (unsigned n = 0; n < 2 && !block->early; n++) {
+            unsigned k = first ^ n;
+            if (!is_empty(e, block->succ[k]) && moves_early(e, b, k)) {
+                block->early = (uint8_t)(k + 1);
+                c->blocks[block->succ[k]].metered = 2;
+            }
+        }
+    }
 }
 
 static uint32_t resolve(const struct jit *c, uint32_t b)
@@ -316,6 +371,10 @@ static void finish_branch(struct emit *e, uint32_t i, val v)
     const struct ir_block *block = &c->blocks[c->layout[i]];
     uint32_t yes = resolve(c, block->succ[0]), no = resolve(c, block->succ[1]), next = next_block(c, i);
     enum x86_cc cc = emit_compare(e, v);
+    if (block->early) {
+        uint32_t edge = block->succ[block->early - 1];
+        phi_moves(e, edge, c->blocks[edge].succ[0], true);
+    }
     if (yes == next) {
         jump(e, cc ^ 1, no);
     } else {
@@ -329,7 +388,7 @@ static void finish_jump(struct emit *e, uint32_t i)
 {
     struct jit *c = e->c;
     const struct ir_block *block = &c->blocks[c->layout[i]];
-    phi_moves(e, c->layout[i], block->succ[0]);
+    phi_moves(e, c->layout[i], block->succ[0], false);
     uint32_t target = resolve(c, block->succ[0]);
     if (target != next_block(c, i))
         jump(e, -1, target);
@@ -433,7 +492,7 @@ static void prologue(struct emit *e)
             moves[n].to = emit_location(c, v, &moves[n].value);
             moves[n++].from = ir_arg_regs[c->v[v].imm];
         }
-    emit_parallel(e, moves, n);
+    emit_parallel(e, moves, n, false);
 }
 
 static void patch_jumps(struct emit *e)
@@ -488,9 +547,7 @@ bool jit_emit(struct jit *c)
         c->text[c->text_size++] = 0xcc;
     }
     frame_layout(&e);
-    for (uint32_t i = 0; i < c->layout_count; i++)
-        if (is_empty(&e, c->layout[i]))
-            c->blocks[c->layout[i]].metered = 2;
+    find_empty(&e);
     pass(&e);
     if (e.borrows) { // which needs a place on the stack
         frame_layout(&e);

@@ -53,7 +53,7 @@ enum { EMIT_CONST = UINT32_MAX };
 
 // emit_moves.c
 uint32_t emit_location(const struct jit *c, val v, uint64_t *value);
-void emit_parallel(struct emit *e, struct emit_move *moves, unsigned n);
+void emit_parallel(struct emit *e, struct emit_move *moves, unsigned n, bool keep_flags);
 
 // emit.c: operands
 bool emit_constant(const struct jit *c, val v, uint64_t *value);

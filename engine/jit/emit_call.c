@@ -62,7 +62,7 @@ static void move_arguments(struct emit *e, const struct ir_value *x)
         moves[n].from = emit_location(c, a, &moves[n].value);
         moves[n++].to = ir_arg_regs[i];
     }
-    emit_parallel(e, moves, n);
+    emit_parallel(e, moves, n, false);
 }
 
 static void call_address(struct emit *e, uint64_t address)

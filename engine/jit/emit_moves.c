@@ -13,11 +13,11 @@ uint32_t emit_location(const struct jit *c, val v, uint64_t *value)
     return it->loc == IR_SPILLED ? IR_SPILLED + it->slot - 1 : it->loc;
 }
 
-static void one(struct emit *e, const struct emit_move *m)
+static void one(struct emit *e, const struct emit_move *m, bool keep_flags)
 {
     struct x86 *x = &e->x;
     if (m->from == EMIT_CONST && m->to < X86_REGISTERS) {
-        if (m->value == 0)
+        if (m->value == 0 && !keep_flags)
             x86_alu_rr(x, X86_XOR, 0, m->to, m->to);
         else
             x86_mov_ri(x, m->to, m->value);
@@ -45,7 +45,7 @@ static void one(struct emit *e, const struct emit_move *m)
     }
 }
 
-void emit_parallel(struct emit *e, struct emit_move *moves, unsigned n)
+void emit_parallel(struct emit *e, struct emit_move *moves, unsigned n, bool keep_flags)
 {
     unsigned left = 0;
     for (unsigned i = 0; i < n; i++)
@@ -61,13 +61,13 @@ void emit_parallel(struct emit *e, struct emit_move *moves, unsigned n)
                 break;
         }
         if (i < left) {
-            one(e, &moves[i]);
+            one(e, &moves[i], keep_flags);
             moves[i] = moves[--left];
             continue;
         }
         // Only cycles are left: keep the target of one move in R11.
         struct emit_move keep = {IR_SCRATCH, moves[0].to, 0};
-        one(e, &keep);
+        one(e, &keep, true);
         for (unsigned k = 0; k < left; k++)
             if (moves[k].from == keep.from)
                 moves[k].from = IR_SCRATCH;

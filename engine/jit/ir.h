@@ -107,6 +107,7 @@ struct ir_block {
     uint32_t up;          // header: the loop around it
     uint32_t cost, cost_pc; // edge block: metered, see engine_insn_cost
     uint8_t depth, header, metered, dead;
+    uint8_t early; // BR: 1 + index of the successor whose moves are done before the jump
     uint64_t live, uses, defs, loop_defs; // sets of variables
     val first, last;
     uint32_t start, end; // positions: [start, end)

@@ -194,27 +194,15 @@ static bool hoist_constants(struct jit *c)
 
 // ---- layout
 
-static void lay(struct jit *c, uint32_t b)
-{
-    struct ir_block *block = &c->blocks[b];
-    if (block->order == IR_NO_BLOCK || block->dead)
-        return;
-    block->layout = c->layout_count;
-    c->layout[c->layout_count++] = b;
-}
-
 static bool layout(struct jit *c)
 {
     c->layout_count = 0;
     c->layout = jit_zone(c, c->block_count * sizeof *c->layout);
     if (!c->layout)
         return false;
-    for (uint32_t b = 0; b < c->code_blocks; b++) {
-        lay(c, b);
-        for (unsigned k = 0; k < 2; k++)
-            if (c->blocks[b].order != IR_NO_BLOCK && c->blocks[b].succ[k] >= c->code_blocks &&
-                c->blocks[b].succ[k] != IR_NO_BLOCK)
-                lay(c, c->blocks[b].succ[k]);
+    for (uint32_t i = 0; i < c->order_count; i++) {
+        c->blocks[c->rpo[i]].layout = c->layout_count;
+        c->layout[c->layout_count++] = c->rpo[i];
     }
     return true;
 }

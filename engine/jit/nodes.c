@@ -320,7 +320,7 @@ static val with_constant(struct jit *c, enum ir_op op, unsigned w, val a, val b)
             return ir_zx(c, 4, a);
         if (k == 0xff || k == 0xffff)
             return ir_zx(c, k == 0xff ? 1 : 2, a);
-        if (w && k < (UINT64_C(1) << 31))
+        if (w && k <= UINT32_MAX)
             return ir_binary(c, IR_AND, 0, a, b);
         break;
     case IR_OR:
@@ -337,6 +337,11 @@ static val with_constant(struct jit *c, enum ir_op op, unsigned w, val a, val b)
             return w ? a : ir_zx(c, 4, a);
         if ((k & (k - 1)) == 0)
             return ir_binary(c, IR_SHL, w, a, ir_const(c, (unsigned)__builtin_ctzll(k)));
+        // Two short instructions are faster than a multiplication.
+        if ((k - 1 & (k - 2)) == 0)
+            return ir_binary(c, IR_ADD, w, a, ir_binary(c, IR_SHL, w, a, ir_const(c, (unsigned)__builtin_ctzll(k - 1))));
+        if ((k & (k + 1)) == 0 && k != mask)
+            return ir_binary(c, IR_SUB, w, ir_binary(c, IR_SHL, w, a, ir_const(c, (unsigned)__builtin_ctzll(k + 1))), a);
         break;
     case IR_SHL:
         if (n == 0)
