@@ -268,7 +268,7 @@ static void reprint_line(struct ldisc *ld, const struct ldisc_emitter *echo) {
 // --------------------------------------------------------------------------------------------------------------
 
 u32 ldisc_room(const struct ldisc *ld) {
-    u32 room = LDISC_INPUT - 1 - (ld->tail - ld->read);
+    u32 used = ld->tail - ld->read, room = used < LDISC_INPUT ? LDISC_INPUT - 1 - used : 0;
     if (!room && lflag(ld, TTY_ICANON) && ld->canon == ld->read)
         room = 1;
     return room;

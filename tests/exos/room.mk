@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: 2026 The Tricolor authors
+#
+# Tests of ExOS' file layer on the host: its sources as they are, over tests/exos/shim.c, under the sanitizers.
+
+EXOS_TEST_FS := $(addprefix libos/exos/fs/,cpio.c dentry.c dev.c file.c fill.c lock.c map.c memfile.c memfs.c names.c \
+                  open.c path.c pipe.c proc.c proc_pid.c proc_text.c root.c) \
+                $(addprefix libos/exos/tty/,console_code.c ldisc.c tty.c tty_ioctl.c) \
+                $(addprefix libos/exos/linux/,epoll.c eventfd.c file_fd.c file_lock.c file_path.c file_rw.c file_stat.c poll.c) \
+                base/format.c tests/exos/shim.c
+EXOS_TEST_FS_OBJ := $(addprefix $(BUILD)/san/,$(EXOS_TEST_FS:.c=.o))
+
+EXOS_HOST_TESTS := ldisc cpio files
+HOST_TESTS += $(addprefix test-exos-,$(EXOS_HOST_TESTS))
+
+$(addprefix $(BUILD)/san/tests/exos/bin-,$(EXOS_HOST_TESTS)): $(BUILD)/san/tests/exos/bin-%: $(BUILD)/san/tests/exos/%.o $(EXOS_TEST_FS_OBJ)
+	$(call say,SANLD,$@)
+	$(Q)$(CLANG) $(SAN_FLAGS) -o $@ $^
+
+$(addprefix test-exos-,$(EXOS_HOST_TESTS)): test-exos-%: $(BUILD)/san/tests/exos/bin-%
+	@ASAN_OPTIONS=detect_leaks=1 $<
+
+# libFuzzer over the archive reader: `make fuzz-cpio FUZZ_SECONDS=60`.
+FUZZ_SECONDS ?= 20
+.PHONY: fuzz-cpio
+$(BUILD)/fuzz/cpio: tests/exos/fuzz_cpio.c libos/exos/fs/cpio.c
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(SAN_CFLAGS) -fsanitize=fuzzer $^ -o $@
+fuzz-cpio: $(BUILD)/fuzz/cpio
+	@cd $(BUILD)/fuzz && ./cpio -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 && echo "fuzz-cpio: 1 passed, 0 failed"
