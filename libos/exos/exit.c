@@ -17,12 +17,16 @@
 #include "libos/exos/time.h"
 #include "libos/exos/uaccess.h"
 
-// Job control: a group with stopped members that becomes an orphan is told to go on.
-static void pgrp_check_orphaned(u32 pgrp) {
+// Job control: p leaves its parent. If it was what kept its group from being an orphan, and members are stopped, they are told to
+// go on.
+static void pgrp_check_orphaned(struct process *p, const struct process *parent) {
+    u32 pgrp = p->pgrp;
+    if (parent->pgrp == pgrp || parent->session != p->session || !pgrp_is_orphaned(pgrp))
+        return;
     bool stopped = false;
-    PROCESS_FOR_EACH(p)
-    stopped |= p->pgrp == pgrp && p->state == PROCESS_STOPPED;
-    if (stopped && pgrp_is_orphaned(pgrp)) {
+    PROCESS_FOR_EACH(q)
+        stopped |= q->pgrp == pgrp && q->state == PROCESS_STOPPED;
+    if (stopped) {
         signal_send_pgrp(pgrp, SIGHUP);
         signal_send_pgrp(pgrp, SIGCONT);
     }
@@ -38,12 +42,10 @@ void process_wake_parent(struct process *parent) {
 
 static void children_to_init(struct process *p) {
     for (struct process *c; (c = p->children);) {
-        u32 pgrp = c->pgrp;
         process_orphan(c);
         process_adopt(&init_process, c);
         c->exit_signal = SIGCHLD;
-        if (pgrp != p->pgrp)
-            pgrp_check_orphaned(pgrp);
+        pgrp_check_orphaned(c, p);
         if (c->state == PROCESS_ZOMBIE)
             process_wake_parent(&init_process);
     }
@@ -98,14 +100,13 @@ void process_exit(u32 status) {
     thread_unlink(me);
     p->state = PROCESS_ZOMBIE;
     struct process *parent = p->parent;
-    u32 pgrp = p->pgrp;
+    pgrp_check_orphaned(p, parent);
     bool unseen = parent_ignores(parent);
     signal_child_event(p, status & 0x7f ? CLD_KILLED : CLD_EXITED, status);
     if (unseen) {
         process_reap(p);
         process_wake_parent(parent);
     }
-    pgrp_check_orphaned(pgrp);
     thread_end();
 }
 

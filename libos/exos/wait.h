@@ -51,15 +51,18 @@ void wait_wake_one(struct wait_queue *queue);
 // Wakes one thread, whatever it waits for.
 void wait_wake_thread(struct thread *thread);
 
-// Sleeps until condition is true: 0, or what wait_sleep returned.
+// Sleeps until condition is true: 0, or what wait_sleep returned. A condition that came true together with a signal counts.
 #define wait_event(queue, condition, deadline)                                                     \
     __extension__({                                                                                \
         i64 wait_error_ = 0;                                                                       \
         if (!(condition)) {                                                                        \
             struct wait_entry wait_entry_;                                                         \
             wait_add((queue), &wait_entry_);                                                       \
-            while (!(condition) && !(wait_error_ = wait_sleep(deadline)))                          \
-                ;                                                                                  \
+            do                                                                                     \
+                wait_error_ = wait_sleep(deadline);                                                \
+            while (!(condition) && !wait_error_);                                                  \
+            if (wait_error_ && (condition))                                                        \
+                wait_error_ = 0;                                                                   \
             wait_remove(&wait_entry_);                                                             \
         }                                                                                          \
         wait_error_;                                                                               \
