@@ -148,7 +148,8 @@ struct engine_interface {
     const struct engine_import *imports;
     const struct engine_hook *hooks;
     uint32_t layout_count, import_count, hook_count;
-    uint32_t flags; // none yet, 0
+    uint32_t
+        arena_log2; // every program has an arena of at least this size; 0: only if it has globals
 };
 
 #endif

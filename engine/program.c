@@ -462,6 +462,7 @@ static int apply_data_ref(struct builder *builder, const struct object_data_ref 
 static int make_arena(struct builder *builder) {
     const struct engine_object *object = builder->object;
     struct engine_program *program = builder->program;
+    program->arena_log2 = builder->interface->arena_log2;
     if (!object->arena_used)
         return 0;
     builder->image = keep(builder, object->image_size, 1);
@@ -473,8 +474,11 @@ static int make_arena(struct builder *builder) {
     program->arena_fixups = builder->fixups;
     program->arena_image_size = (uint32_t)object->image_size;
     program->arena_used = (uint32_t)object->arena_used;
-    program->arena_log2 = bits_log2_up(
-        object->arena_used > ENGINE_ARENA_MIN ? object->arena_used : (uint64_t)ENGINE_ARENA_MIN);
+    unsigned log2 = bits_log2_up(object->arena_used);
+    if (log2 > program->arena_log2)
+        program->arena_log2 = log2;
+    if (program->arena_log2 < bits_log2(ENGINE_ARENA_MIN))
+        program->arena_log2 = bits_log2(ENGINE_ARENA_MIN);
     for (uint32_t i = 0; i < object->data_ref_count; i++) {
         int error = apply_data_ref(builder, &object->data_refs[i]);
         if (error)

@@ -292,9 +292,9 @@ int main(int argc, char **argv) {
     }
     measure("verify_line", "1k", 0.2, emit_line, 1000);
     measure("verify_line", "10k", 2, emit_line, 10000);
-    double bytes = measure("verify_line", "100k", 20, emit_line, 100000);
+    measure("verify_line", "100k", 20, emit_line, 100000);
     measure("verify_diamonds", "1k", 1, emit_diamonds, 1000);
-    measure("verify_diamonds", "10k", 10, emit_diamonds, 10000);
+    double bytes = measure("verify_diamonds", "10k", 10, emit_diamonds, 10000);
     measure("verify_sum", "20", 0.1, emit_sum, 20);
     measure("verify_sum", "40", 0.2, emit_sum, 40);
     measure("verify_loop", "1k", 0.1, emit_loop, 1000);
@@ -302,7 +302,7 @@ int main(int argc, char **argv) {
     measure("verify_nested", "1000^2", 0.2, emit_nested, 1000);
     measure("verify_calls", "1000", 0.3, emit_calls, 1000);
     measure_object(directory, "sort", "verify_sort", 0.2);
-    struct row *memory = add_row("verify_memory", "100k", "B/insn", 200);
+    struct row *memory = add_row("verify_memory", "diamonds", "B/insn", 200);
     for (int i = 0; i < TIMES; i++)
         memory->values[i] = bytes;
     memory->ok = bytes > 0;

@@ -205,13 +205,18 @@ static void print_refusal(const struct engine_refusal *refusal,
     fputs(text, stderr);
 }
 
+void host_print_refusal(const struct host_program *host) {
+    print_refusal(&host->verdict.refusal, host->program);
+}
+
 bool host_prepare(struct host_program *host, enum host_mode mode) {
     if (mode == HOST_UNVERIFIED)
         return true;
     int error = engine_verify(host->program, NULL, &host->verdict);
     host->has_verdict = true;
     if (error) {
-        print_refusal(&host->verdict.refusal, host->program);
+        if (!host->quiet)
+            host_print_refusal(host);
         return false;
     }
     if (mode == HOST_INTERPRET)

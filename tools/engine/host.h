@@ -73,10 +73,12 @@ struct host_program {
     struct engine_verdict verdict;
     struct engine_code code;
     bool has_verdict, has_code;
+    bool quiet; // host_prepare does not print refusals
 };
 
 // Verifies and compiles as mode asks. On refusal prints it to standard error and returns false.
 bool host_prepare(struct host_program *host, enum host_mode mode);
+void host_print_refusal(const struct host_program *host);
 enum engine_status host_run_entry(struct host_program *host, struct host_run *run,
                                   enum host_mode mode, uint32_t entry, const uint64_t *arguments,
                                   uint64_t *r0);
