@@ -9,7 +9,7 @@
 
 #include "engine/jit/ir.h"
 
-enum { EVICTIONS = 64 };
+enum { EVICTIONS = 64, ROUNDS = 4, MEMBERS = 64 };
 
 // In order of preference: short encodings first.
 static const uint8_t order_called[] = {X86_RAX, X86_RCX, X86_RDX, X86_RSI, X86_RDI, X86_R8,  X86_R9,
@@ -144,26 +144,61 @@ static void hints(struct jit *c, val v)
     }
 }
 
+static bool overlap(const struct jit *c, val a, val b)
+{
+    const struct ir_interval *x = &c->intervals[a], *y = &c->intervals[b];
+    const struct ir_segment *s = &c->segments[x->segment], *t = &c->segments[y->segment];
+    for (uint32_t i = 0, k = 0; i < x->segments && k < y->segments;) {
+        if (s[i].from < t[k].to && t[k].from < s[i].to)
+            return true;
+        if (s[i].to < t[k].to)
+            i++;
+        else
+            k++;
+    }
+    return false;
+}
+
+// Does v end where user begins?
+static bool dies_at(const struct jit *c, val v, val user)
+{
+    return c->intervals[v].segments && c->intervals[v].end <= 2 * c->v[user].order + 1;
+}
+
+static bool commutes(unsigned op)
+{
+    return op == IR_ADD || op == IR_MUL || op == IR_AND || op == IR_OR || op == IR_XOR;
+}
+
+static void join_operands(struct jit *c, val v)
+{
+    const struct ir_value *x = &c->v[v];
+    val a = x->op == IR_SELECT ? x->d : two_address(x->op) ? x->a : 0;
+    val b = commutes(x->op) ? x->b : 0;
+    if (b && dies_at(c, b, v) && (!a || !dies_at(c, a, v) || class_of(c, b) == class_of(c, v)))
+        a = b;
+    if (a && dies_at(c, a, v))
+        join(c, v, a);
+}
+
 static void classify(struct jit *c)
 {
     for (uint32_t i = 0; i < c->layout_count; i++) {
         const struct ir_block *block = &c->blocks[c->layout[i]];
-        for (val v = block->first; v; v = c->v[v].next) {
-            const struct ir_value *x = &c->v[v];
-            if (x->flags & IR_FOLDED)
+        for (val v = block->first; v && c->v[v].op == IR_PHI; v = c->v[v].next)
+            for (uint32_t k = 0; k < block->preds; k++) {
+                val o = c->phis[c->v[v].imm + k];
+                if (c->intervals[o].segments && !overlap(c, v, o))
+                    join(c, v, o);
+            }
+    }
+    for (uint32_t i = 0; i < c->layout_count; i++)
+        for (val v = c->blocks[c->layout[i]].first; v; v = c->v[v].next) {
+            if (c->v[v].flags & IR_FOLDED)
                 continue;
             hints(c, v);
-            if (x->op == IR_PHI)
-                for (uint32_t k = 0; k < block->preds; k++)
-                    join(c, v, c->phis[x->imm + k]);
-            val a = x->op == IR_SELECT ? x->d : two_address(x->op) ? x->a : 0;
-            if (a && c->intervals[a].end <= 2 * x->order + 1)
-                join(c, v, a);
-            else if (x->op >= IR_ADD && x->op <= IR_XOR && x->op != IR_SUB && c->intervals[x->b].segments &&
-                     c->intervals[x->b].end <= 2 * x->order + 1)
-                join(c, v, x->b);
+            join_operands(c, v);
         }
-    }
 }
 
 // ---- placing
@@ -192,21 +227,6 @@ static uint64_t density(const struct jit *c, val v)
     for (uint32_t i = 0; i < it->segments; i++)
         length += s[i].to - s[i].from;
     return ((uint64_t)it->weight << 16) / (length + 2);
-}
-
-static bool overlap(const struct jit *c, val a, val b)
-{
-    const struct ir_interval *x = &c->intervals[a], *y = &c->intervals[b];
-    const struct ir_segment *s = &c->segments[x->segment], *t = &c->segments[y->segment];
-    for (uint32_t i = 0, k = 0; i < x->segments && k < y->segments;) {
-        if (s[i].from < t[k].to && t[k].from < s[i].to)
-            return true;
-        if (s[i].to < t[k].to)
-            i++;
-        else
-            k++;
-    }
-    return false;
 }
 
 // Is reg free for v but for values, not for what instructions destroy? Sums what they cost.
@@ -290,33 +310,58 @@ static void place(struct jit *c, struct alloc *a, val v, bool may_evict)
     it->loc = IR_SPILLED;
 }
 
-// The register that suits most of a class, by weight; members that fit go there.
-static void place_class(struct jit *c, struct alloc *a, val class)
+// The register that suits most of a class's members that have none yet, by weight; 0 if there is no such.
+static unsigned best_register(const struct jit *c, const struct alloc *a, val members)
 {
     uint64_t best = 0;
-    unsigned best_reg = X86_NONE;
+    unsigned best_reg = 0;
     for (unsigned i = 0; i < CANDIDATES; i++) {
         unsigned reg = a->order[i];
         uint64_t sum = 0;
-        for (val v = a->head[class]; v; v = a->next[v])
+        for (val v = members; v; v = a->next[v])
             if (fits(c, v, reg))
                 sum += (uint64_t)c->intervals[v].weight * 4 + (c->intervals[v].hint == reg ? c->intervals[v].weight : 0);
         if (sum > best) {
             best = sum;
-            best_reg = reg;
+            best_reg = reg + 1;
         }
     }
-    if (best_reg == X86_NONE)
-        return;
-    c->intervals[class].spare = (uint16_t)(best_reg + 1);
-    val next;
-    for (val v = a->head[class]; v; v = next) {
-        next = a->next[v];
-        if (fits(c, v, best_reg)) {
-            assign(c, v, best_reg);
-            link_assigned(a, v, best_reg);
+    return best_reg;
+}
+
+// Members that conflict with one another get a second register, and so on.
+static void place_class(struct jit *c, struct alloc *a, val class)
+{
+    val members = a->head[class];
+    for (unsigned round = 0; round < ROUNDS && members; round++) {
+        unsigned reg = best_register(c, a, members);
+        if (!reg--)
+            return;
+        if (!c->intervals[class].spare)
+            c->intervals[class].spare = (uint16_t)(reg + 1);
+        val *link = &members;
+        while (*link) {
+            val v = *link;
+            if (fits(c, v, reg)) {
+                *link = a->next[v];
+                assign(c, v, reg);
+                link_assigned(a, v, reg);
+            } else {
+                link = &a->next[v];
+            }
         }
     }
+}
+
+// Keeps the members of a class in order of weight.
+static void add_member(struct jit *c, struct alloc *a, val class, val v)
+{
+    val *link = &a->head[class];
+    unsigned steps = MEMBERS;
+    while (*link && steps-- && c->intervals[*link].weight > c->intervals[v].weight)
+        link = &a->next[*link];
+    a->next[v] = *link;
+    *link = v;
 }
 
 // Sorts classes by how densely they are used.
@@ -349,8 +394,7 @@ static bool place_classes(struct jit *c, struct alloc *a)
         for (uint32_t i = 0; i < it->segments; i++)
             lengths[k] += c->segments[it->segment + i].to - c->segments[it->segment + i].from;
         keys[k] += it->weight;
-        a->next[v] = a->head[k];
-        a->head[k] = v;
+        add_member(c, a, k, v);
     }
     for (val v = 1; v < c->value_count; v++)
         if (a->head[v] && a->next[a->head[v]]) { // two members at least

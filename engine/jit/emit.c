@@ -273,8 +273,9 @@ static bool moves_early(struct emit *e, uint32_t b, unsigned k)
     const struct ir_block *to = &c->blocks[edge];
     if (to->succ[0] == IR_NO_BLOCK || to->succ[1] != IR_NO_BLOCK || to->first != to->last || to->header)
         return false;
+    bool leaves = to->depth < block->depth;
     to = &c->blocks[to->succ[0]];
-    if (c->blocks[other].header)
+    if (c->blocks[other].header || leaves || (to->header && to->order > block->order))
         return false;
     unsigned moves = 0;
     uint32_t at = c->blocks[other].start;

@@ -116,7 +116,7 @@ static val unify(struct jit *c, val v)
     for (val o = *head; o && probes < PROBES; o = c->v[o].hash, probes++) {
         const struct ir_value *y = &c->v[o];
         if (y->op == x->op && y->w == x->w && y->a == x->a && y->b == x->b && y->imm == x->imm && y->bytes == x->bytes &&
-            y->cc == x->cc && y->c == x->c && y->d == x->d &&
+            y->cc == x->cc && y->c == x->c && y->d == x->d && !(y->flags & IR_COPY) &&
             (x->op == IR_CONST || ir_dominates(c, y->block, c->current))) {
             c->value_count--;
             return o;
