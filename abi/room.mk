@@ -4,12 +4,14 @@
 # What is generated from the contract's definition files.
 
 ABI_GENERATED := $(BUILD)/gen/gen/syscalls.h $(BUILD)/gen/gen/syscalls_kernel.h $(BUILD)/gen/gen/syscalls_user.h \
-                 $(BUILD)/gen/gen/syscalls_batch.h $(BUILD)/gen/gen/syscalls_asm.h
+                 $(BUILD)/gen/gen/syscalls_batch.h $(BUILD)/gen/gen/syscalls_asm.h \
+                 $(BUILD)/gen/gen/syscalls_errors.h
 GEN += $(ABI_GENERATED)
 ALL += docs/syscalls.md
 
 ABI_KIND_syscalls.h        := numbers
 ABI_KIND_syscalls_asm.h    := assembly
+ABI_KIND_syscalls_errors.h := errors
 ABI_KIND_syscalls_kernel.h := kernel
 ABI_KIND_syscalls_user.h   := user
 ABI_KIND_syscalls_batch.h  := batch

@@ -71,7 +71,9 @@ u32 *upcall_pending(void);
 // Workers: envs in the first program's space, each on a processor, with stacks of their own.
 #define WORKERS_MAX 16
 env_id worker_start(u32 cpu, void (*run)(void *), void *argument); // ends when run returns
-void worker_wait(env_id worker);                                   // until it has ended; frees it
+// The same, with a capability for that account in CAP_SLOT_FREE.
+env_id worker_start_with(u32 cpu, void (*run)(void *), void *argument, account_id account);
+void worker_wait(env_id worker); // until it has ended; frees it
 void worker_destroy(env_id worker);
 void worker_wait_state(env_id worker, enum env_state state); // at most a second
 

@@ -8,6 +8,7 @@ usage: syscalls.py DEFINITION KIND OUTPUT, where KIND is
   kernel    gen/syscalls_kernel.h  prototypes of the handlers, and the dispatch list
   user      gen/syscalls_user.h    stubs: one inline procedure a call
   batch     gen/syscalls_batch.h   one encoder a call that may stand in a batch
+  errors    gen/syscalls_errors.h   for tests: which errors each call may return
   page      docs/syscalls.md       the reference page
 """
 
@@ -142,6 +143,16 @@ def batch(calls):
     return header("GEN_SYSCALLS_BATCH_H", "Encoders for the elements of a batch.", body)
 
 
+def documented_errors(calls):
+    always = ("CAP", "TYPE", "RIGHTS", "STALE")
+    body = '#include "abi/errors.h"\n#include "abi/types.h"\n#include "gen/syscalls.h"\n\n'
+    body += "// Bit n: the call may return error n.\nstatic const u32 syscall_errors[SYS_COUNT] = {\n"
+    for c in calls:
+        names = [e for e, _ in c.errors] + list(always if any(a[1] in ("cap", "caps") for a in c.args) else ())
+        body += f"    [SYS_{c.name}] = {' | '.join(f'1u << E_{n}' for n in names) or '0'},\n"
+    return header("GEN_SYSCALLS_ERRORS_H", "Errors that the calls document.", body + "};\n")
+
+
 def page(calls, errors):
     out = f"<!-- {GENERATED} -->\n\n# System calls\n\n"
     out += ("Number: 2^31 + the number given here, in `rax`. Arguments in `rdi`, `rsi`, `rdx`, `r10`, `r8`, `r9`; result in `rax`, "
@@ -168,7 +179,7 @@ def main():
     definition, kind, output = sys.argv[1:]
     errors = error_names(definition.replace("syscalls.def", "errors.def"))
     calls = parse(definition, errors)
-    text = {"numbers": numbers, "assembly": assembly, "kernel": kernel, "user": user, "batch": batch}[kind](calls) if kind != "page" \
+    text = {"numbers": numbers, "assembly": assembly, "kernel": kernel, "user": user, "batch": batch, "errors": documented_errors}[kind](calls) if kind != "page" \
         else page(calls, errors)
     with open(output, "w", encoding="utf-8") as file:
         file.write(text)
