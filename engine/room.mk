@@ -20,7 +20,7 @@ $(BUILD)/bpf/%.o: %.c | gen
 	$(call compile,$(CLANG) $(BPF_CFLAGS))
 
 # --- host programs ------------------------------------------------------------------------------------------------------------
-ENGINE_HOST_SRC := $(ENGINE_SRC) base/format.c tools/engine/host.c tools/engine/absent.c
+ENGINE_HOST_SRC := $(ENGINE_SRC) base/format.c tools/engine/host.c
 ENGINE_HOST_OBJ := $(addprefix $(BUILD)/host/,$(ENGINE_HOST_SRC:.c=.o))
 ENGINE_SAN_OBJ  := $(addprefix $(BUILD)/san/,$(ENGINE_HOST_SRC:.c=.o))
 
