@@ -41,8 +41,8 @@ struct cpu {
     void *context;        // struct sal_context of what runs in user mode here
     void *regs; // struct sal_regs of the interrupted user mode, null if an interrupt came from the
                 // kernel
-    u64 loaded_root;      // CR3
-    void *vector_owner;   // struct env whose vector state the registers hold
+    u64 loaded_root;    // CR3
+    void *vector_owner; // struct env whose vector state the registers hold
 
     u32 number; // 0 .. sal_machine.cpus - 1
     u32 apic;   // local APIC id
