@@ -357,6 +357,10 @@ i64 console_init(void) {
     if (!console.input)
         return -ENOMEM;
     console.input->readers = console.input->writers = 1;
+    // The launcher holds input back until it hears that the console takes it.
+    console.out[console.to++] = 0xff;
+    console.out[console.to++] = 'R';
+    flush_some();
     return 0;
 }
 

@@ -4,12 +4,11 @@
 // The machine's console, shared with the launcher on the host, which gives the program three
 // standard streams through it.
 //
-//   to us:   bytes are standard input; 0xFF 0xFF is a byte 0xFF; 0xFF 'E' ends the input; 0xFF 'W'
-//   and four bytes, rows and
-//            columns low byte first, is the size of the window
+//   to us:   bytes are standard input; 0xFF 0xFF is a byte 0xFF; 0xFF 'E' ends the input;
+//            0xFF 'W' and four bytes, rows and columns low byte first, is the size of the window
 //   from us: 0xFF '1' and 0xFF '2': what follows is standard output, error; 0xFF 0xFF is a byte
-//   0xFF; 0xFF 'X' low high is how the
-//            program ended, 0..255 or 256 + signal; 0xFF 'M' text NUL is for the launcher
+//            0xFF; 0xFF 'R': input may come now; 0xFF 'X' low high is how the program ended, 0..255
+//            or 256 + signal; 0xFF 'M' text NUL is for the launcher
 //
 // Words of the command line: stdin=tty|pipe|null, stdout=tty|pipe, stderr=tty|pipe (what each is on
 // the host), rows=, cols=. Streams that are terminals there are /dev/console here; others are
