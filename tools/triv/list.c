@@ -52,7 +52,7 @@ static void list_source(const struct engine_program *program, uint32_t pc,
 
 static void list_facts(const struct engine_fact *facts) {
     for (unsigned i = 0; i < ENGINE_REGISTERS; i++) {
-        if (*facts[i].text)
+        if (*facts[i].text && strcmp(facts[i].text, "unset") != 0)
             printf("              r%-2u %s\n", i, facts[i].text);
     }
 }

@@ -127,6 +127,7 @@ static int command_disasm(struct host_program *host) {
 struct subject {
     struct host_run run;
     struct host_packet packet;
+    struct engine_region regions[2];
     uint8_t *bytes;
     size_t size;
     uint32_t entry;
@@ -151,9 +152,11 @@ static bool subject_init(struct subject *subject, struct host_program *host,
     bool packet = request->interface == &host_packet_interface;
     subject->arguments[0] = packet ? (uintptr_t)&subject->packet : data;
     subject->arguments[1] = packet ? 0 : subject->size;
-    subject->run.region = (struct engine_region){data, subject->size, 1};
-    subject->run.run.regions = &subject->run.region;
-    subject->run.run.region_count = 1;
+    subject->regions[0] = (struct engine_region){data, subject->size, 1};
+    subject->regions[1] =
+        (struct engine_region){(uintptr_t)&subject->packet, sizeof(subject->packet), 1};
+    subject->run.run.regions = subject->regions;
+    subject->run.run.region_count = packet ? 2 : 1;
     return true;
 }
 
