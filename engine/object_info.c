@@ -157,6 +157,10 @@ int engine_object_read_btf_ext(struct engine_object *object, const uint8_t *byte
     if (size < EXT_HEADER_BYTES || bits_load16(bytes) != 0xeb9f)
         return engine_refuse(refusal, ENGINE_REFUSED_LINE_INFO, ENGINE_NO_PC, 0, 0);
     uint64_t header = bits_load32(bytes + 4);
+    // Relocations against another kernel's types ("CO-RE"): this one has none, the code would be
+    // wrong.
+    if (header >= EXT_HEADER_BYTES + 8 && size >= EXT_HEADER_BYTES + 8 && bits_load32(bytes + 28))
+        return engine_refuse(refusal, ENGINE_REFUSED_RELOCATION, ENGINE_NO_PC, 0, 0);
     if (!table_open(bytes, size, header, 8, EXT_TYPE_BYTES, &types) ||
         !table_open(bytes, size, header, 16, EXT_LINE_BYTES, &lines))
         return engine_refuse(refusal, ENGINE_REFUSED_LINE_INFO, ENGINE_NO_PC, (int64_t)header, 0);

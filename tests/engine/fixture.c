@@ -122,6 +122,12 @@ IMPORT(stop_if) {
     return 7;
 }
 
+IMPORT(cancel_run) {
+    UNUSED5;
+    engine_run_cancel(run);
+    return 0;
+}
+
 static const struct engine_import imports[] = {
     {.name = "thing_get",
      .function = thing_get,
@@ -171,6 +177,7 @@ static const struct engine_import imports[] = {
      .arguments = {SCALAR},
      .argument_count = 1,
      .flags = ENGINE_IMPORT_CANCELS},
+    {.name = "cancel_run", .function = cancel_run, .flags = ENGINE_IMPORT_PURE},
 };
 
 static const struct engine_hook hooks[FIXTURE_HOOKS] = {

@@ -16,6 +16,7 @@
 //     5  u64 add(u64, u64)                     pure, deterministic
 //     6  u64 clock(void)                       not deterministic
 //     7  u64 stop_if(u64)                      ends the run if its argument is not 0
+//     8  void cancel_run(void)                 cancels it: at its next metered transfer
 
 #ifndef TESTS_ENGINE_FIXTURE_H
 #define TESTS_ENGINE_FIXTURE_H

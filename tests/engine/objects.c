@@ -249,6 +249,29 @@ static void test_allocation_failures(const char *name) {
     free(bytes);
 }
 
+static void test_link_allocation_failures(void) {
+    struct host_memory plenty = {0};
+    struct engine_host host = host_make(&plenty);
+    struct engine_object *objects[2] = {load(&host, "link_user"), load(&host, "link_library")};
+    bool linked = false;
+    for (uint64_t n = 1; !linked; n++) {
+        struct host_memory memory = {.fail_at = n};
+        struct engine_host scarce = host_make(&memory);
+        struct engine_refusal refusal;
+        struct engine_object *out = NULL;
+        int error = engine_object_link(&scarce, objects, 2, &out, &refusal);
+        linked = error == 0;
+        CHECK(linked ? memory.count < n : error == ENGINE_ERROR_MEMORY);
+        if (linked)
+            engine_object_free(out);
+        if (!CHECK(memory.now == 0))
+            break;
+    }
+    engine_object_free(objects[0]);
+    engine_object_free(objects[1]);
+    CHECK(plenty.now == 0);
+}
+
 // Cut anywhere, or with any byte changed: some verdict, no crash (the sanitizers watch), no leak.
 static void test_damage(const char *name) {
     size_t size;
@@ -292,6 +315,8 @@ int main(int argc, char **argv) {
     CHECK(memory.now == 0);
     test_allocation_failures("several");
     test_allocation_failures("imports");
+    test_allocation_failures("indirect");
+    test_link_allocation_failures();
     test_damage("several");
     test_damage("imports");
     printf("engine-objects: %u passed, %u failed\n", passed, failed);
