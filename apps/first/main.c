@@ -29,7 +29,7 @@
 #define MODULE          0x100000000ul // where the module is mapped,
 #define MODULE_MAX      (64ul << 20)  // so much of it: libOS images come first in the archive
 #define WINDOW          0x200000000ul // where frames of others are written
-#define RUN_MAX         512ul
+#define RUN_MAX         32ul          // of one frame_alloc
 #define RESERVED_FRAMES 64ul
 #define LIBOSES_MAX     4
 #define LIBOS_LOW       0x10000ul

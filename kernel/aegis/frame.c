@@ -146,6 +146,11 @@ void frame_give(pfn_t pfn) {
     free_list_insert(pfn);
 }
 
+void frame_give_zero(pfn_t pfn) {
+    frame_give(pfn);
+    frame_row(pfn)->flags = FRAME_ZERO;
+}
+
 // Gives back what an account without envs and spaces still owns, some at a time. A frame that
 // another account's space maps goes with its last mapping; until then the account's parent pays for
 // it.

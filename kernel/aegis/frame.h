@@ -28,6 +28,8 @@ i64 frame_take(account_id account, enum frame_kind kind, u32 flags, int dirty, p
 i64 frame_take_named(account_id account, pfn_t pfn, u32 flags, int dirty);
 // Gives a frame back and refunds its owner. Not mapped, not pinned.
 void frame_give(pfn_t pfn);
+// The same of a frame that holds nothing but zeros.
+void frame_give_zero(pfn_t pfn);
 // Gives back all of an account's; those that others map go to its parent, to be freed with the last
 // mapping. E_AGAIN.
 i64 frame_give_all(account_id account);

@@ -300,16 +300,8 @@ struct copy_request {
     int lost_w; // an entry of the source lost W
 };
 
-static i64 copy_one(struct copy_request *request, u64 *source, u64 va) {
-    u64 *target, old = *source;
-    if (!(old & ABI_PTE_P))
-        return 0;
-    i64 error = space_entry_make(request->to, va, &target);
-    if (error)
-        return error;
-    if (*target & ABI_PTE_P)
-        return 0;
-    u64 new = old;
+static inline void copy_one(struct copy_request *request, u64 *source, u64 *target) {
+    u64 old = *source, new = old;
     if (!(old & request->share) && old & ABI_PTE_W) {
         do {
             old = *source;
@@ -319,6 +311,27 @@ static i64 copy_one(struct copy_request *request, u64 *source, u64 va) {
     }
     *target = new & ~(ABI_PTE_A | ABI_PTE_D);
     frame_row(ABI_PTE_FRAME(new))->maps++;
+}
+
+// The first n entries of a leaf table's part, of which the first is that of va.
+static i64 copy_run(struct copy_request *request, u64 *source, u64 va, u64 n) {
+    u64 *target = 0;
+    for (u64 i = 0; i < n; i++) {
+        while (i + 4 <= n &&
+               !((source[i] | source[i + 1] | source[i + 2] | source[i + 3]) & ABI_PTE_P))
+            i += 4;
+        if (i == n)
+            break;
+        if (!(source[i] & ABI_PTE_P))
+            continue;
+        if (!target) {
+            i64 error = space_entry_make(request->to, va, &target);
+            if (error)
+                return error;
+        }
+        if (!(target[i] & ABI_PTE_P))
+            copy_one(request, &source[i], &target[i]);
+    }
     return 0;
 }
 
@@ -344,10 +357,10 @@ i64 sys_space_copy(u64 cap, space_id to, u64 va, u64 count, u64 share, u64 mark)
             budget--;
             continue;
         }
-        for (u64 i = 0; i < run.pages && budget && !error; i++, budget--) {
-            error = copy_one(&request, &run.entry[i], va + (done << ABI_PAGE_SHIFT));
-            done += !error;
-        }
+        u64 pages = run.pages < budget ? run.pages : budget;
+        error = copy_run(&request, run.entry, va + (done << ABI_PAGE_SHIFT), pages);
+        done += error ? 0 : pages;
+        budget -= pages;
     }
     if (request.lost_w)
         tlb_flush(request.from, va, done);

@@ -104,10 +104,26 @@ void frame_unmap(pfn_t pfn) {
         frame_give(pfn);
 }
 
+// The next present entry of a table from i on; 512: none. Empty stretches go by eight.
+static u32 next_present(const u64 *table, u32 i) {
+    for (; i < 512; i++) {
+        while (!(i & 7) && i < 512 &&
+               !((table[i] | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] |
+                  table[i + 5] | table[i + 6] | table[i + 7]) &
+                 ABI_PTE_P))
+            i += 8;
+        if (i < 512 && table[i] & ABI_PTE_P)
+            break;
+    }
+    return i;
+}
+
+// All entries that were present are zero afterwards, and the others always were.
 static void tear_leaf_table(u64 *table) {
-    for (u32 i = 0; i < 512; i++)
-        if (table[i] & ABI_PTE_P)
-            frame_unmap(ABI_PTE_FRAME(table[i]));
+    for (u32 i = 0; (i = next_present(table, i)) < 512; i++) {
+        frame_unmap(ABI_PTE_FRAME(table[i]));
+        table[i] = 0;
+    }
 }
 
 // Frees up to *budget tables below an entry; the entry is cleared when nothing is left below it.
@@ -116,18 +132,15 @@ static void tear_below(struct abi_space *space, u64 *entry, u32 level, u32 *budg
     if (level == 1) {
         tear_leaf_table(table);
     } else {
-        for (u32 i = 0; i < 512; i++) {
-            if (!(table[i] & ABI_PTE_P))
-                continue;
+        for (u32 i = 0; (i = next_present(table, i)) < 512; i++) {
             if (!*budget)
                 return;
             tear_below(space, &table[i], level - 1, budget);
+            if (table[i])
+                return; // out of budget
         }
-        for (u32 i = 0; i < 512; i++)
-            if (table[i] & ABI_PTE_P)
-                return;
     }
-    frame_give(ABI_PTE_FRAME(*entry));
+    frame_give_zero(ABI_PTE_FRAME(*entry));
     space->tables--;
     *entry = 0;
     if (*budget)

@@ -24,8 +24,9 @@
 #define EAGER_PAGES    512ul
 #define INDEX_PER_PAGE 512ul
 #define GROW_PAGES     16ul
-#define RUN_EXACT      32 // runs up to this length are kept by length,
-#define RUN_CLASSES    64 // longer ones by powers of two
+#define RUN_MAX        32ul // of one frame_alloc
+#define RUN_EXACT      32   // runs up to this length are kept by length,
+#define RUN_CLASSES    64   // longer ones by powers of two
 
 // An index entry: frame number; pages of the run (first page of an allocated run), or next free
 // run's page + 1.
@@ -111,7 +112,7 @@ static bool region_bind(struct region *r, u64 count) {
     if (count > r->pages - r->next || (r == &heap && !index_grow(r->next, count)))
         return false;
     for (u64 done = 0; done < count;) {
-        u64 turn = count - done < 512 ? count - done : 512;
+        u64 turn = count - done < RUN_MAX ? count - done : RUN_MAX;
         pfn_t first = frames_take(turn);
         if (!first && turn > 1)
             first = frames_take(turn = 1);
