@@ -51,7 +51,7 @@ static bool split(struct jit *c, uint32_t length)
     }
     for (uint32_t i = 0; i < length; i++)
         count += c->block_of[i];
-    c->blocks = jit_zone(c, ((size_t)count * 3 + 1) * sizeof *c->blocks); // edges: two for each at most
+    c->blocks = jit_zone(c, ((size_t)count * 3 + 1 + IR_UNROLLED) * sizeof *c->blocks); // edges: two for each at most
     if (!c->blocks)
         return false;
     uint32_t b = 0; // the entry, without code
@@ -141,7 +141,7 @@ static unsigned last_choice(const struct jit *c, const struct ir_block *block)
 static bool reverse_postorder(struct jit *c)
 {
     uint32_t n = c->block_count;
-    c->rpo = jit_zone(c, n * sizeof *c->rpo);
+    c->rpo = jit_zone(c, (n + IR_UNROLLED) * sizeof *c->rpo);
     uint32_t *stack = jit_zone(c, (size_t)n * sizeof *stack);
     uint8_t *state = jit_zone(c, n);
     if (!c->rpo || !stack || !state)
@@ -183,7 +183,8 @@ static bool predecessors(struct jit *c)
                 c->blocks[c->blocks[c->rpo[i]].succ[k]].preds++;
                 total++;
             }
-    c->preds = jit_zone(c, (total + 1) * sizeof *c->preds);
+    c->preds = jit_zone(c, (total + 2 * IR_UNROLLED) * sizeof *c->preds);
+    c->pred_count = total;
     if (!c->preds)
         return false;
     uint32_t at = 0;

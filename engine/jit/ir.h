@@ -115,6 +115,7 @@ struct ir_block {
     uint32_t layout;     // index in layout order
 };
 #define IR_NO_BLOCK UINT32_MAX
+enum { IR_UNROLLED = 64 }; // blocks that unrolling may add
 
 enum { IR_VARS = 64, IR_SLOTS = IR_VARS - ENGINE_R10 };
 
@@ -164,7 +165,7 @@ struct jit {
     struct ir_value *v;
     uint32_t value_count, value_room;
     struct ir_block *blocks;
-    uint32_t block_count, code_blocks, order_count;
+    uint32_t block_count, code_blocks, order_count, pred_count;
     uint32_t *block_of; // per slot of the function
     uint32_t *preds, *rpo;
     val *phis;
@@ -264,6 +265,7 @@ unsigned ir_operands(struct jit *c, val v, val **operands); // up to IR_ARGS + 1
 bool jit_build(struct jit *c);
 uint32_t jit_proved_local(const struct jit *c, uint32_t pc); // function that a CALL_REG is proved to call
 bool jit_optimise(struct jit *c);
+bool jit_unroll(struct jit *c); // unroll.c: loops of one block
 bool jit_widen(struct jit *c); // widen.c: byte-wise accesses become wide ones
 void ir_number(struct jit *c, uint32_t block); // sets order and epoch
 bool jit_lower(struct jit *c);

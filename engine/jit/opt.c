@@ -216,8 +216,10 @@ static bool select_diamonds(struct jit *c)
             return false;
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->order_count; i++)
-        if (!c->blocks[c->rpo[i]].dead)
+        if (!c->blocks[c->rpo[i]].dead) {
+            c->blocks[c->rpo[i]].order = n;
             c->rpo[n++] = c->rpo[i];
+        }
     c->order_count = n;
     return true;
 }
@@ -344,6 +346,8 @@ bool jit_optimise(struct jit *c)
     if (!select_diamonds(c))
         return false;
     resolve_operands(c);
+    if (!c->irreducible && !jit_unroll(c))
+        return false;
     if (!jit_widen(c))
         return false;
     resolve_operands(c);

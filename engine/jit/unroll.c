@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Unrolls loops of one block. If the number of turns is known and divisible, the copies follow each other in the block and
+// only the last one branches; otherwise each copy is a block with its own way out, and what the loop defines reaches the code
+// after it through phis. Copies are simplified as they are made, so that steps of induction variables become displacements.
+
+#include "engine/jit/ir.h"
+
+enum { LOOPS = 8, BODY = 24, COPIES = 8, UNCOUNTED = 4, TOTAL = 56, OUTS = 12 };
+
+struct loop {
+    uint32_t block, back, out; // the block, the edge back to it, the way out
+    unsigned yes;              // which successor goes on
+    unsigned size;             // values, without phis and the branch
+    unsigned copies;
+    bool counted; // the number of turns is a multiple of copies
+    val body[BODY];
+    val *map;        // per value: its latest copy, or 0
+    uint32_t mapped; // values that map knows
+    unsigned outs;
+    val out_values[OUTS]; // used after the loop
+};
+
+static bool copyable(const struct ir_value *x)
+{
+    return ir_pure(x->op) || x->op == IR_LOAD || x->op == IR_STORE;
+}
+
+// Fills in the loop that block b is, if it is one.
+static bool recognise(const struct jit *c, uint32_t b, struct loop *l)
+{
+    const struct ir_block *block = &c->blocks[b];
+    if (!block->header || block->preds != 2 || !block->last || c->v[block->last].op != IR_BR)
+        return false;
+    l->block = b;
+    l->size = 0;
+    for (l->yes = 0; l->yes < 2; l->yes++) {
+        l->back = block->succ[l->yes];
+        l->out = block->succ[l->yes ^ 1];
+        if (c->blocks[l->back].succ[0] == b && c->blocks[l->back].preds == 1 && c->blocks[l->back].first == c->blocks[l->back].last)
+            break;
+    }
+    if (l->yes == 2 || c->blocks[l->out].preds != 1 || c->blocks[l->out].header)
+        return false;
+    for (val v = block->first; v != block->last; v = c->v[v].next) {
+        if (c->v[v].op == IR_PHI)
+            continue;
+        if (l->size == BODY || !copyable(&c->v[v]))
+            return false;
+        l->body[l->size++] = v;
+    }
+    return true;
+}
+
+static val back_operand(const struct jit *c, const struct loop *l, val phi)
+{
+    const struct ir_block *block = &c->blocks[l->block];
+    return c->phis[c->v[phi].imm + (c->preds[block->pred] == l->back ? 0 : 1)];
+}
+
+static val first_operand(const struct jit *c, const struct loop *l, val phi)
+{
+    const struct ir_block *block = &c->blocks[l->block];
+    return c->phis[c->v[phi].imm + (c->preds[block->pred] == l->back ? 1 : 0)];
+}
+
+// Number of turns, if it is a constant; else 0.
+static uint64_t turns(const struct jit *c, const struct loop *l)
+{
+    const struct ir_value *br = &c->v[c->blocks[l->block].last], *step = &c->v[br->a];
+    int64_t end, by, start;
+    unsigned cc = l->yes ? br->cc ^ 1u : br->cc;
+    if (step->op != IR_ADD || c->v[step->a].op != IR_PHI || c->v[step->a].block != l->block || back_operand(c, l, step->a) != br->a)
+        return 0;
+    if (!ir_is_const(c, br->b, &end) || !ir_is_const(c, step->b, &by) || !ir_is_const(c, first_operand(c, l, step->a), &start))
+        return 0;
+    if (start < 0 || by <= 0 || end <= start || end > INT32_MAX || by > INT32_MAX)
+        return 0;
+    uint64_t distance = (uint64_t)(end - start);
+    if (cc == X86_NE)
+        return distance % (uint64_t)by ? 0 : distance / (uint64_t)by;
+    return cc == X86_B || cc == X86_L ? (distance + (uint64_t)by - 1) / (uint64_t)by : 0;
+}
+
+static void decide(const struct jit *c, struct loop *l)
+{
+    uint64_t n = turns(c, l);
+    l->counted = true;
+    for (l->copies = COPIES; l->copies > 1; l->copies /= 2)
+        if (n && n % l->copies == 0 && l->size * l->copies <= TOTAL)
+            return;
+    l->counted = false;
+    l->copies = l->size <= 6 ? 4 : l->size <= 14 ? 2 : 1;
+    if (n && n < 2 * l->copies)
+        l->copies = 1;
+}
+
+static val mapped(const struct loop *l, val v)
+{
+    return v < l->mapped && l->map[v] ? l->map[v] : v;
+}
+
+// Notes v if it is a value of the loop.
+static bool note_out(const struct jit *c, struct loop *l, val v)
+{
+    if (!v || c->v[v].op == IR_CONST || c->v[v].block != l->block)
+        return true;
+    for (unsigned i = 0; i < l->outs; i++)
+        if (l->out_values[i] == v)
+            return true;
+    if (l->outs == OUTS)
+        return false;
+    l->out_values[l->outs++] = v;
+    return true;
+}
+
+// Copies v to the end of the current block, with the operands of the current turn.
+static val copy(struct jit *c, const struct loop *l, val v)
+{
+    struct ir_value x = c->v[v];
+    val a = mapped(l, x.a), b = mapped(l, x.b);
+    c->pc = x.pc;
+    if (x.op >= IR_ADD && x.op <= IR_ROL)
+        return ir_binary(c, (enum ir_op)x.op, x.w, a, b);
+    if (x.op == IR_NEG)
+        return ir_neg(c, x.w, a);
+    if (x.op == IR_ZX)
+        return ir_zx(c, x.bytes, a);
+    if (x.op == IR_SX)
+        return ir_sx(c, x.w, x.bytes, a);
+    val n = ir_new(c, (enum ir_op)x.op, x.w, a, b);
+    struct ir_value *y = &c->v[n];
+    y->cc = x.cc;
+    y->bytes = x.bytes;
+    y->flags = x.flags;
+    y->imm = x.imm;
+    y->nz = x.nz;
+    y->c = mapped(l, x.c);
+    y->d = mapped(l, x.d);
+    const struct ir_value *base = &c->v[a];
+    if ((x.op == IR_LOAD || x.op == IR_STORE) && base->op == IR_ADD && base->w && c->v[base->b].op == IR_CONST &&
+        x86_fits32(c->v[base->b].imm) && x86_fits32(c->v[base->b].imm + x.imm)) {
+        y->imm += c->v[base->b].imm;
+        y->a = base->a;
+    }
+    return n;
+}
+
+// One more turn: phis take the values of the turn before, the body is copied.
+static bool turn(struct jit *c, struct loop *l, val *next)
+{
+    if (!jit_reserve(c, 6 * (l->size + 2)))
+        return false;
+    unsigned n = 0;
+    for (val v = c->blocks[l->block].first; c->v[v].op == IR_PHI; v = c->v[v].next)
+        next[n++] = mapped(l, back_operand(c, l, v));
+    n = 0;
+    for (val v = c->blocks[l->block].first; c->v[v].op == IR_PHI; v = c->v[v].next)
+        l->map[v] = next[n++];
+    for (unsigned i = 0; i < l->size; i++)
+        l->map[l->body[i]] = copy(c, l, l->body[i]);
+    return true;
+}
+
+// Values of the loop that are used elsewhere. False if there are too many.
+static bool find_live_out(struct jit *c, struct loop *l)
+{
+    l->outs = 0;
+    for (uint32_t i = 0; i < c->order_count; i++) {
+        const struct ir_block *block = &c->blocks[c->rpo[i]];
+        if (c->rpo[i] == l->block)
+            continue;
+        for (val v = block->first; v; v = c->v[v].next) {
+            val *operands[IR_ARGS + 1];
+            unsigned n = ir_operands(c, v, operands);
+            for (unsigned k = 0; k < n; k++)
+                if (!note_out(c, l, *operands[k]))
+                    return false;
+            for (uint32_t k = 0; c->v[v].op == IR_PHI && k < block->preds; k++)
+                if (!note_out(c, l, c->phis[c->v[v].imm + k]))
+                    return false;
+        }
+    }
+    return true;
+}
+
+static void replace(const struct loop *l, const val *by, val *operand)
+{
+    for (unsigned i = 0; i < l->outs; i++)
+        if (*operand == l->out_values[i]) {
+            *operand = by[i];
+            return;
+        }
+}
+
+// Puts by[i] in the place of out_values[i] outside of the loop; blocks from `fresh` on are the loop's.
+static void replace_live_out(struct jit *c, const struct loop *l, const val *by, uint32_t fresh)
+{
+    for (uint32_t i = 0; i < c->order_count && l->outs; i++) {
+        const struct ir_block *block = &c->blocks[c->rpo[i]];
+        if (c->rpo[i] == l->block || c->rpo[i] >= fresh)
+            continue;
+        for (val v = block->first; v; v = c->v[v].next) {
+            val *operands[IR_ARGS + 1];
+            unsigned n = ir_operands(c, v, operands);
+            for (unsigned k = 0; k < n; k++)
+                replace(l, by, operands[k]);
+            for (uint32_t k = 0; c->v[v].op == IR_PHI && k < block->preds; k++)
+                replace(l, by, &c->phis[c->v[v].imm + k]);
+        }
+    }
+}
+
+static void close_phis(struct jit *c, const struct loop *l)
+{
+    const struct ir_block *block = &c->blocks[l->block];
+    for (val v = block->first; v && c->v[v].op == IR_PHI; v = c->v[v].next) {
+        val *o = &c->phis[c->v[v].imm + (c->preds[block->pred] == l->back ? 0 : 1)];
+        *o = mapped(l, *o);
+    }
+}
+
+// The copies follow each other without a branch.
+static bool unroll_counted(struct jit *c, struct loop *l, val *next)
+{
+    val br = c->blocks[l->block].last, by[OUTS];
+    c->current = l->block;
+    ir_remove(c, br);
+    for (unsigned i = 1; i < l->copies; i++)
+        if (!turn(c, l, next))
+            return false;
+    c->v[br].a = mapped(l, c->v[br].a);
+    c->v[br].b = mapped(l, c->v[br].b);
+    ir_append(c, l->block, br);
+    for (unsigned i = 0; i < l->outs; i++)
+        by[i] = mapped(l, l->out_values[i]);
+    replace_live_out(c, l, by, IR_NO_BLOCK);
+    close_phis(c, l);
+    return true;
+}
+
+static uint32_t new_block(struct jit *c, uint32_t like, uint32_t pred)
+{
+    uint32_t b = c->block_count++;
+    struct ir_block *block = &c->blocks[b];
+    const struct ir_block *model = &c->blocks[like];
+    *block = (struct ir_block){.from = model->from, .to = model->from, .succ = {IR_NO_BLOCK, IR_NO_BLOCK}, .idom = model->idom,
+                               .dom_in = model->dom_in, .dom_out = model->dom_in, .loop = model->loop, .up = IR_NO_BLOCK,
+                               .depth = model->depth, .pred = c->pred_count, .preds = 1};
+    c->preds[c->pred_count++] = pred;
+    return b;
+}
+
+// Puts `count` blocks behind the one at place `after` of c->rpo.
+static void insert_order(struct jit *c, uint32_t after, const uint32_t *blocks, unsigned count)
+{
+    for (uint32_t i = c->order_count; i-- > after + 1;)
+        c->rpo[i + count] = c->rpo[i];
+    for (unsigned i = 0; i < count; i++)
+        c->rpo[after + 1 + i] = blocks[i];
+    c->order_count += count;
+    for (uint32_t i = after; i < c->order_count; i++)
+        c->blocks[c->rpo[i]].order = i;
+}
+
+static val exit_phi(struct jit *c, const struct loop *l, const val (*values)[OUTS], unsigned k)
+{
+    val v = ir_loose(c, IR_PHI, 1, 0, 0);
+    c->v[v].imm = c->phi_count;
+    c->v[v].nz = 0;
+    for (unsigned i = 0; i < l->copies; i++) {
+        c->v[v].nz |= c->v[values[i][k]].nz;
+        c->phis[c->phi_count++] = values[i][k];
+    }
+    if (c->blocks[l->out].first)
+        ir_insert_before(c, c->blocks[l->out].first, v);
+    else
+        ir_append(c, l->out, v);
+    return v;
+}
+
+// The ways out of the copies, joined: edges to the block that was the way out, and phis there.
+static bool join_exits(struct jit *c, struct loop *l, const uint32_t *bodies, const val (*values)[OUTS], uint32_t fresh)
+{
+    uint32_t edges[UNCOUNTED];
+    val by[OUTS];
+    if (!jit_reserve_phis(c, l->outs * l->copies) || !jit_reserve(c, l->outs + l->copies))
+        return false;
+    for (unsigned i = 0; i < l->copies; i++) {
+        edges[i] = new_block(c, l->out, bodies[i]);
+        c->blocks[edges[i]].succ[0] = l->out;
+        c->blocks[bodies[i]].succ[l->yes ^ 1] = edges[i];
+        c->current = edges[i];
+        ir_new(c, IR_JMP, 1, 0, 0);
+    }
+    struct ir_block *out = &c->blocks[l->out];
+    out->pred = c->pred_count;
+    out->preds = l->copies;
+    for (unsigned i = 0; i < l->copies; i++)
+        c->preds[c->pred_count++] = edges[i];
+    uint32_t place = c->blocks[bodies[l->copies - 1]].order;
+    if (c->rpo[place + 1] == l->back)
+        place++;
+    insert_order(c, place, edges, l->copies);
+    // Uses are replaced before the phis are there: those want the old values.
+    val first = c->value_count;
+    for (unsigned k = 0; k < l->outs; k++)
+        by[k] = first + k;
+    replace_live_out(c, l, by, fresh);
+    for (unsigned k = 0; k < l->outs; k++)
+        exit_phi(c, l, values, k);
+    return true;
+}
+
+// Each copy has its own branch.
+static bool unroll_checked(struct jit *c, struct loop *l, val *next)
+{
+    uint32_t bodies[UNCOUNTED] = {l->block}, fresh = c->block_count;
+    val values[UNCOUNTED][OUTS];
+    val br = c->blocks[l->block].last;
+    for (unsigned k = 0; k < l->outs; k++)
+        values[0][k] = l->out_values[k];
+    for (unsigned i = 1; i < l->copies; i++) {
+        uint32_t b = bodies[i] = new_block(c, l->block, bodies[i - 1]);
+        c->blocks[bodies[i - 1]].succ[l->yes] = b;
+        c->blocks[b].succ[l->yes] = l->back;
+        c->current = b;
+        if (!turn(c, l, next))
+            return false;
+        val v = ir_new(c, IR_BR, c->v[br].w, mapped(l, c->v[br].a), mapped(l, c->v[br].b));
+        c->v[v].cc = c->v[br].cc;
+        c->v[v].pc = c->v[br].pc;
+        for (unsigned k = 0; k < l->outs; k++)
+            values[i][k] = mapped(l, l->out_values[k]);
+    }
+    c->preds[c->blocks[l->back].pred] = bodies[l->copies - 1];
+    insert_order(c, c->blocks[l->block].order, &bodies[1], l->copies - 1);
+    close_phis(c, l);
+    return join_exits(c, l, bodies, values, fresh);
+}
+
+bool jit_unroll(struct jit *c)
+{
+    struct loop l;
+    unsigned loops = 0;
+    val *next = NULL;
+    for (uint32_t i = 0; i < c->order_count && loops < LOOPS; i++) {
+        if (!recognise(c, c->rpo[i], &l))
+            continue;
+        decide(c, &l);
+        if (l.copies < 2 || !find_live_out(c, &l))
+            continue;
+        // Values of the body are old: what is made meanwhile is not looked up.
+        l.map = jit_zone(c, c->value_count * sizeof *l.map);
+        next = next ? next : jit_zone(c, IR_VARS * sizeof *next);
+        if (!l.map || !next)
+            return false;
+        l.mapped = c->value_count;
+        loops++;
+        if (!(l.counted ? unroll_counted(c, &l, next) : unroll_checked(c, &l, next)))
+            return false;
+    }
+    return true;
+}
