@@ -18,15 +18,6 @@ void kernel_unlock(void) LOCK_UNCHECKED {
     lock_release(&the_kernel_lock);
 }
 
-// Waits for the turn of a ticket that was drawn by transfer.S.
-void kernel_lock_wait(u32 ticket);
-void kernel_lock_wait(u32 ticket) {
-    while (__atomic_load_n(&the_kernel_lock.serving, __ATOMIC_ACQUIRE) != ticket) {
-        aegis_spin_poll();
-        sal_pause();
-    }
-}
-
 void aegis_spin_poll(void) {
     tlb_answer();
 }

@@ -16,12 +16,12 @@
 
     .macro LOCK_FAST slow
     mov $1, %r11d
-    lock xadd %r11d, the_kernel_lock + LOCK_NEXT(%rip)
-    cmp %r11d, the_kernel_lock + LOCK_SERVING(%rip)
-    jne \slow
+    xchg %r11d, the_kernel_lock + LOCK_HELD(%rip)
+    test %r11d, %r11d
+    jnz \slow
     .endm
     .macro UNLOCK
-    incl the_kernel_lock + LOCK_SERVING(%rip)
+    movl $0, the_kernel_lock + LOCK_HELD(%rip)
     .endm
     .macro LOAD_SPACE env
     mov ENV_CR3(\env), %r11
@@ -38,7 +38,7 @@ entry_message_call: // rdi: slot, rsi: env
     mov %gs:AEGIS_CPU_CONTEXT, %rax // the caller
     cmp $CAP_MANY, %rdi
     jae call_slow
-    LOCK_FAST call_wait
+    LOCK_FAST call_slow
     lea (%rdi, %rdi, 2), %rcx
     shl $4, %rcx
     mov ENV_CAPS + CAP_TYPE_RIGHTS(%rax, %rcx), %r11d
@@ -90,7 +90,7 @@ entry_message_call: // rdi: slot, rsi: env
     .global entry_message_return
 entry_message_return:
     mov %gs:AEGIS_CPU_CONTEXT, %rax // the callee
-    LOCK_FAST return_wait
+    LOCK_FAST return_slow
     mov ENV_CALLER(%rax), %rdi
     test %rdi, %rdi
     jz return_unlock
@@ -123,28 +123,6 @@ entry_message_return:
 
 // --- the other cases --------------------------------------------------------------------------------
 
-// The lock was not free: the ticket is drawn, so wait for its turn (r11), give it up, and go the slow way.
-    .macro TURN name
-\name\()_wait:
-    push %rdi
-    push %rsi
-    push %rdx
-    push %r8
-    push %r9
-    push %r10
-    mov %r11d, %edi
-    call kernel_lock_wait
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rdx
-    pop %rsi
-    pop %rdi
-\name\()_unlock:
-    UNLOCK
-\name\()_slow:
-    .endm
-
 // transfer.c gets (slot, env, struct transfer_exit *) and returns the context that was entered, its space loaded, or null with
 // the error. rbx, rbp, r12 to r15 survive C by themselves; the other message registers are kept here.
     .macro MESSAGE handler
@@ -158,9 +136,13 @@ entry_message_return:
     jmp message_exit
     .endm
 
-    TURN call
+call_unlock:
+    UNLOCK
+call_slow:
     MESSAGE transfer_call
-    TURN return
+return_unlock:
+    UNLOCK
+return_slow:
     MESSAGE transfer_return
     .global entry_message_send
 entry_message_send:
