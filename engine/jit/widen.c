@@ -146,9 +146,57 @@ struct run {
     unsigned count;
 };
 
+static val last_of(const struct jit *c, const val *s, unsigned n)
+{
+    val last = s[0];
+    for (unsigned i = 1; i < n; i++)
+        if (c->v[s[i]].order > c->v[last].order)
+            last = s[i];
+    return last;
+}
+
+// The last of n stores becomes one of all their bytes.
+static void replace_stores(struct jit *c, const val *s, unsigned n, unsigned bytes, val whole)
+{
+    val last = last_of(c, s, n);
+    struct ir_value *x = &c->v[last];
+    x->imm = c->v[s[0]].imm;
+    x->bytes = (uint8_t)bytes;
+    x->w = bytes == 8;
+    x->b = whole;
+    for (unsigned i = 0; i < n; i++)
+        if (s[i] != last)
+            ir_remove(c, s[i]);
+}
+
+// Constants, if the joined one still is an immediate.
+static bool join_constants(struct jit *c, const val *s, unsigned n, bool *done)
+{
+    uint64_t whole = 0;
+    unsigned bytes = 0;
+    *done = false;
+    for (unsigned i = 0; i < n; i++) {
+        const struct ir_value *x = &c->v[s[i]], *k = &c->v[ir_resolve(c, x->b)];
+        if (k->op != IR_CONST || x->imm != c->v[s[0]].imm + bytes || bytes + x->bytes > 8)
+            return true;
+        uint64_t mask = (UINT64_C(1) << (8 * x->bytes)) - 1;
+        whole |= ((uint64_t)k->imm & mask) << (8 * bytes);
+        bytes += x->bytes;
+    }
+    if ((bytes != 2 && bytes != 4 && bytes != 8) || (bytes == 8 && !x86_fits32((int64_t)whole)))
+        return true;
+    if (!jit_reserve(c, 1))
+        return false;
+    replace_stores(c, s, n, bytes, ir_const(c, whole));
+    *done = true;
+    return true;
+}
+
 // Joins the n stores from s on, which are sorted by displacement.
 static bool join_stores(struct jit *c, const val *s, unsigned n, bool *done)
 {
+    if (c->v[ir_resolve(c, c->v[s[0]].b)].op == IR_CONST)
+        return join_constants(c, s, n, done);
     unsigned shift0, bytes = 0, shift;
     val whole = source(c, c->v[s[0]].b, &shift0);
     bool swap = shift0 != 0;
@@ -165,24 +213,13 @@ static bool join_stores(struct jit *c, const val *s, unsigned n, bool *done)
         return true;
     if (!jit_reserve(c, 4))
         return false;
-    val last = s[0];
-    for (unsigned i = 1; i < n; i++)
-        if (c->v[s[i]].order > c->v[last].order)
-            last = s[i];
-    struct ir_value *x = &c->v[last];
-    x->imm = c->v[s[0]].imm;
-    x->bytes = (uint8_t)bytes;
-    x->w = bytes == 8;
-    x->b = whole;
     if (swap) {
-        val b = ir_loose(c, IR_BSWAP, bytes == 8, whole, 0);
-        c->v[b].bytes = (uint8_t)bytes;
-        ir_insert_before(c, last, b);
-        c->v[last].b = b;
+        val v = ir_loose(c, IR_BSWAP, bytes == 8, whole, 0);
+        c->v[v].bytes = (uint8_t)bytes;
+        ir_insert_before(c, last_of(c, s, n), v);
+        whole = v;
     }
-    for (unsigned i = 0; i < n; i++)
-        if (s[i] != last)
-            ir_remove(c, s[i]);
+    replace_stores(c, s, n, bytes, whole);
     *done = true;
     return true;
 }
@@ -209,6 +246,18 @@ static bool flush(struct jit *c, struct run *r)
     return true;
 }
 
+// Does v write bytes that a store of the run writes? Their order then matters.
+static bool overlaps(const struct jit *c, const struct run *r, val v)
+{
+    const struct ir_value *x = &c->v[v];
+    for (unsigned i = 0; i < r->count; i++) {
+        const struct ir_value *y = &c->v[r->stores[i]];
+        if (x->imm < y->imm + y->bytes && y->imm < x->imm + x->bytes)
+            return true;
+    }
+    return false;
+}
+
 static bool widen_stores(struct jit *c, uint32_t block)
 {
     struct run r = {.count = 0};
@@ -218,7 +267,7 @@ static bool widen_stores(struct jit *c, uint32_t block)
         next = x->next;
         bool store = x->op == IR_STORE && x->bytes < 8;
         bool barrier = x->op >= IR_LOAD && !store;
-        if (r.count && (barrier || (store && (r.count == PIECES || x->a != c->v[r.stores[0]].a))) && !flush(c, &r))
+        if (r.count && (barrier || (store && (r.count == PIECES || x->a != c->v[r.stores[0]].a || overlaps(c, &r, v)))) && !flush(c, &r))
             return false;
         if (store)
             r.stores[r.count++] = v;
