@@ -637,7 +637,12 @@ static void test_fifo(void) {
     CHECK_EQ(linux_read(r, (u64)&byte, 1), 1);
     CHECK_EQ(linux_read(r, (u64)&byte, 1), -EAGAIN);
     linux_close(r);
+    i32 late = (i32)do_open("/fifo", LINUX_O_RDONLY, 0);
     linux_close(w);
+    poll = (struct linux_pollfd){late, LINUX_POLLIN, 0};
+    CHECK_EQ(linux_poll((u64)&poll, 1, 0), 1); // its writer was there before it, and went
+    CHECK_EQ(poll.revents, LINUX_POLLHUP);
+    linux_close(late);
     CHECK_EQ(linux_unlink(S("/fifo")), 0);
 }
 

@@ -20,6 +20,7 @@ static u64 table_mask, table_count;
 static u64 next_ino = 1;
 
 #define TABLE_FIRST 512u
+#define ENTRY_SIZE  20u // what an entry adds to the size of its directory: tmpfs says so too
 
 // --- vnodes
 // -------------------------------------------------------------------------------------------------------------
@@ -162,15 +163,15 @@ static struct dentry *dentry_alloc(struct dentry *parent, const char *name, u32 
     return d;
 }
 
-static void list_append(struct dentry *d) {
+static void list_add(struct dentry *d) {
     struct vnode *dir = d->parent->vnode;
     d->cookie = dir->dir.next_cookie++;
-    d->prev = dir->dir.last;
-    d->next = NULL;
-    *(d->prev ? &d->prev->next : &dir->dir.first) = d;
-    dir->dir.last = d;
+    d->prev = NULL;
+    d->next = dir->dir.first;
+    *(d->next ? &d->next->prev : &dir->dir.last) = d;
+    dir->dir.first = d;
     dir->dir.entries++;
-    dir->size += d->length + 20ul;
+    dir->size += ENTRY_SIZE;
 }
 
 static void list_remove(struct dentry *d) {
@@ -178,14 +179,14 @@ static void list_remove(struct dentry *d) {
     *(d->prev ? &d->prev->next : &dir->dir.first) = d->next;
     *(d->next ? &d->next->prev : &dir->dir.last) = d->prev;
     dir->dir.entries--;
-    dir->size -= d->length + 20ul;
+    dir->size -= ENTRY_SIZE;
 }
 
 static void enter(struct dentry *d) {
     d->hash = name_hash(d->name, d->length);
     d->linked = true;
     hash_insert(d);
-    list_append(d);
+    list_add(d);
     if (++table_count > 2 * (table_mask + 1))
         hash_grow();
 }
@@ -254,7 +255,7 @@ static void leave_place(struct dentry *d) {
 static void enter_place(struct dentry *d) {
     d->hash = name_hash(d->name, d->length);
     hash_insert(d);
-    list_append(d);
+    list_add(d);
     if (vnode_is_dir(d->vnode))
         d->parent->vnode->nlink++;
 }

@@ -14,7 +14,9 @@
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/pod.h"
 
-// Position 0 is ".", 1 is "..", and from 3 on it is the cookie of the next entry.
+// Position 0 is ".", 1 is "..", 2 the newest entry, and from 3 on it is the cookie of the entry
+// listed last: the newest come first, so what is made while somebody lists does not lengthen his
+// list.
 i64 memfs_readdir(struct file *file, struct dir_sink *sink) {
     struct dentry *dir = file->vnode->dir.self;
     u64 *position = &file->position;
@@ -29,11 +31,11 @@ i64 memfs_readdir(struct file *file, struct dir_sink *sink) {
         *position = 2;
     }
     for (struct dentry *d = file->vnode->dir.first; d; d = d->next) {
-        if (d->cookie < *position)
+        if (*position >= 3 && d->cookie >= *position)
             continue;
-        if (!sink->add(sink, d->name, d->length, d->vnode->ino, d->vnode->mode, d->cookie + 1))
+        if (!sink->add(sink, d->name, d->length, d->vnode->ino, d->vnode->mode, d->cookie))
             return 0;
-        *position = d->cookie + 1;
+        *position = d->cookie;
     }
     return 0;
 }
@@ -84,6 +86,8 @@ struct vnode *memfs_vnode(u32 mode, u32 uid, u32 gid, u32 dev, u64 rdev, const c
     if (!v)
         return NULL;
     v->rdev = rdev;
+    if (vnode_is_dir(v))
+        v->size = 40;
     if (vnode_is_link(v)) {
         u64 length = strlen(text);
         v->link = pod_alloc(length + 16);

@@ -85,11 +85,12 @@ static i64 open_dentry(struct dentry *d, u32 flags, bool created, struct file **
         error = may_open(v, flags);
     if (error)
         return error;
-    struct file *f = file_new_at(v->ops->file, d, flags & KEPT);
+    struct file *f = file_new_at(v->ops->file, d, flags & (KEPT | LINUX_O_NOCTTY));
     if (!f)
         return -ENOMEM;
     if (v->ops->open)
         error = v->ops->open(f);
+    f->flags &= ~LINUX_O_NOCTTY; // only the device's open wants to know
     if (!error && (flags & LINUX_O_TRUNC) && !created)
         error = truncate_at_open(v);
     if (error) {

@@ -181,7 +181,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *table) {
         poll_add(table, &p->read_wait, p->activity);
         if (pipe_used(p))
             mask |= LINUX_POLLIN | LINUX_POLLRDNORM;
-        // position: how many writers had come when this end was opened.
+        // position: how many writers had come when this end was opened without one (see open).
         if (!p->writers && f->position != p->writer_opens)
             mask |= LINUX_POLLHUP;
     }
@@ -251,24 +251,32 @@ static void join(struct pipe *p, u32 mode) {
     wait_wake_all(&p->write_wait);
 }
 
+static const struct vnode_ops pipe_vnode_ops = {.file = &pipe_ops, .open = pipe_open_fifo};
+
 i64 pipe_open_fifo(struct file *f) {
     struct vnode *v = f->vnode;
     u32 mode = f->flags & LINUX_O_ACCMODE;
+    bool named = v->ops != &pipe_vnode_ops; // a pipe that is opened again waits for nobody
     i64 error = 0;
     if (mode == 3)
         return -EINVAL;
-    if (mode == LINUX_O_WRONLY && (f->flags & LINUX_O_NONBLOCK) && (!v->pipe || !v->pipe->readers))
+    if (named && mode == LINUX_O_WRONLY && (f->flags & LINUX_O_NONBLOCK) &&
+        (!v->pipe || !v->pipe->readers))
         return -ENXIO;
     if (!v->pipe && !(v->pipe = pipe_new()))
         return -ENOMEM;
     struct pipe *p = v->pipe;
-    f->position = p->writer_opens;
     join(p, mode);
-    if (mode == LINUX_O_RDONLY && !p->writers && !(f->flags & LINUX_O_NONBLOCK)) {
+    // A reader who came before any writer, and did not wait, is not told of a hang-up until one has
+    // come and gone.
+    f->position = 0;
+    if (named && mode == LINUX_O_RDONLY && !p->writers) {
         u32 seen = p->writer_opens;
-        error = wait_event(&p->read_wait, p->writer_opens != seen, WAIT_FOREVER);
-        f->position = seen;
-    } else if (mode == LINUX_O_WRONLY && !p->readers) {
+        if (f->flags & LINUX_O_NONBLOCK)
+            f->position = seen;
+        else
+            error = wait_event(&p->read_wait, p->writer_opens != seen, WAIT_FOREVER);
+    } else if (named && mode == LINUX_O_WRONLY && !p->readers) {
         u32 seen = p->reader_opens;
         error = wait_event(&p->write_wait, p->reader_opens != seen, WAIT_FOREVER);
     }
@@ -280,8 +288,6 @@ i64 pipe_open_fifo(struct file *f) {
     f->ops = &pipe_ops;
     return 0;
 }
-
-static const struct vnode_ops pipe_vnode_ops = {.file = &pipe_ops, .open = pipe_open_fifo};
 
 i64 pipe_create(u32 flags, struct file **reader, struct file **writer) {
     struct vnode *v =

@@ -28,6 +28,11 @@ static u64 ino_of(const struct proc_entry *entry, u32 pid, u32 number) {
     return (u64)pid << 36 | (u64)number << 18 | kind << 2 | 1;
 }
 
+// A link to an open file shows what the file may be used for.
+static u32 fd_mode(const struct file *f) {
+    return !f ? 0 : (file_may_read(f) ? 0500u : 0) | (file_may_write(f) ? 0300u : 0);
+}
+
 static struct vnode *proc_vnode(const struct proc_entry *entry, u32 pid, u32 number) {
     static const struct vnode_ops *const ops[] = {&proc_dir_ops, &proc_text_ops, &proc_link_ops};
     static const u32 types[] = {LINUX_S_IFDIR, LINUX_S_IFREG, LINUX_S_IFLNK};
@@ -40,6 +45,8 @@ static struct vnode *proc_vnode(const struct proc_entry *entry, u32 pid, u32 num
     v->proc.entry = entry;
     v->proc.pid = pid;
     v->proc.number = number;
+    if (entry == &proc_fd_link && p && p->files)
+        v->mode = LINUX_S_IFLNK | fd_mode(files_at(p->files, (i32)number));
     if (entry->kind == PROC_DIR)
         v->nlink = 2;
     return v;

@@ -218,8 +218,8 @@ static i64 follow_exe(struct process *p, u32 number, struct dentry **target) {
             dentry_put(d);
         }
     }
-    *target = dentry_plain(dentry_root, p->comm, (u32)strnlen(p->comm, sizeof(p->comm)),
-                           p->exec->vnode);
+    *target =
+        dentry_plain(dentry_root, p->comm, (u32)strnlen(p->comm, sizeof(p->comm)), p->exec->vnode);
     if (!*target)
         return -ENOMEM;
     vnode_get(p->exec->vnode);
