@@ -38,7 +38,7 @@ ALL += $(BUILD)/host/engine-plugin $(BUILD)/host/engine-bench $(BUILD)/host/triv
 # --- benchmark kernels: each natively, without vectors, and for BPF -----------------------------------------------------------
 ENGINE_KERNELS := checksum swapsum strcmp siphash chacha20 modexp sort sieve matrix crc32_bits crc32_table calls
 ENGINE_NATIVE  := $(ENGINE_KERNELS:%=$(BUILD)/host/bench/engine/native/%.o)
-ENGINE_BPF     := $(ENGINE_KERNELS:%=$(BUILD)/bpf/bench/engine/%.o)
+ENGINE_BPF     := $(patsubst %,$(BUILD)/bpf/bench/engine/%.o,$(ENGINE_KERNELS) filter)
 
 $(BUILD)/host/bench/engine/native/%.o: bench/engine/%.c | gen
 	$(call say,HOSTCC,$<)

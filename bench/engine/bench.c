@@ -10,8 +10,9 @@
 //     engine-kernels [--trust] [--json FILE] DIRECTORY [KERNEL...]     DIRECTORY holds the BPF
 //     objects
 //
-// Prints a table, then the rows jit_geomean, jit_worst (over the kernels that take more than 100
-// ns, without `calls`) and jit_calls; writes them with n, median, min and max as JSON.
+// `masked`: the verifier could not prove accesses to the input, so it is in the arena. Prints a
+// table, then the rows jit_geomean, jit_worst (over the kernels that take more than 100 ns, without
+// `calls`) and jit_calls; writes them with n, median, min and max as JSON.
 
 #include <math.h>
 #include <stdio.h>
@@ -27,8 +28,9 @@ enum { TURNS = 25, BATCH_NS = 400000, LOADS = 25 };
     X(swapsum, 1500)                                                                               \
     X(strcmp, 1024)                                                                                \
     X(siphash, 1024)                                                                               \
-    X(chacha20, 1024) X(modexp, 64) X(sort, 512) X(sieve, 0) X(matrix, 1024) X(crc32_bits, 1500)   \
-        X(crc32_table, 1500) X(calls, 8)
+    X(chacha20, 1024)                                                                              \
+    X(modexp, 64)                                                                                  \
+    X(sort, 512) X(sieve, 0) X(matrix, 1024) X(crc32_bits, 1500) X(crc32_table, 1500) X(calls, 8)
 
 #define DECLARE(name, size) uint64_t native_##name(void *data, uint64_t len);
 KERNELS(DECLARE)
@@ -84,11 +86,12 @@ struct subject {
     struct host_run run;
     uint32_t entry;
     uint64_t arguments[ENGINE_ARGS];
+    uint8_t *input;
 };
 
 static double time_native(const struct kernel *kernel, struct subject *subject, uint64_t times,
                           uint64_t *r0) {
-    void *data = (void *)(uintptr_t)subject->arguments[0];
+    void *data = subject->input;
     uint64_t start = host_cpu_nanoseconds();
     for (uint64_t i = 0; i < times; i++)
         *r0 = kernel->native(data, subject->arguments[1]);
@@ -111,14 +114,12 @@ static bool load(const struct bench *bench, const struct kernel *kernel,
                  struct host_program *host) {
     char path[512];
     struct engine_host engine = host_make(NULL);
-    memset(host, 0, sizeof(*host));
     snprintf(path, sizeof(path), "%s/%s.o", bench->directory, kernel->name);
-    host->program = host_load_object(&engine, path, &host_interface);
-    if (!host->program)
-        return false;
     if (!bench->trust)
-        return host_prepare(host, HOST_JIT);
-    host->has_verdict = host_trust(host->program, &host->verdict);
+        return host_load_buffer(host, path, HOST_JIT, kernel->size);
+    memset(host, 0, sizeof(*host));
+    host->program = host_load_object(&engine, path, &host_interface);
+    host->has_verdict = host->program && host_trust(host->program, &host->verdict);
     host->has_code =
         host->has_verdict && engine_jit_compile(host->program, &host->verdict, 0, &host->code) == 0;
     return host->has_code;
@@ -165,17 +166,20 @@ static void measure(struct bench *bench, const struct kernel *kernel, struct res
     result->load = median(loads, LOADS);
     subject.entry = host_find_entry(subject.host.program, "entry");
     memset(subject.arguments, 0, sizeof(subject.arguments));
-    subject.arguments[0] = (uintptr_t)bench->input;
     subject.arguments[1] = kernel->size;
+    subject.input = bench->input;
     if (host_run_init(&subject.run, subject.host.program, host_stack_size(&subject.host.verdict))) {
+        subject.arguments[0] =
+            host_place_input(&subject.host, &subject.run, bench->input, kernel->size);
         take_turns(kernel, &subject, result);
         host_run_free(&subject.run);
     }
+    bool masked = subject.host.masked;
     host_program_free(&subject.host);
     if (result->ok)
-        printf("%-12s %10.1f %10.1f %12.1f %8.2f %6.2f..%-6.2f %8.1f\n", kernel->name,
+        printf("%-12s %10.1f %10.1f %12.1f %8.2f %6.2f..%-6.2f %8.1f%s\n", kernel->name,
                result->native, result->jit, result->interpreted, result->ratio, result->ratios[0],
-               result->ratios[TURNS - 1], result->load / 1000);
+               result->ratios[TURNS - 1], result->load / 1000, masked ? "  masked" : "");
 }
 
 static void json_row(FILE *json, const char *id, double target, double *values, size_t count,

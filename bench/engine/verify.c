@@ -230,8 +230,8 @@ static bool load_once(const uint8_t *bytes, size_t size) {
     struct engine_refusal refusal;
     struct host_program loaded = {0};
     bool ok = engine_object_load(&host, bytes, size, &object, &refusal) == 0 &&
-              engine_program_create(&host, object, &host_interface, ENGINE_PROGRAM_ANY_ENTRY,
-                                    &loaded.program, &refusal) == 0;
+              engine_program_create(&host, object, &host_packet_interface, 0, &loaded.program,
+                                    &refusal) == 0;
     engine_object_free(object);
     ok = ok && host_prepare(&loaded, HOST_JIT);
     host_program_free(&loaded);
@@ -307,7 +307,7 @@ int main(int argc, char **argv) {
         memory->values[i] = bytes;
     memory->ok = bytes > 0;
     finish(memory, "");
-    measure_load(directory, "checksum", 20);
+    measure_load(directory, "filter", 20);
     if (path)
         write_json(path);
     return 0;

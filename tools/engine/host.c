@@ -246,8 +246,47 @@ void host_program_free(struct host_program *host) {
     memset(host, 0, sizeof(*host));
 }
 
+// Where input goes in the arena: after the globals.
+static uint64_t input_offset(const struct engine_program *program) {
+    return bits_align_up(program->arena_used, 64);
+}
+
+bool host_load_buffer(struct host_program *host, const char *path, enum host_mode mode,
+                      size_t input_size) {
+    struct engine_host engine = host_make(NULL);
+    memset(host, 0, sizeof(*host));
+    host->quiet = true;
+    host->program = host_load_object(&engine, path, &host_interface);
+    if (!host->program || host_prepare(host, mode))
+        return host->program != NULL;
+    if (!host->has_verdict || host->verdict.refusal.code != ENGINE_REFUSED_BUFFER_BOUNDS) {
+        host_print_refusal(host);
+        return false;
+    }
+    uint64_t size = input_offset(host->program) + input_size;
+    host_program_free(host);
+    host->masked = true;
+    host->interface =
+        (struct host_fixed_interface){.interface = host_interface, .hook = entry_hook};
+    host->interface.interface.hooks = &host->interface.hook;
+    host->interface.interface.arena_log2 = bits_log2_up(size);
+    host->interface.hook.arguments[0] = (struct engine_type){.kind = ENGINE_ARENA};
+    host->program = host_load_object(&engine, path, &host->interface.interface);
+    return host->program && host_prepare(host, mode);
+}
+
+uint64_t host_place_input(const struct host_program *host, const struct host_run *run,
+                          uint8_t *input, size_t size) {
+    if (!host->masked)
+        return (uintptr_t)input;
+    uint64_t address = run->run.arena + input_offset(host->program);
+    memcpy((void *)(uintptr_t)address, input, size);
+    return address;
+}
+
 bool host_trust(const struct engine_program *program, struct engine_verdict *verdict) {
     memset(verdict, 0, sizeof(*verdict));
+    verdict->host = program->host;
     const struct engine_host *host = &program->host;
     engine_proof *proof = engine_pool_alloc(host, &verdict->blocks, program->insn_count, 1);
     struct engine_function_proof *functions =

@@ -73,7 +73,9 @@ struct host_program {
     struct engine_verdict verdict;
     struct engine_code code;
     bool has_verdict, has_code;
-    bool quiet; // host_prepare does not print refusals
+    bool quiet;                            // host_prepare does not print refusals
+    bool masked;                           // host_load_buffer put the input into the arena
+    struct host_fixed_interface interface; // then
 };
 
 // Verifies and compiles as mode asks. On refusal prints it to standard error and returns false.
@@ -83,6 +85,16 @@ enum engine_status host_run_entry(struct host_program *host, struct host_run *ru
                                   enum host_mode mode, uint32_t entry, const uint64_t *arguments,
                                   uint64_t *r0);
 void host_program_free(struct host_program *host);
+
+// Loads an object for entry(data, len) and prepares it. If accesses to the buffer cannot be proved,
+// it is tried again with room for input_size bytes in the program's arena, where such accesses are
+// masked: slower, and as safe. On failure says why.
+bool host_load_buffer(struct host_program *host, const char *path, enum host_mode mode,
+                      size_t input_size);
+
+// Address for the entry's first argument: input itself, or its copy in the arena.
+uint64_t host_place_input(const struct host_program *host, const struct host_run *run,
+                          uint8_t *input, size_t size);
 
 // A verdict that believes everything: for compiling trusted benchmark code before it could be
 // verified, and in no other case.
