@@ -117,6 +117,9 @@ class LinuxSide:
         (self.root / "cases").mkdir()
         for d in DEVICES:
             (self.root / "dev" / d).touch()
+        (self.root / "dev/fd").symlink_to("/proc/self/fd")
+        for fd, d in enumerate(("stdin", "stdout", "stderr")):
+            (self.root / "dev" / d).symlink_to(f"/proc/self/fd/{fd}")
         return self
 
     def __exit__(self, *unused):
