@@ -361,7 +361,8 @@ i64 tty_open_device(struct file *f, u64 rdev) {
         return -EIO;
     f->ops = &tty_ops;
     f->object = tty;
-    if (!(f->flags & LINUX_O_NOCTTY) && file_may_read(f))
+    // As on Linux, /dev/console never becomes a session's terminal by being opened.
+    if (rdev == LINUX_DEV(TTY_MAJOR, 1) && !(f->flags & LINUX_O_NOCTTY) && file_may_read(f))
         tty_acquire(tty, self());
     return 0;
 }
