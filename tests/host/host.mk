@@ -32,3 +32,7 @@ test-lint:
 HOST_TESTS += test-house
 test-house:
 	$(Q)$(PYTHON) tests/host/test_house.py
+
+GUEST_TESTS += test-run
+test-run: all
+	$(Q)$(PYTHON) tests/host/test_run.py

@@ -29,8 +29,12 @@ def attach(qemu, build, socket, extra):
              "-ex", "set architecture i386:x86-64"]
     programs = [os.path.join(build, "user", "first.elf"), *(path for _, path in image.boot_files(build))]
     for path in programs:
-        if os.path.exists(path):
-            words += ["-ex", f"add-symbol-file {path}"]
+        # Images are stripped where a file NAME.debug stands beside them.
+        symbols = os.path.splitext(path)[0] + ".debug"
+        for name in (symbols, path):
+            if os.path.exists(name):
+                words += ["-ex", f"add-symbol-file {name}"]
+                break
     words += ["-ex", f"target remote {socket}", *extra]
     process = subprocess.Popen(words)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # from now on Ctrl-C is for gdb

@@ -16,6 +16,7 @@ import sys
 
 from . import Trouble
 from . import cpio
+from . import machine
 from . import tree as trees
 
 BUSYBOX = "/bin/busybox"
@@ -57,8 +58,7 @@ def write(path, build, root, adds, argv, env, cwd):
     tree = build_root(root, adds)
     try:
         with open(path, "wb") as out:
-            first = os.path.join(build, "user", "first.elf")
-            with open(first, "rb") as source:
+            with open(machine.built(build, "user", "first.elf"), "rb") as source:
                 out.write(source.read())
             out.write(b"\0" * (-out.tell() % cpio.ALIGN))
             writer = cpio.Writer(out, out.tell())

@@ -19,11 +19,16 @@ from . import terminal
 QEMU = "qemu-system-x86_64"
 
 
-def kernel_path(build):
-    path = os.path.join(build, "kernel", "tricolor.elf")
+def built(build, *parts):
+    """The path of something that make builds."""
+    path = os.path.join(build, *parts)
     if not os.path.exists(path):
         raise Trouble(f"{path} is not there: run make first")
     return path
+
+
+def kernel_path(build):
+    return built(build, "kernel", "tricolor.elf")
 
 
 def qemu_path():
