@@ -84,18 +84,22 @@ enum {
 
 struct ir_value {
     uint8_t op, w, cc, bytes;
-    uint8_t flags;
-    uint8_t depth; // of the loop
-    uint16_t spare;
+    uint8_t flags, spare;
+    uint16_t epoch; // writes to memory before it in its block (IR_EPOCHS: too many); counts uses as an address in lower.c
     uint32_t block, pc;
     val a, b, c, d;
-    val prev, next; // in the block; for constants next in the hash chain
-    val hash;       // next in the hash chain
-    uint32_t uses;
-    uint32_t order, epoch; // place in its block; writes to memory before it
+    val prev, next; // in the block
+    union {
+        val hash;      // next in the hash chain, until dead values are swept
+        uint32_t uses; // afterwards
+    };
+    uint32_t order; // place in its block; later, in the code
     int64_t imm;
     uint64_t nz;
 };
+
+_Static_assert(sizeof(struct ir_value) == 64, "one cache line");
+enum { IR_EPOCHS = UINT16_MAX };
 
 struct ir_block {
     uint32_t from, to;    // slots; empty for edge blocks

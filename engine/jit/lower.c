@@ -30,19 +30,21 @@ static bool constant(const struct jit *c, val v)
     return c->v[v].op == IR_CONST;
 }
 
-// Sums that are only addresses, shifts that are only in sums. `spare` counts the uses of that kind.
+// Sums that are only addresses, shifts that are only in sums. `epoch` counts the uses of that kind.
 static void fold_addresses(struct jit *c)
 {
+    for (val v = 0; v < c->value_count; v++)
+        c->v[v].epoch = 0;
     for (uint32_t i = 0; i < c->layout_count; i++)
         for (val v = c->blocks[c->layout[i]].first; v; v = c->v[v].next)
-            if (memory(c->v[v].op) && c->v[c->v[v].a].spare < UINT16_MAX)
-                c->v[c->v[v].a].spare++;
+            if (memory(c->v[v].op) && c->v[c->v[v].a].epoch < UINT16_MAX)
+                c->v[c->v[v].a].epoch++;
     for (uint32_t i = 0; i < c->layout_count; i++)
         for (val v = c->blocks[c->layout[i]].first; v; v = c->v[v].next) {
             struct ir_value *x = &c->v[v];
             if (x->op != IR_ADD || (constant(c, x->b) && c->v[x->b].imm))
                 continue;
-            if (x->w && x->spare == x->uses && !constant(c, x->b))
+            if (x->w && x->epoch == x->uses && !constant(c, x->b))
                 x->flags |= IR_FOLDED;
             if (small_shift(c, x->a) && !small_shift(c, x->b)) {
                 val t = x->a;
@@ -50,7 +52,7 @@ static void fold_addresses(struct jit *c)
                 x->b = t;
             }
             if (x->a != x->b && small_shift(c, x->b) && c->v[x->b].w == x->w)
-                c->v[x->b].spare++;
+                c->v[x->b].epoch++;
         }
     for (uint32_t i = 0; i < c->layout_count; i++)
         for (val v = c->blocks[c->layout[i]].first; v; v = c->v[v].next) {
@@ -58,7 +60,7 @@ static void fold_addresses(struct jit *c)
             if (x->op != IR_ADD || x->a == x->b || !small_shift(c, x->b) || c->v[x->b].w != x->w)
                 continue;
             struct ir_value *s = &c->v[x->b];
-            if (s->spare == s->uses)
+            if (s->epoch == s->uses)
                 s->flags |= IR_FOLDED;
         }
 }
@@ -66,7 +68,7 @@ static void fold_addresses(struct jit *c)
 static bool foldable_load(const struct jit *c, val user, val v, unsigned bytes)
 {
     const struct ir_value *x = &c->v[v], *y = &c->v[user];
-    return x->op == IR_LOAD && x->uses == 1 && x->block == y->block && x->epoch == y->epoch && x->bytes == bytes && !x->cc &&
+    return x->op == IR_LOAD && x->uses == 1 && x->block == y->block && x->epoch == y->epoch && x->epoch < IR_EPOCHS && x->bytes == bytes && !x->cc &&
            !(x->flags & IR_FOLDED);
 }
 
@@ -88,7 +90,7 @@ static void fold_compare(struct jit *c, val v)
     bool zero = constant(c, x->b) && c->v[x->b].imm == 0;
     bool equality = x->cc == X86_E || x->cc == X86_NE;
     if (zero && equality && a->op == IR_AND && a->uses == 1 && a->block == x->block && (a->w == x->w || !a->w)) {
-        if (c->v[a->b].flags & IR_FOLDED && a->epoch != x->epoch)
+        if (c->v[a->b].flags & IR_FOLDED && (a->epoch != x->epoch || a->epoch == IR_EPOCHS))
             return;
         // The and's mask was made for its own width.
         x->w = a->w;
@@ -219,7 +221,6 @@ static void number(struct jit *c)
                 x->order = block->start / 2;
             else if (!(x->flags & IR_FOLDED))
                 x->order = ++n;
-            x->depth = block->depth;
         }
         block->end = 2 * ++n;
     }

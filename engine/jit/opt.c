@@ -301,8 +301,8 @@ void ir_number(struct jit *c, uint32_t block)
     for (val v = c->blocks[block].first; v; v = c->v[v].next) {
         struct ir_value *x = &c->v[v];
         x->order = order++;
-        x->epoch = epoch;
-        epoch += x->op >= IR_STORE && x->op <= IR_ZERO_FRAME;
+        x->epoch = (uint16_t)epoch;
+        epoch += x->op >= IR_STORE && x->op <= IR_ZERO_FRAME && epoch < IR_EPOCHS;
     }
 }
 

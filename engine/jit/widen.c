@@ -71,7 +71,7 @@ static bool is_run(const struct jit *c, struct pieces *s, unsigned *bytes, unsig
     *swap = s->count > 1 && s->p[1].shift < s->p[0].shift;
     for (unsigned i = 0; i < s->count; i++) {
         const struct ir_value *x = &c->v[s->p[i].load];
-        if (x->a != first->a || x->imm != disp + *bytes || x->block != first->block || x->epoch != first->epoch)
+        if (x->a != first->a || x->imm != disp + *bytes || x->block != first->block || x->epoch != first->epoch || x->epoch == IR_EPOCHS)
             return false;
         if (*swap ? (x->bytes != 1 || s->p[i].shift + 8 * i != s->p[0].shift) : s->p[i].shift != *shift + 8 * *bytes)
             return false;
