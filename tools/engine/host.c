@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "engine/pool.h"
@@ -42,27 +43,72 @@ static void host_free(void *cookie, void *block, size_t size) {
     free(block);
 }
 
+// Code memory: one file in memory, mapped twice, at one place writable and at the other executable,
+// so that a load needs no system call. Blocks are powers of two; freed ones are chained by size
+// through their first word.
+enum { CODE_HEAP_BYTES = 256 << 20, CODE_LOG2_MIN = 8, CODE_LOG2_MAX = 27 };
+
+static struct {
+    uint8_t *write, *execute;
+    size_t used;
+    size_t freed[CODE_LOG2_MAX + 1]; // offset + 1 of the first free block of that size
+} code_heap;
+
+static bool code_heap_open(void) {
+    int fd = memfd_create("code", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, CODE_HEAP_BYTES) != 0)
+        return false;
+    void *write = mmap(NULL, CODE_HEAP_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *execute = mmap(NULL, CODE_HEAP_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    close(fd);
+    if (write == MAP_FAILED || execute == MAP_FAILED)
+        return false;
+    code_heap.write = write;
+    code_heap.execute = execute;
+    return true;
+}
+
+static unsigned code_log2(size_t size) {
+    unsigned log2 = bits_log2_up(size);
+    return log2 < CODE_LOG2_MIN ? CODE_LOG2_MIN : log2;
+}
+
 static bool host_code_alloc(void *cookie, size_t size, struct engine_code_memory *out) {
     struct host_memory *memory = cookie;
+    unsigned log2 = code_log2(size);
     if (memory && memory->fail_at && ++memory->count >= memory->fail_at)
         return false;
-    size = bits_align_up(size ? size : 1, PAGE);
-    void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED)
+    if (log2 > CODE_LOG2_MAX || (!code_heap.write && !code_heap_open()))
         return false;
-    *out = (struct engine_code_memory){map, (uintptr_t)map, size};
+    size_t at = code_heap.freed[log2];
+    if (at) {
+        memcpy(&code_heap.freed[log2], code_heap.write + --at, sizeof(size_t));
+    } else {
+        at = code_heap.used;
+        if (CODE_HEAP_BYTES - at < (size_t)1 << log2)
+            return false;
+        code_heap.used += (size_t)1 << log2;
+    }
+    *out = (struct engine_code_memory){code_heap.write + at, (uintptr_t)code_heap.execute + at,
+                                       (size_t)1 << log2};
     return true;
 }
 
 static bool host_code_seal(void *cookie, struct engine_code_memory *code) {
     (void)cookie;
-    return mprotect(code->write, code->size, PROT_READ | PROT_EXEC) == 0;
+    code->write = NULL;
+    return true;
 }
 
 static void host_code_free(void *cookie, struct engine_code_memory *code) {
     (void)cookie;
-    if (code->size)
-        munmap((void *)(uintptr_t)code->execute, code->size);
+    if (!code->size)
+        return;
+    size_t at = code->execute - (uintptr_t)code_heap.execute;
+    unsigned log2 = code_log2(code->size);
+    memset(code_heap.write + at, 0xcc, code->size); // traps, for whoever still jumps there
+    memcpy(code_heap.write + at, &code_heap.freed[log2], sizeof(size_t));
+    code_heap.freed[log2] = at + 1;
     code->size = 0;
 }
 

@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
 // The engine's embedder on the host, shared by triv, engine-plugin, engine-bench, tests and
-// fuzzers: memory from malloc, code and arenas from mmap, and the interface "a buffer and its
-// length" that these tools offer to programs.
+// fuzzers: memory from malloc, code from a heap that is mapped twice (writable, executable), arenas
+// from mmap, and the interface "a buffer and its length" that these tools offer to programs.
 
 #ifndef TOOLS_ENGINE_HOST_H
 #define TOOLS_ENGINE_HOST_H
