@@ -4,6 +4,7 @@
 // Memory: which accesses are proved, which go through the arena's mask, which are refused; and what
 // loads and stores do to the state.
 
+#include "base/string.h"
 #include "engine/verify/priv.h"
 
 uint32_t region_find(struct verifier *v, const struct region *like) {
@@ -429,10 +430,10 @@ static bool exec_load(struct verifier *v, struct work *w, struct state *s,
         id = load_field(v, s, access);
     else
         id = unknown(v, access->size);
-    if (engine_insn_info(insn)->sub) {
+    if (engine_insn_info(insn)->sub && value_at(v, id)->kind == VALUE_NUMBER) {
         struct num num = value_at(v, id)->num;
         num_extend(&num, access->size * 8, true);
-        if (value_at(v, id)->kind == VALUE_NUMBER && !num_includes(&num, &value_at(v, id)->num))
+        if (memcmp(&num, &value_at(v, id)->num, sizeof num) != 0)
             id = value_number(v, &num);
     }
     s->reg[insn->dst] = id;

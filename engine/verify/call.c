@@ -212,7 +212,7 @@ static uint32_t import_result(struct verifier *v, struct work *w, struct state *
 
 static enum call_result call_import(struct verifier *v, struct work *w, struct state *s,
                                     uint32_t pc, const struct engine_import *import) {
-    if (!check_import(v, w, s, pc, import))
+    if (!check_import(v, w, s, pc, import) && (w->record || v->error))
         return CALL_REFUSED;
     uint32_t released[ENGINE_ARGS] = {0};
     for (unsigned i = 0; i < import->argument_count && i < ENGINE_ARGS; i++)
@@ -222,10 +222,10 @@ static enum call_result call_import(struct verifier *v, struct work *w, struct s
             released[i] = reg_at(v, s, i + 1)->symbol;
     for (unsigned i = 0; i < ENGINE_ARGS; i++)
         for (unsigned k = 0; k < i; k++)
-            if (released[i] && released[i] == released[k])
-                return refuse(v, w, s, ENGINE_REFUSED_NOT_OWNED, pc, i + 1, i + 1, 0)
-                           ? CALL_DONE
-                           : CALL_REFUSED;
+            if (released[i] && released[i] == released[k]) {
+                (void)refuse(v, w, s, ENGINE_REFUSED_NOT_OWNED, pc, i + 1, i + 1, 0);
+                return CALL_REFUSED;
+            }
     for (unsigned i = 0; i < ENGINE_ARGS; i++)
         if (released[i]) {
             held_remove(v, s, released[i]);
@@ -414,7 +414,7 @@ static enum call_result apply_summary(struct verifier *v, struct work *w, struct
     const struct summary *summary = &v->functions[function].summary[w->record];
     if (!summary->after)
         return CALL_REFUSED; // never returns
-    if (!carry_back_memory(v, w, s, pc, function))
+    if (!carry_back_memory(v, w, s, pc, function) && (w->record || v->error))
         return CALL_REFUSED;
     const struct state *before = state_at(v, summary->before), *after = state_at(v, summary->after);
     uint32_t result = carry_back_result(v, s, function, w->record, before, after);

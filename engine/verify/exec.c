@@ -321,35 +321,43 @@ static enum engine_cond to_unsigned(enum engine_cond cond) {
     }
 }
 
+// a - b <= bound holds from here on. False: it cannot.
+static bool less(struct verifier *v, struct state *s, unsigned ra, unsigned rb, int64_t bound) {
+    state_bound(v, s, reg_at(v, s, ra), reg_at(v, s, rb), bound);
+    const struct value *a = reg_at(v, s, ra), *b = reg_at(v, s, rb);
+    struct num most = num_any, least = num_any;
+    if (__builtin_add_overflow(b->num.smax, bound, &most.smax) ||
+        __builtin_sub_overflow(a->num.smin, bound, &least.smin))
+        return true;
+    return (most.smax >= a->num.smax ||
+            (num_meet(&most, &a->num) && state_refine(v, s, s->reg[ra], &most))) &&
+           (least.smin <= b->num.smin ||
+            (num_meet(&least, &b->num) && state_refine(v, s, s->reg[rb], &least)));
+}
+
 // What the condition says of a - b, as a bound (signed).
-static void assume_bounds(struct verifier *v, struct state *s, enum engine_cond cond, bool holds,
-                          uint32_t a, uint32_t b) {
-    const struct value *x = value_at(v, a), *y = value_at(v, b);
+static bool assume_bounds(struct verifier *v, struct state *s, enum engine_cond cond, bool holds,
+                          unsigned a, unsigned b) {
     switch (to_unsigned(cond)) {
     case ENGINE_COND_JGT:
-        holds ? state_bound(v, s, y, x, -1) : state_bound(v, s, x, y, 0);
-        break;
+        return holds ? less(v, s, b, a, -1) : less(v, s, a, b, 0);
     case ENGINE_COND_JGE:
-        holds ? state_bound(v, s, y, x, 0) : state_bound(v, s, x, y, -1);
-        break;
+        return holds ? less(v, s, b, a, 0) : less(v, s, a, b, -1);
     case ENGINE_COND_JLT:
-        holds ? state_bound(v, s, x, y, -1) : state_bound(v, s, y, x, 0);
-        break;
+        return holds ? less(v, s, a, b, -1) : less(v, s, b, a, 0);
     case ENGINE_COND_JLE:
-        holds ? state_bound(v, s, x, y, 0) : state_bound(v, s, y, x, -1);
-        break;
+        return holds ? less(v, s, a, b, 0) : less(v, s, b, a, -1);
     case ENGINE_COND_JEQ:
     case ENGINE_COND_JNE:
-        if ((cond == ENGINE_COND_JEQ) == holds) {
-            state_bound(v, s, x, y, 0);
-            state_bound(v, s, y, x, 0);
-        } else if (value_less(v, s, a, b, 0))
-            state_bound(v, s, x, y, -1);
-        else if (value_less(v, s, b, a, 0))
-            state_bound(v, s, y, x, -1);
-        break;
+        if ((cond == ENGINE_COND_JEQ) == holds)
+            return less(v, s, a, b, 0) && less(v, s, b, a, 0);
+        if (value_less(v, s, s->reg[a], s->reg[b], 0))
+            return less(v, s, a, b, -1);
+        if (value_less(v, s, s->reg[b], s->reg[a], 0))
+            return less(v, s, b, a, -1);
+        return true;
     default:
-        break;
+        return true;
     }
 }
 
@@ -399,9 +407,7 @@ static bool assume(struct verifier *v, struct state *s, enum engine_cond cond, u
         return false;
     if (!state_refine(v, s, a, &p) || (rb < ENGINE_REGISTERS && !state_refine(v, s, b, &q)))
         return false;
-    if (ordered && rb < ENGINE_REGISTERS)
-        assume_bounds(v, s, cond, holds, s->reg[ra], s->reg[rb]);
-    return true;
+    return !ordered || rb >= ENGINE_REGISTERS || assume_bounds(v, s, cond, holds, ra, rb);
 }
 
 // if (pointer == 0). Returns what can happen to each side.

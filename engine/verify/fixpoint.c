@@ -471,6 +471,17 @@ static void run_branch(struct verifier *v, struct work *w, uint32_t pc) {
         state_free(v, taken);
 }
 
+// While loops still grow, what cannot be proved is passed over: the final pass will tell.
+static bool recover(struct verifier *v, const struct work *w, struct state *s,
+                    const struct engine_insn *insn) {
+    enum engine_effect effect = engine_insn_effect(insn);
+    if (v->error || w->record)
+        return false;
+    if (effect == ENGINE_EFFECT_ALU || effect == ENGINE_EFFECT_LOAD)
+        s->reg[insn->dst] = value_number(v, &num_any);
+    return true;
+}
+
 // Runs the instruction at w->pc. False: the block is left (path ends, callee entered, error).
 static bool run_insn(struct verifier *v, struct work *w, bool *call) {
     const struct engine_insn *insn = &v->program->insns[w->pc];
@@ -498,7 +509,7 @@ static bool run_insn(struct verifier *v, struct work *w, bool *call) {
         break;
     }
     default:
-        if (!exec_step(v, w, s, pc))
+        if (!exec_step(v, w, s, pc) && !recover(v, w, s, insn))
             return false;
         break;
     }

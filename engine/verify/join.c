@@ -15,6 +15,8 @@
 #include "base/string.h"
 #include "engine/verify/priv.h"
 
+#define LEAST ((int64_t)1 << 59) // bounds are kept well inside of 64 bits
+
 enum { PAIRS = 64, RENAMES = 64, KEY_NULL = 0xbfffffff, KEY_VALUE = 0x80000000 };
 
 struct pair {
@@ -345,8 +347,8 @@ static bool best_bound(const struct join *j, const struct state *s, uint32_t a, 
     const struct value *x = value_at(j->v, a), *y = value_at(j->v, b);
     bool found = false;
     int64_t d;
-    if (!__builtin_sub_overflow(x->num.smax, y->num.smin, &d) && d < INT64_MAX / 4)
-        *bound = d, found = true;
+    if (!__builtin_sub_overflow(x->num.smax, y->num.smin, &d) && d < LEAST)
+        *bound = d < -LEAST ? -LEAST : d, found = true;
     if (x->symbol && x->symbol == y->symbol) {
         d = (int64_t)((uint64_t)x->offset - (uint64_t)y->offset);
         if (value_less(j->v, s, a, b, d) && (!found || d < *bound))
@@ -354,7 +356,9 @@ static bool best_bound(const struct join *j, const struct state *s, uint32_t a, 
     }
     for (unsigned i = 0; i < s->bound_count; i++) {
         const struct bound *p = &s->bounds[i];
-        d = p->bound + (int64_t)((uint64_t)x->offset - (uint64_t)y->offset);
+        if (__builtin_sub_overflow(x->offset, y->offset, &d) ||
+            __builtin_add_overflow(d, p->bound, &d))
+            continue;
         if (p->x == x->symbol && p->y == y->symbol && value_less(j->v, s, a, b, d) &&
             (!found || d < *bound))
             *bound = d, found = true;

@@ -446,9 +446,9 @@ void num_extend(struct num *n, unsigned bits, bool sign) {
         r.value = (uint64_t)((int64_t)(n->value << shift) >> shift);
         r.mask = (uint64_t)((int64_t)(n->mask << shift) >> shift);
         r.value &= ~r.mask;
-        if (bits == 32)
-            r.smin = n->imin, r.smax = n->imax;
         int64_t end = (int64_t)1 << (bits - 1);
+        r.smin = bits == 32 ? n->imin : -end;
+        r.smax = bits == 32 ? n->imax : end - 1;
         if (n->smin >= -end && n->smax < end)
             r.smin = n->smin, r.smax = n->smax;
     } else {

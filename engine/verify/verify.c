@@ -469,5 +469,6 @@ int engine_verify(const struct engine_program *program, const struct engine_veri
 }
 
 void engine_verdict_free(struct engine_verdict *verdict) {
-    engine_pool_free(&verdict->host, &verdict->blocks);
+    if (verdict->blocks)
+        engine_pool_free(&verdict->host, &verdict->blocks);
 }
