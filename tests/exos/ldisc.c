@@ -21,7 +21,7 @@ static void show(void *context, u8 byte) {
     screen[screen_length] = 0;
 }
 
-static const struct ldisc_emitter emitter = {show, NULL};
+static const struct ldisc_emitter emitter = {show, NULL, NULL};
 
 static void fresh(void) {
     ldisc_init(&ld);

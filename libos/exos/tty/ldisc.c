@@ -321,8 +321,11 @@ void ldisc_flush_input(struct ldisc *ld) {
 
 static unsigned input_signal(struct ldisc *ld, u8 byte, unsigned event,
                              const struct ldisc_emitter *echo) {
-    if (!lflag(ld, TTY_NOFLSH))
+    if (!lflag(ld, TTY_NOFLSH)) {
         ldisc_flush_input(ld);
+        if (echo->discard)
+            echo->discard(echo->context);
+    }
     unsigned events = event;
     if (ld->stopped && iflag(ld, TTY_IXON)) {
         ld->stopped = false;

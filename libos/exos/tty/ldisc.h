@@ -38,6 +38,7 @@ struct ldisc {
 
 struct ldisc_emitter {
     void (*emit)(void *context, u8 byte);
+    void (*discard)(void *context); // forgets what was not shown yet; may be NULL
     void *context;
 };
 

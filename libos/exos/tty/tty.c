@@ -38,6 +38,11 @@ static void keep_echo(void *context, u8 byte) {
         tty->echo[tty->echo_to++] = byte;
 }
 
+static void drop_echo(void *context) {
+    struct tty *tty = context;
+    tty->echo_from = tty->echo_to = 0;
+}
+
 void tty_flush_echo(struct tty *tty) {
     if (tty->ld.stopped || tty->echo_from == tty->echo_to)
         return;
@@ -70,7 +75,7 @@ static void handle_events(struct tty *tty, unsigned events) {
 }
 
 void tty_input(struct tty *tty, const u8 *bytes, u64 count) {
-    struct ldisc_emitter echo = {keep_echo, tty};
+    struct ldisc_emitter echo = {keep_echo, drop_echo, tty};
     unsigned events = 0;
     for (u64 i = 0; i < count; i++) {
         unsigned now = ldisc_input(&tty->ld, bytes[i], &echo);
@@ -276,7 +281,7 @@ static void to_wire(void *context, u8 byte) {
 // One part of a write. A byte becomes at most eight on the wire.
 static i64 write_part(struct tty *tty, const u8 *bytes, u64 count) {
     struct wire wire;
-    struct ldisc_emitter out = {to_wire, &wire};
+    struct ldisc_emitter out = {to_wire, NULL, &wire};
     wire.count = 0;
     for (u64 i = 0; i < count; i++)
         ldisc_output(&tty->ld, bytes[i], &out);
