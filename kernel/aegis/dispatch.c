@@ -5,10 +5,13 @@
 // returns or gives the lock up with the processor.
 
 #include "abi/calls.h"
+#include "abi/pte.h"
 #include "gen/syscalls.h"
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/lock.h"
+#include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
+#include "kernel/sal/sal.h"
 
 typedef i64 handler(u64, u64, u64, u64, u64, u64);
 
@@ -70,26 +73,61 @@ static i64 is_range(u32 call) {
            call == SYS_space_copy;
 }
 
+// Where the operation at a user address can be read and written, or null if its page is not mapped
+// so or it crosses pages. *entry is that of the page *page, looked up when the page changes, but
+// read anew every time: an operation may change it.
+static struct batch_op *batch_at(u64 at, u64 *page, const u64 **entry) {
+    if (at >> ABI_PAGE_SHIFT != *page) {
+        *page = at >> ABI_PAGE_SHIFT;
+        *entry = at < ABI_USER_END ? space_entry(space_current(), at) : 0;
+    }
+    u64 offset = at & (ABI_PAGE - 1);
+    const u64 need = ABI_PTE_P | ABI_PTE_W;
+    if (!*entry || (**entry & need) != need || offset > ABI_PAGE - sizeof(struct batch_op))
+        return 0;
+    return (struct batch_op *)((u8 *)sal_frame(ABI_PTE_FRAME(**entry)) + offset);
+}
+
+static i64 batch_one(struct batch_op *op) {
+    if (op->call >= SYS_COUNT || !batchable[op->call])
+        return -E_NOSYS;
+    return batchable[op->call](op->args[0], op->args[1], op->args[2], op->args[3], op->args[4],
+                               op->args[5]);
+}
+
+// One that crosses pages, or whose page is not writable.
+static i64 batch_slowly(u64 at, struct batch_op *op) {
+    i64 error = space_copy_in(op, at, sizeof *op);
+    if (error)
+        return error;
+    op->result = batch_one(op);
+    return space_copy_out(at + __builtin_offsetof(struct batch_op, result), &op->result,
+                          sizeof op->result);
+}
+
 i64 sys_batch(u64 vector, u64 count) {
     if (count > ABI_BATCH_MAX)
         return -E_LIMIT;
     if (vector & 7)
         return -E_ALIGN;
-    u64 done = 0, work = 0;
+    u64 done = 0, work = 0, page = ~0ul;
+    const u64 *entry = 0;
     for (; done < count && work < BATCH_WORK; done++) {
-        struct batch_op op;
+        struct batch_op op, *user;
         u64 at = vector + done * sizeof op;
-        i64 error = space_copy_in(&op, at, sizeof op);
-        if (!error && (op.call >= SYS_COUNT || !batchable[op.call]))
-            op.result = -E_NOSYS;
-        else if (!error)
-            op.result = batchable[op.call](op.args[0], op.args[1], op.args[2], op.args[3],
-                                           op.args[4], op.args[5]);
-        if (!error)
-            error = space_copy_out(at + __builtin_offsetof(struct batch_op, result), &op.result,
-                                   sizeof op.result);
-        if (error)
-            return done ? (i64)done : error;
+        user = batch_at(at, &page, &entry);
+        if (user) {
+            op = *user;
+            op.result = batch_one(&op);
+            user = batch_at(at, &page, &entry);
+            if (!user)
+                return done ? (i64)done : -E_FAULT;
+            user->result = op.result;
+        } else {
+            i64 error = batch_slowly(at, &op);
+            if (error)
+                return done ? (i64)done : error;
+        }
         u64 pages = is_range(op.call) ? op.args[op.call == SYS_space_map ? 4 : 3] : 0;
         if (op.result < 0 || (is_range(op.call) && (u64)op.result != pages))
             break;

@@ -315,15 +315,14 @@ static inline void copy_one(struct copy_request *request, u64 *source, u64 *targ
 
 // The first n entries of a leaf table's part, of which the first is that of va.
 static i64 copy_run(struct copy_request *request, u64 *source, u64 va, u64 n) {
-    u64 *target = 0;
+    u64 *target = 0, last = 0;
     for (u64 i = 0; i < n; i++) {
-        while (i + 4 <= n &&
-               !((source[i] | source[i + 1] | source[i + 2] | source[i + 3]) & ABI_PTE_P))
-            i += 4;
-        if (i == n)
-            break;
-        if (!(source[i] & ABI_PTE_P))
+        if (!(source[i] & ABI_PTE_P)) {
+            while (i + 4 < n &&
+                   !((source[i + 1] | source[i + 2] | source[i + 3] | source[i + 4]) & ABI_PTE_P))
+                i += 4;
             continue;
+        }
         if (!target) {
             i64 error = space_entry_make(request->to, va, &target);
             if (error)
@@ -331,7 +330,10 @@ static i64 copy_run(struct copy_request *request, u64 *source, u64 va, u64 n) {
         }
         if (!(target[i] & ABI_PTE_P))
             copy_one(request, &source[i], &target[i]);
+        last = i;
     }
+    if (target)
+        table_note(target, va >> ABI_PAGE_SHIFT & 511, (va >> ABI_PAGE_SHIFT & 511) + last);
     return 0;
 }
 

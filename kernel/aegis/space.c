@@ -64,6 +64,10 @@ static u64 *table_at(u64 entry) {
     return sal_virt(entry & ABI_PTE_FRAME_MASK);
 }
 
+struct abi_space *space_current(void) {
+    return space_find(sched_current()->row->space);
+}
+
 u64 *space_entry(const struct abi_space *space, u64 va) {
     u64 end;
     return space_walk(space, va, &end);
@@ -80,10 +84,13 @@ i64 space_entry_make(struct abi_space *space, u64 va, u64 **result) {
                 return error;
             *entry = pfn << ABI_PAGE_SHIFT | TABLE_LINK;
             space->tables++;
+            table_note(table, va >> shift & 511, va >> shift & 511);
         }
         table = table_at(*entry);
     }
-    *result = &table[va >> ABI_PAGE_SHIFT & 511];
+    u32 index = va >> ABI_PAGE_SHIFT & 511;
+    table_note(table, index, index);
+    *result = &table[index];
     return 0;
 }
 
@@ -104,35 +111,39 @@ void frame_unmap(pfn_t pfn) {
         frame_give(pfn);
 }
 
-// The next present entry of a table from i on; 512: none. Empty stretches go by eight.
-static u32 next_present(const u64 *table, u32 i) {
-    for (; i < 512; i++) {
-        while (!(i & 7) && i < 512 &&
-               !((table[i] | table[i + 1] | table[i + 2] | table[i + 3] | table[i + 4] |
-                  table[i + 5] | table[i + 6] | table[i + 7]) &
-                 ABI_PTE_P))
-            i += 8;
-        if (i < 512 && table[i] & ABI_PTE_P)
-            break;
-    }
-    return i;
+// The entries of a table that may be present (table_note).
+struct used {
+    u32 at, end;
+};
+
+static struct used table_used(pfn_t pfn) {
+    u32 seen = frame_row(pfn)->next;
+    return (struct used){512 - (seen >> 16), seen & 0xffff};
 }
 
 // All entries that were present are zero afterwards, and the others always were.
-static void tear_leaf_table(u64 *table) {
-    for (u32 i = 0; (i = next_present(table, i)) < 512; i++) {
-        frame_unmap(ABI_PTE_FRAME(table[i]));
+static void tear_leaf_table(u64 *table, struct used used) {
+    for (u32 i = used.at; i < used.end; i++) {
+        u64 entry = table[i];
+        if (!(entry & ABI_PTE_P))
+            continue;
         table[i] = 0;
+        struct abi_frame *row = frame_row(ABI_PTE_FRAME(entry));
+        if (--row->maps == 0 && row->flags & FRAME_AUTO && !row->pins)
+            frame_give(ABI_PTE_FRAME(entry));
     }
 }
 
 // Frees up to *budget tables below an entry; the entry is cleared when nothing is left below it.
 static void tear_below(struct abi_space *space, u64 *entry, u32 level, u32 *budget) {
     u64 *table = table_at(*entry);
+    struct used used = table_used(ABI_PTE_FRAME(*entry));
     if (level == 1) {
-        tear_leaf_table(table);
+        tear_leaf_table(table, used);
     } else {
-        for (u32 i = 0; (i = next_present(table, i)) < 512; i++) {
+        for (u32 i = used.at; i < used.end; i++) {
+            if (!(table[i] & ABI_PTE_P))
+                continue;
             if (!*budget)
                 return;
             tear_below(space, &table[i], level - 1, budget);
@@ -150,7 +161,8 @@ static void tear_below(struct abi_space *space, u64 *entry, u32 level, u32 *budg
 i64 space_tear(struct abi_space *space) {
     u32 budget = TEAR_PER_CALL;
     u64 *root = sal_frame(space->root);
-    for (u32 i = 0; i < 256; i++) {
+    struct used used = table_used(space->root);
+    for (u32 i = used.at; i < used.end && i < 256; i++) {
         if (!(root[i] & ABI_PTE_P))
             continue;
         if (!budget)

@@ -28,6 +28,8 @@ i64 space_tear(struct abi_space *space);
 
 // The entry that maps a user address, or null if there is no table.
 u64 *space_entry(const struct abi_space *space, u64 va);
+// That of the running env.
+struct abi_space *space_current(void);
 
 // Copies between kernel and the running env's memory, through its page table. E_RANGE, E_FAULT.
 i64 space_copy_in(void *to, u64 va, u64 bytes);

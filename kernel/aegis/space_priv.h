@@ -7,6 +7,7 @@
 #define KERNEL_AEGIS_SPACE_PRIV_H
 
 #include "abi/pte.h"
+#include "kernel/aegis/frame.h"
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
 
@@ -26,6 +27,18 @@ static inline u64 *space_walk(const struct abi_space *space, u64 va, u64 *end) {
     }
     *end = ((va >> 21) + 1) << 21;
     return &table[va >> ABI_PAGE_SHIFT & 511];
+}
+// A table remembers in its frame's row (next, unused while the frame is owned) which of its entries
+// were ever written, so that tearing it down need not look at the others: the bound above in the
+// low half, 512 less the lowest in the high half.
+static inline void table_note(u64 *table, u32 low, u32 high) {
+    struct abi_frame *row = frame_row(((u64)table - (u64)sal_virt(0)) >> ABI_PAGE_SHIFT);
+    u32 from = 512 - low, to = high + 1, seen = row->next;
+    if (from > seen >> 16)
+        seen = from << 16 | (seen & 0xffff);
+    if (to > (seen & 0xffff))
+        seen = (seen & 0xffff0000) | to;
+    row->next = seen;
 }
 // E_ALIGN, E_RANGE.
 i64 space_check_range(u64 va, u64 pages);
