@@ -10,7 +10,7 @@
 // A file holds cases, each of them
 //
 //     === name
-//     hook: buffer | context | packet     which entry of fixture.h; default buffer
+//     hook: buffer | context | packet | arena     which entry of fixture.h; default buffer
 //     input: 01 02 0a ...                 bytes of the buffer or packet; default none
 //     output: 01 02 ...                   what they are afterwards; default: not looked at
 //     budget: 1000                        default: plenty
@@ -92,7 +92,7 @@ static bool parse_bytes(const char *text, uint8_t *bytes, size_t *size) {
 }
 
 static bool parse_key(struct test_case *test, char *line) {
-    static const char *const hooks[] = {"buffer", "context", "packet"};
+    static const char *const hooks[FIXTURE_HOOKS] = {"buffer", "context", "packet", "arena"};
     char *colon = strchr(line, ':');
     if (!colon)
         return false;
@@ -115,9 +115,10 @@ static bool parse_key(struct test_case *test, char *line) {
         test->only_verified = strcmp(value, "verified") == 0;
         test->only_unverified = strcmp(value, "unverified") == 0;
     } else if (strcmp(line, "hook") == 0) {
-        for (test->hook = 0; test->hook < 3 && strcmp(hooks[test->hook], value) != 0; test->hook++)
+        for (test->hook = 0; test->hook < FIXTURE_HOOKS && strcmp(hooks[test->hook], value) != 0;
+             test->hook++)
             ;
-        return test->hook < 3;
+        return test->hook < FIXTURE_HOOKS;
     } else {
         return false;
     }
@@ -161,8 +162,8 @@ static void run_mode(const struct test_case *test, struct host_program *host, en
                                  host_stack_size(mode == HOST_UNVERIFIED ? NULL : &host->verdict)))
         abort();
     memcpy(input, test->input, test->input_size);
-    fixture_begin(&fixture, &run.run, test->hook, input, test->input_size, arguments);
     host_run_reset(&run, host->program, test->budget);
+    fixture_begin(&fixture, &run.run, test->hook, input, test->input_size, arguments);
     struct engine_region regions[3] = {{(uintptr_t)input, test->input_size, 1},
                                        {(uintptr_t)&fixture.context, sizeof(fixture.context), 1},
                                        {(uintptr_t)&fixture.thing, 8, 0}};
@@ -173,6 +174,8 @@ static void run_mode(const struct test_case *test, struct host_program *host, en
     check_status(test, name, status, &run.run, r0);
     check(test, name, fixture.thing.count == 0 && run.run.held_count == 0,
           "%lld references leaked%s", (uint64_t)fixture.thing.count, "");
+    if (test->hook == FIXTURE_ARENA && test->input_size)
+        memcpy(input, (const void *)(uintptr_t)run.run.arena, test->input_size);
     if (test->has_output)
         check(test, name,
               test->output_size == test->input_size &&

@@ -200,6 +200,13 @@ static const struct engine_hook hooks[FIXTURE_HOOKS] = {
                         .result = SCALAR,
                         .arguments = {{.kind = ENGINE_CONTEXT, .layout = LAYOUT_PACKET}},
                         .argument_count = 1},
+    [FIXTURE_ARENA] =
+        {.name = "arena",
+         .section = "arena",
+         .result = SCALAR,
+         .arguments = {{.kind = ENGINE_ARENA},
+                       {.kind = ENGINE_SCALAR, .flags = ENGINE_TYPE_RANGE, .maximum = 4096}},
+         .argument_count = 2},
 };
 
 const struct engine_interface fixture_interface = {
@@ -209,7 +216,7 @@ const struct engine_interface fixture_interface = {
     .hooks = hooks,
     .layout_count = COUNT(layouts),
     .import_count = COUNT(imports),
-    .hook_count = FIXTURE_HOOKS,
+    .hook_count = FIXTURE_ARENA,
 };
 
 void fixture_single_init(struct fixture_single *single, unsigned hook, size_t size) {
@@ -224,6 +231,7 @@ void fixture_single_init(struct fixture_single *single, unsigned hook, size_t si
     single->interface = fixture_interface;
     single->interface.hooks = &single->hook;
     single->interface.hook_count = 1;
+    single->interface.arena_log2 = hook == FIXTURE_ARENA ? 12 : 0;
 }
 
 void fixture_begin(struct fixture *fixture, struct engine_run *run, unsigned hook, uint8_t *input,
@@ -239,6 +247,13 @@ void fixture_begin(struct fixture *fixture, struct engine_run *run, unsigned hoo
         fixture->context.words[i] = 100 + i;
     if (hook == FIXTURE_BUFFER) {
         arguments[0] = size ? (uintptr_t)input : 0;
+        arguments[1] = size;
+        return;
+    }
+    if (hook == FIXTURE_ARENA) {
+        if (size)
+            memcpy((void *)(uintptr_t)run->arena, input, size);
+        arguments[0] = run->arena;
         arguments[1] = size;
         return;
     }

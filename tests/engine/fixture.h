@@ -7,6 +7,7 @@
 //     buffer(data, len)     hook 0: a buffer of the case's input size (r1 = 0 if it is empty)
 //     context(ctx)          hook 1: struct fixture_context
 //     packet(ctx)           hook 2: the same, whose data..data_end is the input
+//     arena(data, len)      hook 3: the input is at the start of the program's arena of 4 KiB
 //
 //     0  struct thing *thing_get(u64 key)      acquires; null if key is 0
 //     1  void thing_put(struct thing *)        releases
@@ -37,9 +38,9 @@ struct fixture_thing {
     int64_t count; // of references out
 };
 
-enum { FIXTURE_BUFFER, FIXTURE_CONTEXT, FIXTURE_PACKET, FIXTURE_HOOKS };
+enum { FIXTURE_BUFFER, FIXTURE_CONTEXT, FIXTURE_PACKET, FIXTURE_ARENA, FIXTURE_HOOKS };
 
-// All hooks and imports; fixed sizes: buffer is 64 bytes.
+// All hooks and imports, but `arena`, which is for bare programs; fixed sizes: buffer is 64 bytes.
 extern const struct engine_interface fixture_interface;
 
 // One hook alone, for bare programs; size is that of the buffer or packet at most.
@@ -56,7 +57,7 @@ struct fixture {
     uint64_t clock;
 };
 
-// Fills in context and arguments for a run over input[0..size).
+// Fills in context and arguments for a run over input[0..size), after host_run_reset.
 void fixture_begin(struct fixture *fixture, struct engine_run *run, unsigned hook, uint8_t *input,
                    size_t size, uint64_t *arguments);
 
