@@ -186,7 +186,7 @@ struct x86_mem emit_address(struct emit *e, val v)
 
 // ---- ways out
 
-void emit_stub_jump(struct emit *e, int cc, unsigned status, val run)
+void emit_stub_jump(struct emit *e, int cc, unsigned status, val run, val sum)
 {
     struct jit *c = e->c;
     if (!jit_grow(c, (void **)&e->stubs, &e->stub_room, e->stub_count, 1, sizeof *e->stubs))
@@ -196,7 +196,7 @@ void emit_stub_jump(struct emit *e, int cc, unsigned status, val run)
     else
         x86_jcc(&e->x, (enum x86_cc)cc, true, 0);
     e->stubs[e->stub_count++] =
-        (struct emit_stub){(uint32_t)e->x.at - 4, c->pc, status, c->intervals[run].loc, run};
+        (struct emit_stub){(uint32_t)e->x.at - 4, c->pc, status, run, sum};
 }
 
 static void patch32(struct emit *e, uint32_t at, uint32_t target)
@@ -215,8 +215,13 @@ static void stubs(struct emit *e)
     for (uint32_t i = 0; i < e->stub_count; i++) {
         const struct emit_stub *s = &e->stubs[i];
         patch32(e, s->at, (uint32_t)e->x.at);
-        emit_fetch(e, X86_R9, s->run_value);
-        struct x86_mem mem = {X86_R9, X86_NONE, 0, offsetof(struct engine_run, status)};
+        struct x86_mem mem = {X86_R9, X86_NONE, 0, offsetof(struct engine_run, meter)};
+        if (s->sum)
+            emit_fetch(e, IR_SCRATCH, s->sum);
+        emit_fetch(e, X86_R9, s->run);
+        if (s->sum)
+            x86_alu_mr(&e->x, X86_SUB, X86_W, mem, IR_SCRATCH);
+        mem.disp = offsetof(struct engine_run, status);
         if (s->status < ENGINE_RUN_STATUSES) {
             x86_rm(&e->x, 0xc7, 0, mem);
             x86_u32(&e->x, s->status);
@@ -385,23 +390,84 @@ static void finish_branch(struct emit *e, uint32_t i, val v)
     }
 }
 
-static void finish_jump(struct emit *e, uint32_t i)
+// The phi of a loop's header that v is an operand of.
+static val phi_of(const struct jit *c, uint32_t header, val v)
 {
-    struct jit *c = e->c;
-    const struct ir_block *block = &c->blocks[c->layout[i]];
-    phi_moves(e, c->layout[i], block->succ[0], false);
-    uint32_t target = resolve(c, block->succ[0]);
-    if (target != next_block(c, i))
-        jump(e, -1, target);
+    const struct ir_block *block = &c->blocks[header];
+    for (val phi = block->first; phi && c->v[phi].op == IR_PHI; phi = c->v[phi].next)
+        for (uint32_t k = 0; k < block->preds; k++)
+            if (c->phis[c->v[phi].imm + k] == v)
+                return phi;
+    return 0;
 }
 
-static void meter(struct emit *e, val v)
+// Charges the meter; returns the condition under which it is used up.
+static enum x86_cc charge(struct emit *e, val v)
 {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v];
-    unsigned run = emit_use(e, x->a, IR_SCRATCH);
-    x86_alu_mi(&e->x, X86_SUB, 8, (struct x86_mem){(uint8_t)run, X86_NONE, 0, offsetof(struct engine_run, meter)}, (int32_t)x->imm);
-    emit_stub_jump(e, X86_S, ENGINE_RUN_BUDGET, x->a);
+    struct x86_mem mem = {(uint8_t)emit_reg(c, x->a), X86_NONE, 0, offsetof(struct engine_run, meter)};
+    enum x86_cc cc = X86_S;
+    if (!emit_in_register(c, x->a)) {
+        mem.base = (uint8_t)emit_scratch(e);
+        emit_fetch(e, mem.base, x->a);
+    }
+    if (x->b) {
+        unsigned sum = emit_in_register(c, x->b) ? emit_reg(c, x->b) : emit_scratch(e);
+        emit_fetch(e, sum, x->b);
+        x86_alu_rm(&e->x, X86_CMP, X86_W, sum, mem);
+        cc = X86_G;
+    } else {
+        x86_alu_mi(&e->x, X86_SUB, 8, mem, (int32_t)x->imm);
+    }
+    emit_give_back(e);
+    return cc;
+}
+
+static void flush(struct emit *e, val v)
+{
+    struct jit *c = e->c;
+    const struct ir_value *x = &c->v[v];
+    struct x86_mem mem = {X86_NONE, X86_NONE, 0, offsetof(struct engine_run, meter)};
+    mem.base = (uint8_t)(emit_in_register(c, x->a) ? emit_reg(c, x->a) : emit_scratch(e));
+    emit_fetch(e, mem.base, x->a);
+    unsigned sum = emit_in_register(c, x->b) ? emit_reg(c, x->b) : emit_scratch(e);
+    emit_fetch(e, sum, x->b);
+    x86_alu_mr(&e->x, X86_SUB, X86_W, mem, sum);
+    emit_give_back(e);
+}
+
+// The end of a block with one successor. If the block meters, moves come between the check and the jump, so that the usual way
+// is one jump; the run stays where it is, since the loop needs it.
+static void finish_jump(struct emit *e, uint32_t i, val v)
+{
+    struct jit *c = e->c;
+    const struct ir_block *block = &c->blocks[c->layout[i]];
+    val m = c->v[v].prev && c->v[c->v[v].prev].op == IR_METER ? c->v[v].prev : 0;
+    uint32_t target = resolve(c, block->succ[0]);
+    if (!m) {
+        phi_moves(e, c->layout[i], block->succ[0], false);
+        if (target != next_block(c, i))
+            jump(e, -1, target);
+        return;
+    }
+    val run = c->v[m].a, sum = c->v[m].b ? phi_of(c, block->succ[0], c->v[m].b) : 0;
+    c->pc = c->v[m].pc;
+    enum x86_cc cc = charge(e, m);
+    if (block->loop != block->succ[0]) { // no loop of ours: nothing keeps the run
+        emit_stub_jump(e, cc, ENGINE_RUN_BUDGET, run, sum);
+        phi_moves(e, c->layout[i], block->succ[0], false);
+        if (target != next_block(c, i))
+            jump(e, -1, target);
+        return;
+    }
+    phi_moves(e, c->layout[i], block->succ[0], true);
+    if (target != next_block(c, i)) {
+        jump(e, cc ^ 1, target);
+        emit_stub_jump(e, -1, ENGINE_RUN_BUDGET, run, sum);
+    } else {
+        emit_stub_jump(e, cc, ENGINE_RUN_BUDGET, run, sum);
+    }
 }
 
 static void emit_block(struct emit *e, uint32_t i)
@@ -430,7 +496,7 @@ static void emit_block(struct emit *e, uint32_t i)
             emit_take(e, c->intervals[v].loc);
         switch (x->op) {
         case IR_JMP:
-            finish_jump(e, i);
+            finish_jump(e, i, v);
             break;
         case IR_BR:
             finish_branch(e, i, v);
@@ -439,8 +505,10 @@ static void emit_block(struct emit *e, uint32_t i)
             emit_fetch(e, X86_RAX, x->a);
             epilogue(e);
             break;
-        case IR_METER:
-            meter(e, v);
+        case IR_METER: // at the jump
+            break;
+        case IR_FLUSH:
+            flush(e, v);
             break;
         default:
             emit_value(e, v);

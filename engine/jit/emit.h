@@ -15,8 +15,7 @@
 struct emit_stub { // code out of line: the run ends here
     uint32_t at;   // rel32 that goes there
     uint32_t pc, status;
-    uint8_t run; // location as of ir_interval
-    val run_value;
+    val run, sum; // sum: taken off the meter, or 0
 };
 
 struct emit_jump {
@@ -67,7 +66,7 @@ struct x86_mem emit_address(struct emit *e, val v);             // of a memory a
 unsigned emit_scratch(struct emit *e);                          // R11 if it is free, else a borrowed register
 void emit_take(struct emit *e, unsigned reg);                   // notes that this instruction uses it
 void emit_give_back(struct emit *e);                            // keeps the flags
-void emit_stub_jump(struct emit *e, int cc, unsigned status, val run); // cc < 0: always
+void emit_stub_jump(struct emit *e, int cc, unsigned status, val run, val sum); // cc < 0: always; sum: not yet taken off the meter, or 0
 
 // emit_value.c
 void emit_value(struct emit *e, val v);

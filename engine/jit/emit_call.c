@@ -32,7 +32,7 @@ static void check_metered(struct emit *e, const struct ir_value *x)
     uint32_t stack, depth;
     needs(c, x, &stack, &depth);
     x86_alu_mi(&e->x, X86_SUB, 8, run_field(e, run, offsetof(struct engine_run, meter)), ENGINE_CALL_COST);
-    emit_stub_jump(e, X86_S, ENGINE_RUN_BUDGET, run);
+    emit_stub_jump(e, X86_S, ENGINE_RUN_BUDGET, run, 0);
     // A scratch register beside the run's: the run may itself be in R11.
     unsigned r = emit_use(e, run, IR_SCRATCH);
     emit_take(e, r);
@@ -41,11 +41,11 @@ static void check_metered(struct emit *e, const struct ir_value *x)
     x86_alu_rm(&e->x, X86_SUB, X86_W, t, (struct x86_mem){(uint8_t)r, X86_NONE, 0, offsetof(struct engine_run, stack_low)});
     x86_alu_ri(&e->x, X86_CMP, X86_W, t, (int32_t)stack);
     emit_give_back(e);
-    emit_stub_jump(e, X86_B, ENGINE_RUN_STACK, run);
+    emit_stub_jump(e, X86_B, ENGINE_RUN_STACK, run, 0);
     e->busy &= (uint16_t) ~(1u << IR_SCRATCH);
     struct x86_mem mem = run_field(e, run, offsetof(struct engine_run, depth));
     x86_alu_mi(&e->x, X86_CMP, 4, mem, (int32_t)ENGINE_CALL_DEPTH_MAX - (int32_t)depth);
-    emit_stub_jump(e, X86_G, ENGINE_RUN_STACK, run);
+    emit_stub_jump(e, X86_G, ENGINE_RUN_STACK, run, 0);
     x86_alu_mi(&e->x, X86_ADD, 4, mem, (int32_t)depth);
 }
 
@@ -96,7 +96,7 @@ static void call_held(struct emit *e, const struct ir_value *x)
     call_address(e, (uint64_t)(uintptr_t)&engine_run_import);
     x86_alu_mi(&e->x, X86_CMP, 4, run_field(e, run, offsetof(struct engine_run, status)), 0);
     // The status is the import's: the stub must not change it.
-    emit_stub_jump(e, X86_NE, ENGINE_RUN_STATUSES, run);
+    emit_stub_jump(e, X86_NE, ENGINE_RUN_STATUSES, run, 0);
 }
 
 // Finds the code of a callable value, and keeps its address in memory, away from the moves of the arguments.
@@ -107,10 +107,10 @@ static void find_callable(struct emit *e, const struct ir_value *x, val run)
     emit_fetch(e, IR_SCRATCH, x->a);
     x86_shift_ri(&e->x, X86_ROL, X86_W, IR_SCRATCH, 32); // index in the upper half, 1 in the lower one
     x86_alu_ri(&e->x, X86_CMP, 0, IR_SCRATCH, (int32_t)(ENGINE_CALLABLE_LOCAL >> 32));
-    emit_stub_jump(e, X86_NE, ENGINE_RUN_CALLABLE, run);
+    emit_stub_jump(e, X86_NE, ENGINE_RUN_CALLABLE, run, 0);
     x86_shift_ri(&e->x, X86_SHR, X86_W, IR_SCRATCH, 32);
     x86_alu_ri(&e->x, X86_CMP, 0, IR_SCRATCH, (int32_t)c->program->function_count);
-    emit_stub_jump(e, X86_AE, ENGINE_RUN_CALLABLE, run);
+    emit_stub_jump(e, X86_AE, ENGINE_RUN_CALLABLE, run, 0);
     // A guess must not read beyond the table either: the borrow is all ones only if the index is below the count.
     unsigned t = emit_scratch(e);
     x86_alu_rr(&e->x, X86_SBB, X86_W, t, t);
@@ -119,7 +119,7 @@ static void find_callable(struct emit *e, const struct ir_value *x, val run)
     x86_load(&e->x, IR_SCRATCH, (struct x86_mem){(uint8_t)t, IR_SCRATCH, 3, 0});
     emit_give_back(e);
     x86_rr(&e->x, 0x85 | X86_W, IR_SCRATCH, IR_SCRATCH);
-    emit_stub_jump(e, X86_E, ENGINE_RUN_CALLABLE, run);
+    emit_stub_jump(e, X86_E, ENGINE_RUN_CALLABLE, run, 0);
     x86_store(&e->x, (struct x86_mem){X86_RSP, X86_NONE, 0, (int32_t)e->held}, IR_SCRATCH);
     e->busy &= (uint16_t) ~(1u << IR_SCRATCH);
 }

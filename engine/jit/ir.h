@@ -57,7 +57,8 @@ enum ir_op {
     IR_STORE, // *(a + imm) = b
     IR_ATOMIC, // cc: enum engine_atomic; *(a + imm), b, compared with c
     IR_CALL,  // a = target if by register; arguments at phis[b], count c; imm callee; cc: enum ir_call
-    IR_METER, // imm: cost
+    IR_METER, // imm: cost, taken off the meter of run a; or summed up: b the sum, this one included
+    IR_FLUSH, // takes the sum b off the meter of run a
     IR_ZERO_FRAME, // clear imm bytes below a
     // Ends of blocks
     IR_JMP,
@@ -119,6 +120,7 @@ struct ir_block {
     uint32_t layout;     // index in layout order
 };
 #define IR_NO_BLOCK UINT32_MAX
+enum { IR_METERED_LOOPS = 32 }; // loops that get a sum of their costs
 enum { IR_UNROLLED = 64 }; // blocks that unrolling may add
 
 enum { IR_VARS = 64, IR_SLOTS = IR_VARS - ENGINE_R10 };
@@ -269,6 +271,7 @@ unsigned ir_operands(struct jit *c, val v, val **operands); // up to IR_ARGS + 1
 bool jit_build(struct jit *c);
 uint32_t jit_proved_local(const struct jit *c, uint32_t pc); // function that a CALL_REG is proved to call
 bool jit_optimise(struct jit *c);
+bool jit_meter(struct jit *c);  // meter.c
 bool jit_unroll(struct jit *c); // unroll.c: loops of one block
 bool jit_widen(struct jit *c); // widen.c: byte-wise accesses become wide ones
 void ir_number(struct jit *c, uint32_t block); // sets order and epoch

@@ -339,6 +339,8 @@ static void sink_steps(struct jit *c, uint32_t header)
 
 bool jit_optimise(struct jit *c)
 {
+    if (!jit_meter(c))
+        return false;
     for (unsigned i = 0; i < PHI_ROUNDS && simplify_phis(c); i++)
         ;
     narrow_phis(c);
