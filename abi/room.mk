@@ -6,8 +6,8 @@
 ABI_GENERATED := $(BUILD)/gen/gen/syscalls.h $(BUILD)/gen/gen/syscalls_kernel.h $(BUILD)/gen/gen/syscalls_user.h \
                  $(BUILD)/gen/gen/syscalls_batch.h $(BUILD)/gen/gen/syscalls_asm.h \
                  $(BUILD)/gen/gen/syscalls_errors.h
-GEN += $(ABI_GENERATED)
-ALL += docs/syscalls.md
+GEN += $(ABI_GENERATED) $(BUILD)/gen/gen/tables.h
+ALL += docs/syscalls.md docs/tables.md
 
 ABI_KIND_syscalls.h        := numbers
 ABI_KIND_syscalls_asm.h    := assembly
@@ -23,3 +23,11 @@ $(ABI_GENERATED): abi/syscalls.def abi/errors.def tools/gen/syscalls.py
 docs/syscalls.md: abi/syscalls.def abi/errors.def tools/gen/syscalls.py
 	$(call say,GEN,$@)
 	$(Q)$(PYTHON) tools/gen/syscalls.py abi/syscalls.def page $@
+
+$(BUILD)/gen/gen/tables.h: abi/tables.def tools/gen/tables.py
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && $(PYTHON) tools/gen/tables.py abi/tables.def structures $@
+
+docs/tables.md: abi/tables.def tools/gen/tables.py
+	$(call say,GEN,$@)
+	$(Q)$(PYTHON) tools/gen/tables.py abi/tables.def page $@

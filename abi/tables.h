@@ -6,6 +6,8 @@
 // version they have. Read rows with the stride given there, not with sizeof: newer kernels may
 // append fields.
 //
+// The rows are defined in abi/tables.def; docs/tables.md shows them.
+//
 // The kernel writes rows with single stores; a reader that needs several fields of one moment reads
 // again until two readings agree. Rows of free objects are zero but for their use count.
 
@@ -14,25 +16,20 @@
 
 #include "abi/layout.h"
 #include "abi/types.h"
+#include "gen/tables.h"
 
 #define ABI_VERSION  1
 #define ABI_CPUS_MAX 64
 #define ABI_SLICES   512 // positions in the slice vector of each processor
 
-enum abi_table_number {
-    ABI_TABLE_FRAMES,
-    ABI_TABLE_ACCOUNTS,
-    ABI_TABLE_SPACES,
-    ABI_TABLE_ENVS,
-    ABI_TABLE_SLICES,
-    ABI_TABLE_CPUS,
-    ABI_TABLE_COUNT = 16
-};
+#define ABI_TABLES_MAX 16
 
 struct abi_table {
     u64 address;
-    u32 stride;
-    u32 count;
+    u32 stride; // bytes from row to row
+    u32 count;  // rows
+    u32 version;
+    u32 reserved;
 };
 
 struct abi_info {
@@ -50,11 +47,11 @@ struct abi_info {
     u64 features;     // ABI_FEATURE_*
     u64 free_frames;  // now
     u64 free_first;   // the free list begins here; 0: none
-    struct abi_table table[ABI_TABLE_COUNT];
+    struct abi_table table[ABI_TABLES_MAX];
     char command_line[2048];
 };
 ABI_ASSERT_OFFSET(struct abi_info, table, 104);
-ABI_ASSERT_OFFSET(struct abi_info, command_line, 360);
+ABI_ASSERT_OFFSET(struct abi_info, command_line, 488);
 
 #define ABI_INFO ((const volatile struct abi_info *)ABI_TABLES)
 
@@ -72,83 +69,8 @@ enum frame_kind {
     FRAME_MODULE = 6, // the boot module; owned by the first account
 };
 
-struct abi_frame {
-    account_id owner; // who pays; of a free frame: who had it last
-    u32 maps;  // page-table entries that name it; of a free frame: the one before it in the free
-               // list
-    u16 kind;  // enum frame_kind
-    u16 pins;  // uses besides mappings that keep it from being freed
-    u64 epoch; // counts allocations: a FRAMES capability is older than the frame's next life
-    u32 flags; // FRAME_AUTO, FRAME_ZERO
-    u32 next;  // free list
-};
-ABI_ASSERT_SIZE(struct abi_frame, 32);
-
 #define FRAME_AUTO 1u // freed with its last mapping
 #define FRAME_ZERO 2u // free and known to be zero
-
-struct abi_account {
-    account_id id;
-    account_id parent;
-    u64 quota;  // frames it may own
-    u64 frames; // frames it owns
-    u32 env_quota;
-    u32 envs;
-    u32 spaces;
-    u32 children;
-    u64 reserved[2];
-};
-ABI_ASSERT_SIZE(struct abi_account, 64);
-
-struct abi_space {
-    space_id id;
-    account_id account;
-    pfn_t root; // frame of the top-level page table
-    u32 envs;   // envs that run in it
-    u32 tables; // page-table frames
-    u64 reserved[4];
-};
-ABI_ASSERT_SIZE(struct abi_space, 64);
-
-struct abi_env {
-    env_id id;
-    account_id account;
-    space_id space;
-    u32 state;       // enum env_state
-    u32 cpu;         // where it runs, or ran last
-    u64 wakes;       // counts env_wake and env_notify: pass the value seen to env_sleep
-    u64 ran;         // time-stamp ticks it ran
-    u32 stop_reason; // enum env_stop_reason
-    u32 stop_vector;
-    u64 stop_rip;
-    u64 stop_address;
-    u32 upcalls; // delivered
-    u32 forced;  // slices that ended by force
-    u32 slices;  // positions assigned to it
-    u32 caps;    // capability slots filled
-    u64 reserved[5];
-};
-ABI_ASSERT_SIZE(struct abi_env, 128);
-
-struct abi_slice {
-    account_id owner; // 0: free
-    env_id env;       // 0: nobody
-};
-ABI_ASSERT_SIZE(struct abi_slice, 16);
-
-struct abi_cpu {
-    u32 online;
-    u32 apic;
-    env_id env;    // running, 0 if idle
-    u32 position;  // of the current slice in the vector
-    u32 runnable;  // positions whose env could run
-    u64 slice_end; // time-stamp counter
-    u64 switches;
-    u64 interrupts;
-    u64 shootdowns;
-    u64 idle; // time-stamp ticks
-};
-ABI_ASSERT_SIZE(struct abi_cpu, 64);
 
 // Row i of table t.
 static inline const volatile void *abi_row(enum abi_table_number t, u64 i) {

@@ -24,7 +24,7 @@ KERNEL_OFFSETS := $(BUILD)/gen/gen/kernel_offsets.h $(BUILD)/gen/gen/aegis_offse
 GEN += $(KERNEL_OFFSETS)
 $(BUILD)/gen/gen/kernel_offsets.h: kernel/sal/x86_64/offsets.c
 $(BUILD)/gen/gen/aegis_offsets.h: kernel/aegis/x86_64/offsets.c
-$(KERNEL_OFFSETS): | $(BUILD)/gen/gen/syscalls.h
+$(KERNEL_OFFSETS): | $(BUILD)/gen/gen/syscalls.h $(BUILD)/gen/gen/tables.h
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) $(BUILD)/kernel && $(CC) $(KERNEL_CFLAGS) -MMD -MP -MF $(BUILD)/kernel/$(@F).d -MT $@ \
 	  -S -o $(BUILD)/kernel/$(@F).s $<

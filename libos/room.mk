@@ -11,7 +11,7 @@ ALL += $(LIBOS_IMAGES)
 # Offsets for libos assembly, made like the kernel's.
 USER_OFFSETS := $(BUILD)/gen/gen/user_offsets.h
 GEN += $(USER_OFFSETS)
-$(USER_OFFSETS): libos/exos/offsets.c | $(BUILD)/gen/gen/syscalls.h
+$(USER_OFFSETS): libos/exos/offsets.c | $(BUILD)/gen/gen/syscalls.h $(BUILD)/gen/gen/tables.h
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) $(BUILD)/user && $(CC) $(USER_CFLAGS) -MMD -MP -MF $(BUILD)/user/offsets.d -MT $@ \
 	  -S -o $(BUILD)/user/offsets.s $<

@@ -11,6 +11,9 @@
 struct abi_info *abi_info;
 static u64 window_next = ABI_TABLES;
 
+#define VERSION(name, number, type, version) [number] = version,
+static const u32 versions[] = {ABI_TABLES_LIST(VERSION)};
+
 // Room for the exposed tables is taken from the window upwards, page by page, abi_info first.
 void *table_create(enum abi_table_number number, u32 stride, u64 count) {
     if (!abi_info) {
@@ -22,7 +25,7 @@ void *table_create(enum abi_table_number number, u32 stride, u64 count) {
     u64 pages = (stride * count + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
     pfn_t pfn = sal_boot_alloc(pages);
     sal_window_map(window_next, pfn, pages);
-    abi_info->table[number] = (struct abi_table){window_next, stride, (u32)count};
+    abi_info->table[number] = (struct abi_table){window_next, stride, (u32)count, versions[number], 0};
     window_next += (pages + 1) << ABI_PAGE_SHIFT; // one page of nothing between tables
     return sal_frame(pfn);
 }

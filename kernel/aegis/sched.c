@@ -100,6 +100,10 @@ void sched_unready(struct env *env) {
     positions_mark(env, 0);
 }
 
+void sched_count_shootdown(void) {
+    here()->row->shootdowns++;
+}
+
 void sched_poke(struct env *env) {
     sal_ipi(env->row->cpu, SAL_INTERRUPT_RESCHEDULE);
 }

@@ -41,6 +41,8 @@ void sched_forget(struct env *env);             // all its positions become nobo
 void sched_sleep(struct env *env, u64 deadline);
 void sched_unsleep(struct env *env);
 
+void sched_count_shootdown(void); // in this processor's row; no lock needed
+
 // Tells the processor that runs an env to look at it.
 void sched_poke(struct env *env);
 

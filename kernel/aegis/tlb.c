@@ -5,6 +5,7 @@
 // itself, tells the others that have the space loaded, and waits until each has answered: from user
 // mode by interrupt, or while waiting for the lock.
 
+#include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
@@ -55,5 +56,6 @@ void tlb_answer(void) {
     if (!(__atomic_load_n(&request.waiting, __ATOMIC_SEQ_CST) & self))
         return;
     flush_here(request.va, request.pages);
+    sched_count_shootdown();
     __atomic_fetch_and(&request.waiting, ~self, __ATOMIC_SEQ_CST);
 }
