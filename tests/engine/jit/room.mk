@@ -27,3 +27,12 @@ test-jit-sanitized: $(BUILD)/san/jit-differential
 test-jit-failing: $(BUILD)/san/jit-differential
 	@$< --failing --count 40 --seconds 30
 HOST_TESTS += test-jit-differential test-jit-sanitized test-jit-failing
+
+# --- the encoder, as llvm-mc reads it -----------------------------------------------------------------------------------------
+$(BUILD)/host/jit-encodings: $(BUILD)/host/tests/engine/jit/encodings.o $(BUILD)/host/engine/jit/x86.o
+	$(call say,HOSTLD,$@)
+	$(Q)$(HOSTCC) -o $@ $^
+.PHONY: test-jit-encodings
+test-jit-encodings: $(BUILD)/host/jit-encodings
+	@$(PYTHON) tests/engine/jit/encodings.py $<
+HOST_TESTS += test-jit-encodings
