@@ -39,7 +39,11 @@ static void make_verdict(const struct generated *g, const struct engine_program 
                                        .metered = g->metered,
                                        .stack_need = GENERATE_FRAME * program->function_count,
                                        .proof = g->proof,
-                                       .functions = functions};
+                                       .functions = functions,
+                                       .calls = g->calls,
+                                       .call_count = g->call_count,
+                                       .checked_stack_need = GENERATE_FRAME * program->function_count,
+                                       .checked_depth_need = (uint16_t)program->function_count};
 }
 
 static void execute(const struct engine_program *program, const struct engine_verdict *verdict, const struct engine_code *code,
@@ -106,6 +110,7 @@ static bool failing(const struct engine_program *program, const struct engine_ve
 }
 
 static const char *code_path;
+static uint64_t statuses[ENGINE_RUN_STATUSES];
 
 static void write_code(const struct engine_code *code)
 {
@@ -136,7 +141,8 @@ static bool test(uint64_t seed, unsigned size, bool fail)
     // Bare slots have no arena: give it one; address constants 0 become its base.
     program->arena_log2 = GENERATE_ARENA_LOG2;
     for (uint32_t pc = 0; pc < program->insn_count; pc++)
-        if (program->insns[pc].op == ENGINE_OP_LDIMM64 && program->insns[pc].imm == 0)
+        if (program->insns[pc].op == ENGINE_OP_LDIMM64 && program->insns[pc].imm == 0 &&
+            program->insns[pc].kind == ENGINE_IMM_NUMBER)
             ((struct engine_insn *)(uintptr_t)program->insns)[pc].kind = ENGINE_IMM_ARENA;
     make_verdict(&g, program, &verdict, functions);
     bool ok = !engine_jit_compile(program, &verdict, 0, &code);
@@ -148,6 +154,7 @@ static bool test(uint64_t seed, unsigned size, bool fail)
         execute(program, &verdict, NULL, seed + run, &want);
         execute(program, &verdict, &code, seed + run, &got);
         ok = memcmp(&want, &got, sizeof want) == 0;
+        statuses[want.status]++;
         if (!ok)
             complain(program, &want, &got);
     }
@@ -184,6 +191,9 @@ int main(int argc, char **argv)
             return 1;
         }
     }
+    for (unsigned i = 0; i < ENGINE_RUN_STATUSES; i++)
+        if (statuses[i])
+            printf("%8llu runs: %s\n", (unsigned long long)statuses[i], engine_status_name((enum engine_status)i));
     printf("jit-differential%s: %llu passed, 0 failed\n", fail ? "-failing" : "", (unsigned long long)passed);
     return passed ? 0 : 1;
 }

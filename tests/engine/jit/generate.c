@@ -317,13 +317,52 @@ static void call_local(struct state *s, unsigned callee)
     clear_arguments(s);
 }
 
+// A callable value in a register, and a call of it: proved, or checked when it happens. Calls backwards are recursion.
+static void call_register(struct state *s)
+{
+    struct generated *g = s->g;
+    bool checked = g->metered && chance(s, 60), import = !checked && chance(s, 30);
+    unsigned callee = checked ? pick(s, g->functions) : s->function + 1, number_of_import = pick(s, 2), reg;
+    if ((!checked && !import && callee >= g->functions) || g->call_count == GENERATE_CALLS)
+        return;
+    do
+        reg = target(s);
+    while (reg >= 1 && reg <= 5);
+    if (import || (checked && chance(s, 5))) { // an import; or no function at all
+        emit(s, ENGINE_OP_MOV64_IMM, reg, 0, 0, (int32_t)number_of_import);
+    } else { // made into a distance when all are known
+        ldimm64(s, reg, callee);
+        if (g->count - 2 < GENERATE_SLOTS)
+            g->slots[g->count - 2].registers |= 4 << 4;
+    }
+    emit(s, ENGINE_OP_MOV64_REG, 1, BUFFER_REG, 0, 0);
+    if (g->count < GENERATE_SLOTS && !checked)
+        g->calls[g->call_count++] =
+            (struct engine_call_target){g->count, import ? number_of_import : ENGINE_CALLABLE_LOCAL + callee};
+    uint32_t at = emit(s, ENGINE_OP_CALL_REG, reg, 0, 0, 0);
+    if (at < GENERATE_SLOTS && checked)
+        g->proof[at] |= ENGINE_PROOF_CHECKED | ENGINE_PROOF_METERED;
+    clear_arguments(s);
+}
+
 static void call(struct state *s)
 {
+    if (chance(s, 25) && !(s->reserved & 0x3f)) {
+        call_register(s);
+        return;
+    }
     if (s->reserved & 0x3f) // counters in scratch registers do not survive
         return;
     if (chance(s, 50) || s->function + 1 >= s->g->functions) {
         emit(s, ENGINE_OP_CALL_IMPORT, 0, 0, 0, (int)pick(s, 2));
         clear_arguments(s);
+        return;
+    }
+    if (s->g->metered && chance(s, 10)) { // recursion
+        call_local(s, pick(s, s->function + 1));
+        uint32_t at = s->g->count - 6;
+        if (at < GENERATE_SLOTS)
+            s->g->proof[at] |= ENGINE_PROOF_METERED;
         return;
     }
     call_local(s, s->function + 1 + pick(s, s->g->functions - s->function - 1));
@@ -497,6 +536,8 @@ void generate(struct generated *g, uint64_t seed, unsigned size)
     for (uint32_t pc = 0; pc < g->count; pc++) {
         struct engine_wire *w = &g->slots[pc];
         if (w->opcode == engine_ops[ENGINE_OP_CALL_LOCAL].opcode && w->registers >> 4 == 1)
+            w->imm = (int32_t)(g->starts[w->imm] - pc - 1);
+        if (w->opcode == engine_ops[ENGINE_OP_LDIMM64].opcode && w->registers >> 4 == 4)
             w->imm = (int32_t)(g->starts[w->imm] - pc - 1);
     }
 }

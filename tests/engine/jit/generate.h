@@ -11,6 +11,7 @@
 #include "tools/engine/host.h"
 
 enum {
+    GENERATE_CALLS = 64,
     GENERATE_SLOTS = 2048,
     GENERATE_FUNCTIONS = 4,
     GENERATE_FRAME = 256,
@@ -24,6 +25,8 @@ struct generated {
     uint32_t count;
     uint32_t starts[GENERATE_FUNCTIONS + 1];
     uint32_t functions;
+    struct engine_call_target calls[GENERATE_CALLS]; // proved targets of calls through registers
+    uint32_t call_count;
     bool zero_frame; // frames are cleared, and may be read unwritten
     bool metered;
 };
