@@ -5,7 +5,8 @@
     runtests.py --make MAKE --logs DIR TARGET...
 
 Each target prints what it likes, exits non-zero when red, and prints lines "NAME: N passed, M failed", which are added up. A
-target that exits non-zero without such a line, or exits zero without one, counts as one failure: silence is not success.
+target that exits non-zero without a failure in such a line, or exits zero without any result, counts as one failure: silence is
+not success. A target that can't run here says so in a line "NAME: ... skipped", and counts nothing.
 Output goes to DIR/TARGET.log; the log of a red target is also shown. The exit status is 0 only when nothing failed.
 """
 
@@ -18,6 +19,7 @@ import sys
 import time
 
 SUMMARY = re.compile(r"^([^:\s][^:]*): (\d+) passed, (\d+) failed\b", re.M)
+SKIPPED = re.compile(r"^[^:\s][^:]*: .*\bskipped\b", re.M)
 SHOWN_LINES = 120
 
 
@@ -40,6 +42,8 @@ def judge(target, status, text):
     note = ""
     if status != 0 and failed == 0:
         failed, note = failed + 1, f" (exit status {status})"
+    elif passed + failed == 0 and SKIPPED.search(text):
+        note = " (" + SKIPPED.search(text).group(0) + ")"
     elif passed + failed == 0:
         failed, note = 1, " (it printed no result)"
     return passed, failed, f"{target}: {passed} passed, {failed} failed{note}"
@@ -59,7 +63,8 @@ def main():
         good, bad, line = judge(target, *run(shlex.split(args.make), target, log))
         passed += good
         failed += bad
-        print(f"  {'ok  ' if not bad else 'FAIL'}  {line}  [{time.monotonic() - start:.1f} s]", flush=True)
+        word = "FAIL" if bad else "ok  " if good else "skip"
+        print(f"  {word}  {line}  [{time.monotonic() - start:.1f} s]", flush=True)
         if bad:
             with open(log, encoding="utf-8", errors="replace") as back:
                 lines = back.read().splitlines()

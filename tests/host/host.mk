@@ -15,9 +15,9 @@ $(FAKE)/%.o: tests/host/fakeguest/%.S tests/host/host.mk
 $(FAKE)/kernel/tricolor.elf: $(FAKE)/entry.o $(FAKE)/fake.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(LD) -m elf_i386 -static -z noexecstack --image-base=0x100000 -e fake_entry -o $@ $^
-# Any bytes do for the first program: the fake guest only steps over them.
+# Any bytes do for the first program and the libOSes: the fake guest only steps over them.
 $(FAKE)/user/first.elf: $(FAKE)/fake.o
-	$(Q)mkdir -p $(@D) && cp $< $@
+	$(Q)mkdir -p $(@D)/boot && cp $< $(@D)/boot/exos.elf && cp $< $(@D)/boot/mini.elf && cp $< $@
 $(FAKE)/probe/probe.elf: $(BUILD)/probe/probe.elf
 	$(Q)mkdir -p $(@D) && cp $< $@
 

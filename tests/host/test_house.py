@@ -25,6 +25,10 @@ crash:
 	@echo "half: 4 passed, 0 failed"; exit 3
 silent:
 	@:
+skipped:
+	@echo "skipped: no data here, skipped"; echo "skipped: 0 passed, 0 failed"
+lame:
+	@echo "lame: 1 case skipped"; exit 1
 two:
 	@echo "one: 1 passed, 0 failed"; echo "two: 5 passed, 0 failed"
 """
@@ -42,11 +46,15 @@ def run_targets(*targets):
 
 def test_runner_adds_up():
     expect(run_targets("good", "two")[:2], (0, "9 passed, 0 failed"))
+    status, last, text = run_targets("good", "skipped")
+    expect((status, last), (0, "3 passed, 0 failed"))
+    assert "skip  skipped: " in text and "no data here" in text, text
 
 
 def test_runner_is_red():
     for targets, line in ((("good", "bad"), "5 passed, 1 failed"), (("hidden",), "1 passed, 2 failed"),
                           (("crash",), "4 passed, 1 failed"), (("silent",), "0 passed, 1 failed"),
+                          (("lame",), "0 passed, 1 failed"), (("skipped",), "0 passed, 0 failed"),
                           (("nowhere",), "0 passed, 1 failed"), ((), "0 passed, 0 failed")):
         status, last, _ = run_targets(*targets)
         expect((status, last), (1, line), targets)

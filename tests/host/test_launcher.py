@@ -151,7 +151,7 @@ def test_wrong_options():
     for option, value in (("--smp", "0"), ("--smp", "two"), ("--mem", "-5"), ("--mem", "1"), ("--machine", "pc"),
                           ("--accel", "warp"), ("--timeout", "soon"), ("--add", "/no/such/file"), ("--root", "/no/such/folder"),
                           ("--log", "/no/such/folder/log"), ("--kernel-arg", "two words"), ("--kernel-arg", "--"),
-                          ("--libos", ""), ("--timeout", "nan")):
+                          ("--libos", ""), ("--libos", "walrus"), ("--timeout", "nan")):
         assert wrong("run", f"{option}={value}", "--", "exit", "0").startswith("tricolor: "), option
     assert "smp" in wrong("run", "--icount", "--smp", "2", "--", "exit", "0")
     assert "TCG" in wrong("run", "--icount", "--accel", "kvm", "--", "exit", "0")
