@@ -110,6 +110,7 @@ def arguments_parse(argv):
     p.add_argument("--batch", type=int, default=40, metavar="N", help="cases per boot")
     p.add_argument("--no-heavy", action="store_true", help="leave out the cases tagged heavy")
     p.add_argument("--host-only", action="store_true", help="check that the cases are deterministic on Linux")
+    p.add_argument("--name", default="corpus", help="what the last line calls this run")
     p.add_argument("--show", action="store_true", help="print each case's expected result")
     p.add_argument("--launcher", default=str(sides.ROOT / "tricolor"), metavar="COMMAND", help="launcher to use")
     p.add_argument("--cases", default=str(casefile.HERE / "cases"), metavar="DIR", help="folder of *.cases files")
@@ -151,9 +152,14 @@ def main(argv):
             got, lost = side_run(guest, batches, a.jobs or max(1, cpus // 2))
             repeat = lambda name: f"{own} --smp {a.smp} --case {name}"
     failed = failures_print(cases, want, got, lost, repeat)
-    boots = "" if a.host_only else f", {guest.boots} boots"
+    passed, boots = len(cases) - failed, ""
+    if not a.host_only:
+        boots = f", {guest.boots} boots"
+        for why in guest.empty_boots:
+            print(f"FAIL boot: a machine did not reach its first case: {why}")
+        failed += len(guest.empty_boots)
     print(f"({len(cases)} cases in {time.monotonic() - begin:.0f} s{boots})")
-    print(f"corpus: {len(cases) - failed} passed, {failed} failed", flush=True)
+    print(f"{a.name}: {passed} passed, {failed} failed", flush=True)
     return 1 if failed or not cases else 0
 
 

@@ -109,7 +109,7 @@ def spoil_check(folder, how, wanted, text):
     launcher = shlex.join([sys.executable, str(pathlib.Path(__file__).resolve()), how])
     command = [sys.executable, str(casefile.HERE / "run.py"), "--cases", folder, "--launcher", launcher, "--jobs", "1"]
     ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    failed = [line.split()[1] for line in ran.stdout.splitlines() if line.startswith("FAIL ")]
+    failed = [line.split()[1] for line in ran.stdout.splitlines() if line.startswith("FAIL ") and line.split()[1] != "boot:"]
     said = []
     if failed != wanted:
         said.append(f"reported {failed}, wanted {wanted}")
@@ -117,8 +117,11 @@ def spoil_check(folder, how, wanted, text):
         said.append(f"does not say: {text}")
     if ran.returncode != (1 if wanted else 0):
         said.append(f"exit status {ran.returncode}")
-    if not ran.stdout.rstrip("\n").endswith(f"corpus: {4 - len(wanted)} passed, {len(wanted)} failed"):
+    boots = ran.stdout.count("FAIL boot:")
+    if not ran.stdout.rstrip("\n").endswith(f"corpus: {4 - len(wanted)} passed, {len(wanted) + boots} failed"):
         said.append("wrong last line")
+    if (boots != 0) != (how in ("dies-early", "silent")):
+        said.append(f"{boots} empty boots reported")
     if any(f"--case {name}" not in ran.stdout for name in wanted):
         said.append("does not say how to repeat")
     return said + ([textwrap.indent(ran.stdout, "    | ")] if said else [])

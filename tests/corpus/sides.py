@@ -152,6 +152,7 @@ class TricolorSide:
     def __init__(self, launcher, smp, options=()):
         self.launcher, self.smp, self.options = launcher, smp, list(options)
         self.boots = 0
+        self.empty_boots = []  # why a machine came to nothing before its first case
 
     def command(self, folder, seconds):
         return [
@@ -174,19 +175,23 @@ class TricolorSide:
         return results, running, why + (f"\n{tail}" if tail else "")
 
     def run(self, cases):
-        results, lost, left = {}, {}, list(cases)
+        results, lost, left, empty = {}, {}, list(cases), 0
         for _ in range(self.MAX_BOOTS):
             got, running, why = self.run_once(left)
             results.update(got)
             left = [c for c in left if c.name not in results]
             if not left:
                 return results, lost
+            empty = 0 if got or running else empty + 1
+            if empty:
+                self.empty_boots.append(why)
+                if empty == 1:
+                    continue  # one more try, for the sake of the cases
+                break
             victim = running or left[0].name
             lost[victim] = f"no result: {why}"
             left = [c for c in left if c.name != victim]
             if not left:
                 return results, lost
-            if not got and not running:
-                break
         lost.update({c.name: f"no result: not run, because the batch died too often; last: {why}" for c in left})
         return results, lost

@@ -37,7 +37,7 @@ mount -t proc proc "$1/proc"; mount -t tmpfs tmpfs "$1/tmp"; mkdir -p "$1/dev/pt
 mount --bind /dev/pts "$1/dev/pts"
 for d in $2; do mount --bind /dev/$d "$1/dev/$d"; done
 ulimit -c 0
-chroot "$1" /bin/busybox env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=vt100 sh
+chroot "$1" /bin/busybox env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=vt100 /bin/sh
 exit $?  # no exec: process 1 of a Linux namespace can't kill itself
 """
 
