@@ -10,6 +10,8 @@
 
 #include "tools/engine/host.h"
 
+enum { INPUT = 1500 }; // bytes of input it is compiled for
+
 int main(int argc, char **argv)
 {
     bool trust = argc > 1 && strcmp(argv[1], "--trust") == 0;
@@ -19,15 +21,13 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: jit-dump [--trust] OBJECT CODE\n");
         return 2;
     }
-    host.program = host_load_object(&engine, argv[1 + trust], &host_interface);
-    if (!host.program)
-        return 1;
-    int error = 0;
-    if (trust)
-        host.has_verdict = host_trust(host.program, &host.verdict);
-    else
-        error = engine_verify(host.program, NULL, &host.verdict);
-    if (error || engine_jit_compile(host.program, &host.verdict, ENGINE_JIT_KEEP_OFFSETS, &host.code)) {
+    if (trust) {
+        host.program = host_load_object(&engine, argv[2], &host_interface);
+        host.has_verdict = host.program && host_trust(host.program, &host.verdict);
+    } else if (host_load_buffer(&host, argv[1], HOST_JIT, INPUT)) {
+        engine_code_free(&host.code);
+    }
+    if (!host.has_verdict || engine_jit_compile(host.program, &host.verdict, ENGINE_JIT_KEEP_OFFSETS, &host.code)) {
         fprintf(stderr, "refused, or no memory\n");
         return 1;
     }
