@@ -160,13 +160,22 @@ static u64 module_mapped(void) {
     return bytes < MODULE_MAX ? bytes : MODULE_MAX;
 }
 
-// The archive begins at the first page boundary behind this program that carries its magic number.
+// The archive begins at the first page boundary behind this program with a header: the magic number
+// alone may also be a string constant of this program.
+static int archive_begins(const char *at) {
+    for (u32 i = 6; i < 110; i++)
+        if (!((at[i] >= '0' && at[i] <= '9') || (at[i] >= 'A' && at[i] <= 'F') ||
+              (at[i] >= 'a' && at[i] <= 'f')))
+            return 0;
+    return !memcmp(at, "070701", 6);
+}
+
 static void module_map(void) {
     u64 bytes = module_mapped(), pages = (bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
     if (rt_space_map(CAPS, own_space, MODULE, ABI_INFO->module_first, pages, ABI_PTE_NX))
         give_up("first: no memory to map the boot module");
-    for (u64 at = ABI_PAGE; at + 6 <= bytes; at += ABI_PAGE) {
-        if (!memcmp((const char *)MODULE + at, "070701", 6)) {
+    for (u64 at = ABI_PAGE; at + 110 <= bytes; at += ABI_PAGE) {
+        if (archive_begins((const char *)MODULE + at)) {
             archive_offset = at;
             return;
         }
