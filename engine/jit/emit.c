@@ -455,7 +455,7 @@ static void finish_jump(struct emit *e, uint32_t i, val v)
     c->pc = c->v[m].pc;
     enum x86_cc cc = charge(e, m);
     if (block->loop != block->succ[0]) { // no loop of ours: nothing keeps the run
-        emit_stub_jump(e, cc, ENGINE_RUN_BUDGET, run, sum);
+        emit_stub_jump(e, cc, ENGINE_RUN_BUDGET, run, c->v[m].b);
         phi_moves(e, c->layout[i], block->succ[0], false);
         if (target != next_block(c, i))
             jump(e, -1, target);
@@ -505,7 +505,9 @@ static void emit_block(struct emit *e, uint32_t i)
             emit_fetch(e, X86_RAX, x->a);
             epilogue(e);
             break;
-        case IR_METER: // at the jump
+        case IR_METER: // before a jump: with it
+            if (c->v[x->next].op != IR_JMP)
+                emit_stub_jump(e, charge(e, v), ENGINE_RUN_BUDGET, x->a, x->b);
             break;
         case IR_FLUSH:
             flush(e, v);

@@ -9,7 +9,8 @@
 
 struct summary {
     uint32_t meters;
-    bool unfit; // has calls, loops inside, meters elsewhere than at its back edges
+    uint32_t inside; // block of a meter that is not at a back edge, or 0
+    bool unfit;      // has calls or loops inside
 };
 
 static uint32_t loop_of(const struct jit *c, uint32_t block)
@@ -37,7 +38,8 @@ static void summarise(const struct jit *c, uint32_t b, struct summary *loops)
         loops[h].unfit |= c->v[v].op == IR_CALL;
         if (c->v[v].op == IR_METER) {
             loops[h].meters++;
-            loops[h].unfit |= block->succ[0] != h;
+            if (block->succ[0] != h)
+                loops[h].inside = b;
         }
     }
     for (unsigned k = 0; k < 2; k++) {
@@ -55,27 +57,33 @@ static void insert_first(struct jit *c, uint32_t block, val v)
         ir_append(c, block, v);
 }
 
-// The sum of what the turns so far cost.
-static bool sum_costs(struct jit *c, uint32_t h)
+// A meter inside of the loop must be the only one, and each turn must pass it: then it divides the loop into what comes before
+// and after it, and all back edges are after.
+static bool divides(const struct jit *c, uint32_t h, const struct summary *loop)
 {
-    struct ir_block *block = &c->blocks[h];
-    if (!jit_reserve(c, block->preds + 4) || !jit_reserve_phis(c, block->preds))
-        return false;
-    val sum = ir_loose(c, IR_PHI, 1, 0, 0);
-    c->v[sum].imm = c->phi_count;
-    c->phi_count += block->preds;
-    insert_first(c, h, sum);
+    const struct ir_block *block = &c->blocks[h];
+    if (!loop->inside)
+        return true;
     for (uint32_t k = 0; k < block->preds; k++) {
         uint32_t p = c->preds[block->pred + k];
-        val v = loop_of(c, p) == h ? sum : ir_const(c, 0), m = loop_of(c, p) == h ? meter_in(c, p) : 0;
-        if (m) {
-            v = ir_loose(c, IR_ADD, 1, sum, ir_const(c, (uint64_t)c->v[m].imm));
-            c->v[v].pc = c->v[m].pc;
-            ir_insert_before(c, m, v);
-            c->v[m].b = v;
-        }
-        c->phis[c->v[sum].imm + k] = v;
+        if (loop_of(c, p) == h && !ir_dominates(c, loop->inside, p))
+            return false;
     }
+    return loop->meters == 1;
+}
+
+static val new_sum(struct jit *c, val sum, val meter)
+{
+    val v = ir_loose(c, IR_ADD, 1, sum, ir_const(c, (uint64_t)c->v[meter].imm));
+    c->v[v].pc = c->v[meter].pc;
+    ir_insert_before(c, meter, v);
+    c->v[meter].b = v;
+    return v;
+}
+
+// Takes the sum off the meter on every way out.
+static bool flush_exits(struct jit *c, uint32_t h, val sum, uint32_t inside, val after)
+{
     for (uint32_t i = 0; i < c->order_count; i++) {
         uint32_t b = c->rpo[i];
         for (unsigned k = 0; k < 2 && loop_of(c, b) == h; k++) {
@@ -84,11 +92,35 @@ static bool sum_costs(struct jit *c, uint32_t h)
                 continue;
             if (!jit_reserve(c, 1))
                 return false;
-            val v = ir_loose(c, IR_FLUSH, 1, c->run, sum);
+            val v = ir_loose(c, IR_FLUSH, 1, c->run, inside && ir_dominates(c, inside, b) ? after : sum);
             insert_first(c, s, v);
         }
     }
     return true;
+}
+
+// The sum of what the turns so far cost.
+static bool sum_costs(struct jit *c, uint32_t h, uint32_t inside)
+{
+    struct ir_block *block = &c->blocks[h];
+    if (!jit_reserve(c, block->preds + 4) || !jit_reserve_phis(c, block->preds))
+        return false;
+    val sum = ir_loose(c, IR_PHI, 1, 0, 0), after = 0;
+    c->v[sum].imm = c->phi_count;
+    c->phi_count += block->preds;
+    insert_first(c, h, sum);
+    if (inside)
+        after = new_sum(c, sum, meter_in(c, inside));
+    for (uint32_t k = 0; k < block->preds; k++) {
+        uint32_t p = c->preds[block->pred + k];
+        val v = ir_const(c, 0);
+        if (loop_of(c, p) == h) {
+            val m = inside ? 0 : meter_in(c, p);
+            v = inside ? after : m ? new_sum(c, sum, m) : sum;
+        }
+        c->phis[c->v[sum].imm + k] = v;
+    }
+    return flush_exits(c, h, sum, inside, after);
 }
 
 bool jit_meter(struct jit *c)
@@ -103,10 +135,10 @@ bool jit_meter(struct jit *c)
         summarise(c, c->rpo[i], loops);
     for (uint32_t i = 0; i < c->order_count && done < IR_METERED_LOOPS; i++) {
         uint32_t h = c->rpo[i];
-        if (!c->blocks[h].header || !loops[h].meters || loops[h].unfit)
+        if (!c->blocks[h].header || !loops[h].meters || loops[h].unfit || !divides(c, h, &loops[h]))
             continue;
         done++;
-        if (!sum_costs(c, h))
+        if (!sum_costs(c, h, loops[h].inside))
             return false;
     }
     return true;

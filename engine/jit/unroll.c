@@ -15,6 +15,7 @@ struct loop {
     unsigned size;             // values, without phis and the branch
     unsigned copies;
     bool counted; // the number of turns is a multiple of copies
+    val meter;    // at the back edge, or 0; its sum is in the same block
     val body[BODY];
     val *map;        // per value: its latest copy, or 0
     uint32_t mapped; // values that map knows
@@ -25,6 +26,21 @@ struct loop {
 static bool copyable(const struct ir_value *x)
 {
     return ir_pure(x->op) || x->op == IR_LOAD || x->op == IR_STORE;
+}
+
+// The back edge may hold a meter and the sum it compares, nothing else.
+static bool plain_back(const struct jit *c, struct loop *l)
+{
+    const struct ir_block *back = &c->blocks[l->back];
+    val v = back->first;
+    l->meter = 0;
+    if (c->v[v].op == IR_ADD && c->v[c->v[v].next].b == v)
+        v = c->v[v].next;
+    if (c->v[v].op == IR_METER) {
+        l->meter = v;
+        v = c->v[v].next;
+    }
+    return v == back->last && c->v[v].op == IR_JMP;
 }
 
 // Fills in the loop that block b is, if it is one.
@@ -38,7 +54,7 @@ static bool recognise(const struct jit *c, uint32_t b, struct loop *l)
     for (l->yes = 0; l->yes < 2; l->yes++) {
         l->back = block->succ[l->yes];
         l->out = block->succ[l->yes ^ 1];
-        if (c->blocks[l->back].succ[0] == b && c->blocks[l->back].preds == 1 && c->blocks[l->back].first == c->blocks[l->back].last)
+        if (c->blocks[l->back].succ[0] == b && c->blocks[l->back].preds == 1 && plain_back(c, l))
             break;
     }
     if (l->yes == 2 || c->blocks[l->out].preds != 1 || c->blocks[l->out].header)
@@ -85,13 +101,14 @@ static uint64_t turns(const struct jit *c, const struct loop *l)
 
 static void decide(const struct jit *c, struct loop *l)
 {
-    uint64_t n = turns(c, l);
+    uint64_t n = l->meter ? 0 : turns(c, l);
     l->counted = true;
     for (l->copies = COPIES; l->copies > 1; l->copies /= 2)
         if (n && n % l->copies == 0 && l->size * l->copies <= TOTAL)
             return;
     l->counted = false;
-    l->copies = l->size <= 6 ? 4 : l->size <= 14 ? 2 : 1;
+    unsigned size = l->size + (l->meter ? 1 : 0);
+    l->copies = size <= 7 ? 4 : size <= 14 ? 2 : 1;
     if (n && n < 2 * l->copies)
         l->copies = 1;
 }
@@ -153,6 +170,14 @@ static bool turn(struct jit *c, struct loop *l, val *next)
     if (!jit_reserve(c, 6 * (l->size + 2)))
         return false;
     unsigned n = 0;
+    if (l->meter) {
+        struct ir_value m = c->v[l->meter];
+        if (m.b)
+            l->map[m.b] = copy(c, l, m.b);
+        c->pc = m.pc;
+        val v = ir_new(c, IR_METER, 1, m.a, mapped(l, m.b));
+        c->v[v].imm = m.imm;
+    }
     for (val v = c->blocks[l->block].first; c->v[v].op == IR_PHI; v = c->v[v].next)
         next[n++] = mapped(l, back_operand(c, l, v));
     n = 0;
@@ -336,6 +361,11 @@ static bool unroll_checked(struct jit *c, struct loop *l, val *next)
     }
     c->preds[c->blocks[l->back].pred] = bodies[l->copies - 1];
     insert_order(c, c->blocks[l->block].order, &bodies[1], l->copies - 1);
+    if (l->meter && c->v[l->meter].b) { // the last sum stays at the back edge
+        val sum = c->v[l->meter].b;
+        c->v[sum].a = mapped(l, c->v[sum].a);
+        l->map[sum] = 0;
+    }
     close_phis(c, l);
     return join_exits(c, l, bodies, values, fresh);
 }
