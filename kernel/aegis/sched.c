@@ -201,16 +201,21 @@ static void set_timer(struct processor *p) {
     sal_timer_set(at);
 }
 
-// The running env leaves the processor. Its time is charged to whoever called it, if it was called:
-// the slice is theirs.
-static void leave(struct processor *p, u64 now) {
-    struct env *env = sched_current();
-    cpu_this()->context = 0;
-    if (!env)
-        return;
+// Charges the time since the last charge to the running env, or, if it was called, to whoever
+// called it: the slice is theirs.
+static void charge(struct processor *p, struct env *env, u64 now) {
     while (env->caller)
         env = env->caller;
     env->row->ran += now - p->since;
+    p->since = now;
+}
+
+// The running env leaves the processor.
+static void leave(struct processor *p, u64 now) {
+    struct env *env = sched_current();
+    cpu_this()->context = 0;
+    if (env)
+        charge(p, env, now);
 }
 
 void sched_enter(struct env *env) {
@@ -310,7 +315,9 @@ __attribute__((noreturn)) static void force(struct env *env, const struct sal_re
 
 static void slice_ended(struct processor *p, struct env *env, struct sal_regs *regs, u64 now) {
     u32 position;
-    if (!pick(p, &position)) { // nobody else
+    if (!pick(p, &position)) { // nobody else: the env hears of it, and goes on
+        charge(p, env, now);
+        upcall_deliver(env, regs, UPCALL_SLICE_END);
         p->grace = 0;
         p->row->slice_end = now + slice_ticks;
         return;

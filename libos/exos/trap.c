@@ -99,7 +99,10 @@ static void slice_end(void) {
         timer_check(p);
         pod_unlock();
     }
-    thread_yield();
+    const volatile struct abi_cpu *cpu =
+        abi_row(ABI_TABLE_CPUS, kernel_env(current_thread()->env)->cpu);
+    if (cpu->runnable > 1)
+        thread_yield();
 }
 
 // --- upcalls that interrupt ExOS itself
