@@ -196,18 +196,38 @@ user_fill:
     .type user_string, @function
 user_string:
     xor %eax, %eax
-1:  cmp %rdx, %rax
-    je 3f
-2:  movzbl (%rsi, %rax), %ecx
+    mov $0xfefefefefefefeff, %r8 // eight bytes at a time, while no limit and no fault is near
+    mov $0x8080808080808080, %r9
+    sub $8, %rdx
+    jb 2f
+1:  mov (%rsi, %rax), %rcx
+    lea (%rcx, %r8), %r10
+    mov %rcx, (%rdi, %rax)
+    not %rcx
+    and %r9, %r10
+    and %rcx, %r10
+    jnz 6f
+    add $8, %rax
+    cmp %rdx, %rax
+    jbe 1b
+2:  add $8, %rdx
+3:  cmp %rdx, %rax
+    je 5f
+4:  movzbl (%rsi, %rax), %ecx
     mov %cl, (%rdi, %rax)
     test %ecx, %ecx
-    jz 3f
+    jz 5f
     inc %rax
-    jmp 1b
-3:  ret
-4:  mov $-1, %rax
+    jmp 3b
+5:  ret
+6:  bsf %r10, %r10
+    shr $3, %r10d
+    add %r10, %rax
     ret
-    ACCESS 2b, 4b
+7:  mov $-1, %rax
+    ret
+    ACCESS 1b, 2b
+    ACCESS 4b, 7b
     .size user_string, . - user_string
 
     .global user_load32

@@ -15,8 +15,9 @@
 
 struct dentry *dentry_root;
 
-static struct dentry **table;
-static u64 table_mask, table_count;
+struct dentry **dentry_table;
+u64 dentry_table_mask;
+static u64 table_count;
 static u64 next_ino = 1;
 
 #define TABLE_FIRST 512u
@@ -86,12 +87,8 @@ u32 vnode_dev(const struct vnode *v) {
 // --- hash table
 // ---------------------------------------------------------------------------------------------------------
 
-static u64 bucket_of(const struct dentry *parent, u64 hash) {
-    return (hash ^ (u64)parent >> 7) & table_mask;
-}
-
 static void hash_insert(struct dentry *d) {
-    struct dentry **bucket = &table[bucket_of(d->parent, d->hash)];
+    struct dentry **bucket = &dentry_table[dentry_bucket(d->parent, d->hash)];
     d->hash_next = *bucket;
     d->hash_link = bucket;
     if (*bucket)
@@ -107,33 +104,18 @@ static void hash_remove(struct dentry *d) {
 }
 
 static void hash_grow(void) {
-    u64 old_size = table_mask + 1;
-    struct dentry **old = table, **bigger = pod_alloc(old_size * 2 * sizeof(*bigger));
+    u64 old_size = dentry_table_mask + 1;
+    struct dentry **old = dentry_table, **bigger = pod_alloc(old_size * 2 * sizeof(*bigger));
     if (!bigger)
         return; // longer chains, then
-    table = bigger;
-    table_mask = old_size * 2 - 1;
+    dentry_table = bigger;
+    dentry_table_mask = old_size * 2 - 1;
     for (u64 i = 0; i < old_size; i++)
         for (struct dentry *d = old[i], *next; d; d = next) {
             next = d->hash_next;
             hash_insert(d);
         }
     pod_free(old);
-}
-
-static bool same_name(const char *a, const char *b, u32 length) {
-    for (; length >= 8; length -= 8, a += 8, b += 8)
-        if (bits_load64(a) != bits_load64(b))
-            return false;
-    return !length || ((bits_load64(a) ^ bits_load64(b)) << (64 - length * 8)) == 0;
-}
-
-struct dentry *dentry_find(const struct dentry *parent, const char *name, u32 length, u64 hash) {
-    for (struct dentry *d = table[bucket_of(parent, hash)]; d; d = d->hash_next)
-        if (d->hash == hash && d->parent == parent && d->length == length &&
-            same_name(d->name, name, length))
-            return d;
-    return NULL;
 }
 
 // --- life of a dentry
@@ -187,7 +169,7 @@ static void enter(struct dentry *d) {
     d->linked = true;
     hash_insert(d);
     list_add(d);
-    if (++table_count > 2 * (table_mask + 1))
+    if (++table_count > 2 * (dentry_table_mask + 1))
         hash_grow();
 }
 
@@ -334,7 +316,7 @@ i64 dentry_path(struct dentry *d, const struct dentry *root, char *buffer, u64 s
 }
 
 i64 dentry_init(void) {
-    table = pod_alloc(TABLE_FIRST * sizeof(*table));
-    table_mask = TABLE_FIRST - 1;
-    return table ? 0 : -ENOMEM;
+    dentry_table = pod_alloc(TABLE_FIRST * sizeof(*dentry_table));
+    dentry_table_mask = TABLE_FIRST - 1;
+    return dentry_table ? 0 : -ENOMEM;
 }

@@ -15,7 +15,8 @@ extern struct dentry *dentry_root;
 #define NAME_ONES  0x0101010101010101ul
 #define NAME_HIGHS 0x8080808080808080ul
 
-// Hash of a name, eight bytes at a time; the name must be readable to a multiple of 8.
+// Hash of a name, eight bytes at a time; the name must be readable to a multiple of 8. Each step
+// can be undone, so names of less than eight bytes with one hash are the same name.
 static inline u64 name_mix(u64 hash, u64 word) {
     hash = (hash ^ word) * 0x9e3779b97f4a7c15ul;
     return hash ^ hash >> 32;
@@ -35,8 +36,30 @@ static inline void dentry_get(struct dentry *d) {
 }
 void dentry_put(struct dentry *d);
 
+// The hash table: chains of dentries by parent and name (dentry.c).
+extern struct dentry **dentry_table;
+extern u64 dentry_table_mask;
+
+static inline u64 dentry_bucket(const struct dentry *parent, u64 hash) {
+    return (hash ^ (u64)parent >> 7) & dentry_table_mask;
+}
+
+static inline bool name_same(const char *a, const char *b, u32 length) {
+    for (; length >= 8; length -= 8, a += 8, b += 8)
+        if (bits_load64(a) != bits_load64(b))
+            return false;
+    return !length || ((bits_load64(a) ^ bits_load64(b)) << (64 - length * 8)) == 0;
+}
+
 // The linked child, without a reference, or NULL. Name readable to a multiple of 8.
-struct dentry *dentry_find(const struct dentry *parent, const char *name, u32 length, u64 hash);
+static inline struct dentry *dentry_find(const struct dentry *parent, const char *name, u32 length,
+                                         u64 hash) {
+    for (struct dentry *d = dentry_table[dentry_bucket(parent, hash)]; d; d = d->hash_next)
+        if (d->hash == hash && d->parent == parent && d->length == length &&
+            (length < 8 || name_same(d->name, name, length))) // short names: the hash says it all
+            return d;
+    return NULL;
+}
 
 // A name for a vnode, whose reference is taken over (not on failure). Linked: in the tree; else:
 // made up, one reference for the caller. NULL: no memory.

@@ -89,6 +89,46 @@ static u32 scan_name(const char *text, u64 *hash) {
     }
 }
 
+// Where a path starts; *error says why there is nothing.
+static struct dentry *start_of(i32 dirfd, const char *path, i64 *error) {
+    const struct process *p = self();
+    if (*path == '/')
+        return p->fs->root;
+    *error = -ENOENT;
+    if (dirfd == LINUX_AT_FDCWD)
+        return *path ? p->fs->cwd : NULL;
+    struct file *file = files_at(p->files, dirfd);
+    if (!file)
+        *error = -EBADF;
+    else if (*path && (!file->dentry || !vnode_is_dir(file->vnode)))
+        *error = -ENOTDIR;
+    else if (*path)
+        return file->dentry;
+    return NULL;
+}
+
+// The way most paths go: plain names in memory directories that the caller may search, no links, no
+// dots. Without references. NULL: it is not such a path, or there is no such file; the walk proper
+// finds out. `from` is the caller's.
+static struct dentry *walk_plain(struct dentry *from, const char *path, bool follow) {
+    for (;;) {
+        u64 hash;
+        while (*path == '/')
+            path++;
+        u32 length = scan_name(path, &hash);
+        const struct vnode *dir = from->vnode;
+        if ((dir->mode & (LINUX_S_IFMT | 0111)) != (LINUX_S_IFDIR | 0111) || *path == '.' ||
+            !length)
+            return NULL;
+        from = dentry_find(from, path, length, hash);
+        path += length;
+        if (!from)
+            return NULL;
+        if (!*path)
+            return vnode_is_link(from->vnode) && follow ? NULL : from;
+    }
+}
+
 static void walk_to(struct path_walk *w, struct dentry *d) {
     dentry_get(d);
     dentry_put(w->at);
@@ -205,23 +245,10 @@ static i64 walk_on(struct path_walk *w) {
 }
 
 i64 path_walk_start(struct path_walk *w, i32 dirfd, const char *path) {
-    struct dentry *from;
-    if (*path == '/') {
-        from = self()->fs->root;
-    } else if (dirfd == LINUX_AT_FDCWD) {
-        from = self()->fs->cwd;
-    } else {
-        struct file *file = files_at(self()->files, dirfd);
-        if (!file)
-            return -EBADF;
-        if (!*path)
-            return -ENOENT;
-        if (!file->dentry || !vnode_is_dir(file->vnode))
-            return -ENOTDIR;
-        from = file->dentry;
-    }
-    if (!*path)
-        return -ENOENT;
+    i64 error;
+    struct dentry *from = start_of(dirfd, path, &error);
+    if (!from)
+        return error;
     dentry_get(from);
     w->at = from;
     w->rest = path;
@@ -262,7 +289,17 @@ i64 path_lookup(i32 dirfd, const char *path, u32 flags, struct dentry **found) {
     if (!*path && (flags & PATH_EMPTY))
         return lookup_empty(dirfd, found);
     struct path_walk w;
-    i64 error = path_walk_start(&w, dirfd, path);
+    i64 error;
+    struct dentry *from = start_of(dirfd, path, &error);
+    if (!from)
+        return error;
+    struct dentry *plain = walk_plain(from, path, (flags & PATH_FOLLOW) != 0);
+    if (plain) {
+        dentry_get(plain);
+        *found = plain;
+        return 0;
+    }
+    error = path_walk_start(&w, dirfd, path);
     while (!error) {
         struct dentry *child;
         if (w.last != PATH_LAST_NAME) {
