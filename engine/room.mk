@@ -101,3 +101,8 @@ fuzz-engine-object test-engine-fuzz: $(BUILD)/fuzz/engine-object $(ENGINE_OBJECT
 	then grep -E 'executed_units' $(BUILD)/fuzz/object.log; echo 'engine-fuzz: 1 passed, 0 failed'; \
 	else tail -40 $(BUILD)/fuzz/object.log; echo 'engine-fuzz: 0 passed, 1 failed'; exit 1; fi
 HOST_TESTS += test-engine-cases test-engine-objects test-engine-conformance test-engine-fuzz
+
+# Does a broken core go unnoticed? Takes minutes; not part of `make test`.
+.PHONY: mutate-engine-core
+mutate-engine-core: $(BUILD)/gen/engine/generated.case $(ENGINE_OBJECTS)
+	@$(PYTHON) tests/engine/mutate_core.py . $(BUILD)/mutate-core $< $(wildcard tests/engine/cases/*.case) -- $(BUILD)/bpf/tests/engine/objects

@@ -9,6 +9,10 @@ static u64 counter = 1000;
 static u64 zeroed[512];
 u64 *where[2] = {&counter, &zeroed[3]};
 
+NOINLINE static u64 swapped(u64 x) {
+    return x << 8 | x >> 8;
+}
+
 NOINLINE static u64 shared(u64 x) {
     return x * 3 + squares[x & 7];
 }
@@ -31,5 +35,5 @@ SECTION("packet") u64 third(struct fixture_context *ctx) {
     u8 *p = ctx->data;
     if (p + 14 > ctx->data_end)
         return ~0ul;
-    return p[12] << 8 | p[13];
+    return swapped(p[12] | p[13] << 8) & 0xffff;
 }
