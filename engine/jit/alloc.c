@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Registers. Each register has a bit map of the positions at which it is taken, so that asking whether an interval, holes and
-// all, fits is a few words' work. Values that would like to share a register (a phi and its operands, the two sides of a
-// two-operand instruction) form a class; classes are placed first, the busiest ones before the others, then single values in
-// the order of the code. A value that finds no register drives out others that are used less, or goes to the stack for all
-// of its life: most instructions can use it there. R11 belongs to the emitter.
+// Registers. Each register has a bit map of the positions at which it is taken, so that asking
+// whether an interval, holes and all, fits is a few words' work. Values that would like to share a
+// register (a phi and its operands, the two sides of a two-operand instruction) form a class;
+// classes are placed first, the busiest ones before the others, then single values in the order of
+// the code. A value that finds no register drives out others that are used less, or goes to the
+// stack for all of its life: most instructions can use it there. R11 belongs to the emitter.
 
 #include "engine/jit/ir.h"
 
-enum { EVICTIONS = 64, ROUNDS = 4, MEMBERS = 64 };
+enum { EFFORT = 3, ROUNDS = 4, MEMBERS = 64 };
 
 // In order of preference: short encodings first.
-static const uint8_t order_called[] = {X86_RAX, X86_RCX, X86_RDX, X86_RSI, X86_RDI, X86_R8,  X86_R9,
-                                       X86_R10, X86_RBX, X86_RBP, X86_R14, X86_R15, X86_R12, X86_R13};
-static const uint8_t order_entry[] = {X86_RAX, X86_RCX, X86_RDX, X86_RSI, X86_RDI, X86_RBX, X86_RBP,
-                                      X86_R8,  X86_R9,  X86_R10, X86_R14, X86_R15, X86_R12, X86_R13};
+static const uint8_t order_called[] = {X86_RAX, X86_RCX, X86_RDX, X86_RSI, X86_RDI,
+                                       X86_R8,  X86_R9,  X86_R10, X86_RBX, X86_RBP,
+                                       X86_R14, X86_R15, X86_R12, X86_R13};
+static const uint8_t order_entry[] = {X86_RAX, X86_RCX, X86_RDX, X86_RSI, X86_RDI,
+                                      X86_RBX, X86_RBP, X86_R8,  X86_R9,  X86_R10,
+                                      X86_R14, X86_R15, X86_R12, X86_R13};
 enum { CANDIDATES = sizeof order_entry };
 
 struct alloc {
@@ -25,11 +28,10 @@ struct alloc {
     val *next;                    // per value: next member
     val *queue;                   // evicted, to be placed again
     uint32_t queued;
-    uint32_t evictions;
+    uint64_t effort; // left for evictions: segments looked at
 };
 
-static bool range_free(const uint64_t *bits, uint32_t from, uint32_t to)
-{
+static bool range_free(const uint64_t *bits, uint32_t from, uint32_t to) {
     uint32_t a = from / 64, b = (to - 1) / 64;
     uint64_t first = UINT64_MAX << (from & 63), last = UINT64_MAX >> (63 - ((to - 1) & 63));
     if (a == b)
@@ -42,17 +44,16 @@ static bool range_free(const uint64_t *bits, uint32_t from, uint32_t to)
     return true;
 }
 
-static void range_mark(uint64_t *bits, uint32_t from, uint32_t to, bool on)
-{
+static void range_mark(uint64_t *bits, uint32_t from, uint32_t to, bool on) {
     uint32_t a = from / 64, b = (to - 1) / 64;
     for (uint32_t i = a; i <= b; i++) {
-        uint64_t m = (i == a ? UINT64_MAX << (from & 63) : UINT64_MAX) & (i == b ? UINT64_MAX >> (63 - ((to - 1) & 63)) : UINT64_MAX);
+        uint64_t m = (i == a ? UINT64_MAX << (from & 63) : UINT64_MAX) &
+                     (i == b ? UINT64_MAX >> (63 - ((to - 1) & 63)) : UINT64_MAX);
         bits[i] = on ? bits[i] | m : bits[i] & ~m;
     }
 }
 
-static bool fits(const struct jit *c, val v, unsigned reg)
-{
+static bool fits(const struct jit *c, val v, unsigned reg) {
     const struct ir_interval *it = &c->intervals[v];
     const struct ir_segment *s = &c->segments[it->segment];
     for (uint32_t i = 0; i < it->segments; i++)
@@ -61,16 +62,14 @@ static bool fits(const struct jit *c, val v, unsigned reg)
     return true;
 }
 
-static void mark(struct jit *c, val v, unsigned reg, bool on)
-{
+static void mark(struct jit *c, val v, unsigned reg, bool on) {
     const struct ir_interval *it = &c->intervals[v];
     const struct ir_segment *s = &c->segments[it->segment];
     for (uint32_t i = 0; i < it->segments; i++)
         range_mark(c->busy[reg], s[i].from, s[i].to, on);
 }
 
-static void assign(struct jit *c, val v, unsigned reg)
-{
+static void assign(struct jit *c, val v, unsigned reg) {
     mark(c, v, reg, true);
     c->intervals[v].loc = (uint8_t)reg;
     c->used |= (uint16_t)(1u << reg);
@@ -78,8 +77,7 @@ static void assign(struct jit *c, val v, unsigned reg)
 
 // ---- classes
 
-static val class_of(struct jit *c, val v)
-{
+static val class_of(struct jit *c, val v) {
     struct ir_interval *it = c->intervals;
     while (it[v].class != v) {
         it[v].class = it[it[v].class].class;
@@ -88,8 +86,7 @@ static val class_of(struct jit *c, val v)
     return v;
 }
 
-static void join(struct jit *c, val a, val b)
-{
+static void join(struct jit *c, val a, val b) {
     if (!c->intervals[a].segments || !c->intervals[b].segments)
         return;
     a = class_of(c, a);
@@ -98,19 +95,16 @@ static void join(struct jit *c, val a, val b)
         c->intervals[a].class = b;
 }
 
-static bool two_address(unsigned op)
-{
+static bool two_address(unsigned op) {
     return (op >= IR_ADD && op <= IR_NEG) || op == IR_BSWAP || op == IR_ZX || op == IR_SX;
 }
 
-static void hint(struct jit *c, val v, unsigned reg)
-{
+static void hint(struct jit *c, val v, unsigned reg) {
     if (v && c->intervals[v].segments && c->intervals[v].hint == IR_NOWHERE)
         c->intervals[v].hint = (uint8_t)reg;
 }
 
-static void hints(struct jit *c, val v)
-{
+static void hints(struct jit *c, val v) {
     const struct ir_value *x = &c->v[v];
     switch (x->op) {
     case IR_PARAM:
@@ -144,8 +138,7 @@ static void hints(struct jit *c, val v)
     }
 }
 
-static bool overlap(const struct jit *c, val a, val b)
-{
+static bool overlap(const struct jit *c, val a, val b) {
     const struct ir_interval *x = &c->intervals[a], *y = &c->intervals[b];
     const struct ir_segment *s = &c->segments[x->segment], *t = &c->segments[y->segment];
     for (uint32_t i = 0, k = 0; i < x->segments && k < y->segments;) {
@@ -160,18 +153,15 @@ static bool overlap(const struct jit *c, val a, val b)
 }
 
 // Does v end where user begins?
-static bool dies_at(const struct jit *c, val v, val user)
-{
+static bool dies_at(const struct jit *c, val v, val user) {
     return c->intervals[v].segments && c->intervals[v].end <= 2 * c->v[user].order + 1;
 }
 
-static bool commutes(unsigned op)
-{
+static bool commutes(unsigned op) {
     return op == IR_ADD || op == IR_MUL || op == IR_AND || op == IR_OR || op == IR_XOR;
 }
 
-static void join_operands(struct jit *c, val v)
-{
+static void join_operands(struct jit *c, val v) {
     const struct ir_value *x = &c->v[v];
     val a = x->op == IR_SELECT ? x->d : two_address(x->op) ? x->a : 0;
     val b = commutes(x->op) ? x->b : 0;
@@ -181,8 +171,7 @@ static void join_operands(struct jit *c, val v)
         join(c, v, a);
 }
 
-static void classify(struct jit *c)
-{
+static void classify(struct jit *c) {
     for (uint32_t i = 0; i < c->layout_count; i++) {
         const struct ir_block *block = &c->blocks[c->layout[i]];
         for (val v = block->first; v && c->v[v].op == IR_PHI; v = c->v[v].next)
@@ -203,8 +192,7 @@ static void classify(struct jit *c)
 
 // ---- placing
 
-static bool place_hinted(struct jit *c, val v)
-{
+static bool place_hinted(struct jit *c, val v) {
     const struct ir_interval *it = &c->intervals[v];
     unsigned reg = it->hint;
     if (reg != IR_NOWHERE && fits(c, v, reg)) {
@@ -219,8 +207,7 @@ static bool place_hinted(struct jit *c, val v)
     return false;
 }
 
-static uint64_t density(const struct jit *c, val v)
-{
+static uint64_t density(const struct jit *c, val v) {
     const struct ir_interval *it = &c->intervals[v];
     const struct ir_segment *s = &c->segments[it->segment];
     uint64_t length = 0;
@@ -230,32 +217,33 @@ static uint64_t density(const struct jit *c, val v)
 }
 
 // Is reg free for v but for values, not for what instructions destroy? Sums what they cost.
-static bool price(struct jit *c, struct alloc *a, val v, unsigned reg, uint64_t limit, uint64_t *sum)
-{
+static bool price(struct jit *c, struct alloc *a, val v, unsigned reg, uint64_t limit,
+                  uint64_t *sum) {
     *sum = 0;
-    for (val o = *a->assigned[reg]; o; o = a->next[o])
+    for (val o = *a->assigned[reg]; o; o = a->next[o]) {
+        uint64_t effort = 1 + c->intervals[v].segments + c->intervals[o].segments;
+        if (a->effort < effort)
+            return false;
+        a->effort -= effort;
         if (overlap(c, v, o)) {
             uint64_t d = density(c, o);
             *sum = d > *sum ? d : *sum;
             if (*sum >= limit)
                 return false;
         }
+    }
     return *sum != 0;
 }
 
-static void link_assigned(struct alloc *a, val v, unsigned reg)
-{
+static void link_assigned(struct alloc *a, val v, unsigned reg) {
     a->next[v] = *a->assigned[reg];
     *a->assigned[reg] = v;
 }
 
 // Drives out what is used less than v. The evicted are placed again, once.
-static bool evict(struct jit *c, struct alloc *a, val v)
-{
+static bool evict(struct jit *c, struct alloc *a, val v) {
     uint64_t limit = density(c, v), best = UINT64_MAX;
     unsigned reg = X86_NONE;
-    if (a->evictions == EVICTIONS)
-        return false;
     for (unsigned i = 0; i < CANDIDATES; i++) {
         uint64_t sum;
         if (price(c, a, v, a->order[i], limit, &sum) && sum < best) {
@@ -265,7 +253,6 @@ static bool evict(struct jit *c, struct alloc *a, val v)
     }
     if (reg == X86_NONE)
         return false;
-    a->evictions++;
     val *link = a->assigned[reg];
     uint32_t queued = a->queued;
     while (*link) {
@@ -292,8 +279,7 @@ static bool evict(struct jit *c, struct alloc *a, val v)
     return true;
 }
 
-static void place(struct jit *c, struct alloc *a, val v, bool may_evict)
-{
+static void place(struct jit *c, struct alloc *a, val v, bool may_evict) {
     struct ir_interval *it = &c->intervals[v];
     if (place_hinted(c, v)) {
         link_assigned(a, v, it->loc);
@@ -310,9 +296,9 @@ static void place(struct jit *c, struct alloc *a, val v, bool may_evict)
     it->loc = IR_SPILLED;
 }
 
-// The register that suits most of a class's members that have none yet, by weight; 0 if there is no such.
-static unsigned best_register(const struct jit *c, const struct alloc *a, val members)
-{
+// The register that suits most of a class's members that have none yet, by weight; 0 if there is no
+// such.
+static unsigned best_register(const struct jit *c, const struct alloc *a, val members) {
     uint64_t best = 0;
     unsigned best_reg = 0;
     for (unsigned i = 0; i < CANDIDATES; i++) {
@@ -320,7 +306,8 @@ static unsigned best_register(const struct jit *c, const struct alloc *a, val me
         uint64_t sum = 0;
         for (val v = members; v; v = a->next[v])
             if (fits(c, v, reg))
-                sum += (uint64_t)c->intervals[v].weight * 4 + (c->intervals[v].hint == reg ? c->intervals[v].weight : 0);
+                sum += (uint64_t)c->intervals[v].weight * 4 +
+                       (c->intervals[v].hint == reg ? c->intervals[v].weight : 0);
         if (sum > best) {
             best = sum;
             best_reg = reg + 1;
@@ -330,8 +317,7 @@ static unsigned best_register(const struct jit *c, const struct alloc *a, val me
 }
 
 // Members that conflict with one another get a second register, and so on.
-static void place_class(struct jit *c, struct alloc *a, val class)
-{
+static void place_class(struct jit *c, struct alloc *a, val class) {
     val members = a->head[class];
     for (unsigned round = 0; round < ROUNDS && members; round++) {
         unsigned reg = best_register(c, a, members);
@@ -354,8 +340,7 @@ static void place_class(struct jit *c, struct alloc *a, val class)
 }
 
 // Keeps the members of a class in order of weight.
-static void add_member(struct jit *c, struct alloc *a, val class, val v)
-{
+static void add_member(struct jit *c, struct alloc *a, val class, val v) {
     val *link = &a->head[class];
     unsigned steps = MEMBERS;
     while (*link && steps-- && c->intervals[*link].weight > c->intervals[v].weight)
@@ -365,8 +350,7 @@ static void add_member(struct jit *c, struct alloc *a, val class, val v)
 }
 
 // Sorts classes by how densely they are used.
-static void sort_classes(val *classes, const uint64_t *keys, uint32_t n)
-{
+static void sort_classes(val *classes, const uint64_t *keys, uint32_t n) {
     for (uint32_t gap = n / 2; gap > 0; gap = gap > 2 ? gap * 5 / 11 : gap / 2)
         for (uint32_t i = gap; i < n; i++)
             for (uint32_t k = i; k >= gap && keys[classes[k]] > keys[classes[k - gap]]; k -= gap) {
@@ -376,8 +360,7 @@ static void sort_classes(val *classes, const uint64_t *keys, uint32_t n)
             }
 }
 
-static bool place_classes(struct jit *c, struct alloc *a)
-{
+static bool place_classes(struct jit *c, struct alloc *a) {
     uint64_t *keys = jit_zone(c, c->value_count * sizeof *keys);
     uint64_t *lengths = jit_zone(c, c->value_count * sizeof *lengths);
     val *classes = jit_zone(c, c->value_count * sizeof *classes);
@@ -409,8 +392,7 @@ static bool place_classes(struct jit *c, struct alloc *a)
 
 // ---- the stack
 
-static void place_spilled(struct jit *c, val v, uint32_t *ends, uint32_t room)
-{
+static void place_spilled(struct jit *c, val v, uint32_t *ends, uint32_t room) {
     struct ir_interval *it = &c->intervals[v];
     if (c->v[v].op == IR_WIDE) { // made again wherever it is used
         it->loc = IR_NOWHERE;
@@ -431,8 +413,7 @@ static void place_spilled(struct jit *c, val v, uint32_t *ends, uint32_t room)
         c->intervals[class].slot = s + 1;
 }
 
-static void reserve_clobbered(struct jit *c)
-{
+static void reserve_clobbered(struct jit *c) {
     for (uint32_t i = 0; i < c->layout_count; i++)
         for (val v = c->blocks[c->layout[i]].first; v; v = c->v[v].next) {
             unsigned during, after;
@@ -447,8 +428,7 @@ static void reserve_clobbered(struct jit *c)
         }
 }
 
-static bool spill(struct jit *c)
-{
+static bool spill(struct jit *c) {
     uint32_t n = 0;
     for (val v = 1; v < c->value_count; v++)
         n += c->intervals[v].loc == IR_SPILLED;
@@ -462,10 +442,10 @@ static bool spill(struct jit *c)
     return true;
 }
 
-bool jit_allocate(struct jit *c)
-{
+bool jit_allocate(struct jit *c) {
     struct alloc a = {.order = c->functions[c->function].called ? order_called : order_entry};
     size_t words = c->positions / 64 + 2;
+    a.effort = (uint64_t)EFFORT * c->value_count + 20000;
     val *heads = jit_zone(c, X86_REGISTERS * sizeof *heads);
     uint64_t *bits = jit_zone(c, CANDIDATES * words * sizeof *bits);
     a.head = jit_zone(c, c->value_count * sizeof *a.head);

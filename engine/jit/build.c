@@ -1,36 +1,35 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// From instructions to SSA. Variables are r0..r9 and the stack slots that can live in registers: those that are only ever
-// accessed through r10, whole and with one size, in a function that lets no pointer to its frame out.
+// From instructions to SSA. Variables are r0..r9 and the stack slots that can live in registers:
+// those that are only ever accessed through r10, whole and with one size, in a function that lets
+// no pointer to its frame out.
 //
-// Blocks are done in reverse postorder, so that a block's predecessors are known except along back edges. A loop header gets
-// phis for what its loop defines; other joins for what differs. Each block ends with the value of every variable in c->outs.
+// Blocks are done in reverse postorder, so that a block's predecessors are known except along back
+// edges. A loop header gets phis for what its loop defines; other joins for what differs. Each
+// block ends with the value of every variable in c->outs.
 
 #include "engine/jit/ir.h"
 
 enum { GRANULE = 4, CONFLICT = 0xff, WHOLE = 0x40, TAIL = 0x41, PER_INSN = 40 };
 
-static unsigned var_reg(unsigned reg)
-{
+static unsigned var_reg(unsigned reg) {
     return reg;
 }
 
-static unsigned access_kind(int32_t off, unsigned bytes)
-{
+static unsigned access_kind(int32_t off, unsigned bytes) {
     if (off & (int32_t)(bytes - 1))
         return CONFLICT;
     return bytes == 8 ? WHOLE : 1 + (unsigned)(off & 3) * 4 + (bytes >> 1);
 }
 
-static void granule_join(uint8_t *kind, unsigned wanted)
-{
+static void granule_join(uint8_t *kind, unsigned wanted) {
     *kind = *kind == 0 || *kind == wanted ? (uint8_t)wanted : CONFLICT;
 }
 
 // Notes an access to [r10 + off]; false if outside of the table.
-static bool note_slot(uint8_t *granules, uint32_t count, int32_t off, unsigned bytes, bool promotable)
-{
+static bool note_slot(uint8_t *granules, uint32_t count, int32_t off, unsigned bytes,
+                      bool promotable) {
     int64_t first = ((int64_t)off + (int64_t)count * GRANULE) / GRANULE;
     int64_t last = ((int64_t)off + bytes - 1 + (int64_t)count * GRANULE) / GRANULE;
     if (off < -(int32_t)(count * GRANULE) || off + (int32_t)bytes > 0)
@@ -42,8 +41,7 @@ static bool note_slot(uint8_t *granules, uint32_t count, int32_t off, unsigned b
 }
 
 // Slots that can be variables, into slot_off and slot_bytes; c->slot_of maps granules to 1 + slot.
-static bool find_slots(struct jit *c)
-{
+static bool find_slots(struct jit *c) {
     const struct engine_function *f = &c->program->functions[c->function];
     uint32_t frame = c->verdict->functions[c->function].frame_size, count = frame / GRANULE;
     c->slot_count = 0;
@@ -65,11 +63,13 @@ static bool find_slots(struct jit *c)
             bool plain = effect != ENGINE_EFFECT_ATOMIC && proof & ENGINE_PROOF_SAFE;
             if (!note_slot(kinds, count, insn->off, engine_insn_bytes(insn), plain))
                 return true;
-            if (effect != ENGINE_EFFECT_LOAD && engine_insn_uses_src(insn) && insn->src == ENGINE_R10)
+            if (effect != ENGINE_EFFECT_LOAD && engine_insn_uses_src(insn) &&
+                insn->src == ENGINE_R10)
                 return true;
             continue;
         }
-        if (effect == ENGINE_EFFECT_LDIMM || effect == ENGINE_EFFECT_JUMP || effect == ENGINE_EFFECT_EXIT ||
+        if (effect == ENGINE_EFFECT_LDIMM || effect == ENGINE_EFFECT_JUMP ||
+            effect == ENGINE_EFFECT_EXIT ||
             (effect == ENGINE_EFFECT_CALL && insn->op != ENGINE_OP_CALL_REG))
             continue;
         if ((engine_insn_uses_src(insn) && insn->src == ENGINE_R10) || insn->dst == ENGINE_R10)
@@ -77,7 +77,8 @@ static bool find_slots(struct jit *c)
     }
     for (uint32_t g = 0; g < count && c->slot_count < IR_SLOTS; g++) {
         unsigned kind = kinds[g];
-        if (kind == 0 || kind == CONFLICT || kind == TAIL || (kind == WHOLE && kinds[g + 1] != TAIL))
+        if (kind == 0 || kind == CONFLICT || kind == TAIL ||
+            (kind == WHOLE && kinds[g + 1] != TAIL))
             continue;
         int32_t off = (int32_t)(g * GRANULE) - (int32_t)frame;
         c->slot_off[c->slot_count] = kind == WHOLE ? off : off + (int32_t)((kind - 1) >> 2);
@@ -89,8 +90,7 @@ static bool find_slots(struct jit *c)
 }
 
 // Variable of a plain stack access, or IR_VARS.
-static unsigned slot_var(const struct jit *c, const struct engine_insn *insn)
-{
+static unsigned slot_var(const struct jit *c, const struct engine_insn *insn) {
     if (!c->granules || engine_insn_address(insn) != ENGINE_R10 ||
         engine_insn_effect(insn) == ENGINE_EFFECT_ATOMIC)
         return IR_VARS;
@@ -104,8 +104,7 @@ struct effect {
     uint64_t uses, defs;
 };
 
-static const struct engine_call_target *proved_target(const struct jit *c, uint32_t pc)
-{
+static const struct engine_call_target *proved_target(const struct jit *c, uint32_t pc) {
     uint32_t low = 0, high = c->verdict->call_count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
@@ -118,17 +117,17 @@ static const struct engine_call_target *proved_target(const struct jit *c, uint3
     return low < c->verdict->call_count && t->pc == pc ? t : NULL;
 }
 
-uint32_t jit_proved_local(const struct jit *c, uint32_t pc)
-{
+uint32_t jit_proved_local(const struct jit *c, uint32_t pc) {
     const struct engine_call_target *t = proved_target(c, pc);
     return t && t->callable >= ENGINE_CALLABLE_LOCAL ? (uint32_t)t->callable : ENGINE_NO_FUNCTION;
 }
 
 // Kind of a call and what it calls.
-static enum ir_call callee(const struct jit *c, uint32_t pc, uint32_t *index)
-{
+static enum ir_call callee(const struct jit *c, uint32_t pc, uint32_t *index) {
     const struct engine_insn *insn = &c->program->insns[pc];
-    uint64_t callable = insn->op == ENGINE_OP_CALL_LOCAL ? ENGINE_CALLABLE_LOCAL + (uint64_t)insn->imm : (uint64_t)insn->imm;
+    uint64_t callable = insn->op == ENGINE_OP_CALL_LOCAL
+                            ? ENGINE_CALLABLE_LOCAL + (uint64_t)insn->imm
+                            : (uint64_t)insn->imm;
     if (insn->op == ENGINE_OP_CALL_REG) {
         const struct engine_call_target *t = proved_target(c, pc);
         if (!t)
@@ -146,8 +145,7 @@ static enum ir_call callee(const struct jit *c, uint32_t pc, uint32_t *index)
 }
 
 // Which of IR_PARAMS a call passes.
-static unsigned passed(const struct jit *c, enum ir_call kind, uint32_t index)
-{
+static unsigned passed(const struct jit *c, enum ir_call kind, uint32_t index) {
     unsigned all = (1u << IR_PARAMS) - 1;
     if (kind == IR_CALL_CHECKED)
         return all;
@@ -156,15 +154,16 @@ static unsigned passed(const struct jit *c, enum ir_call kind, uint32_t index)
     return ((1u << c->program->imports[index].import->argument_count) - 1) | 1u << IR_RUN;
 }
 
-static struct effect effect_of(const struct jit *c, uint32_t pc)
-{
+static struct effect effect_of(const struct jit *c, uint32_t pc) {
     const struct engine_insn *insn = &c->program->insns[pc];
     uint64_t dst = insn->dst < ENGINE_R10 ? UINT64_C(1) << insn->dst : 0;
-    uint64_t src = insn->src < ENGINE_R10 && engine_insn_uses_src(insn) ? UINT64_C(1) << insn->src : 0;
+    uint64_t src =
+        insn->src < ENGINE_R10 && engine_insn_uses_src(insn) ? UINT64_C(1) << insn->src : 0;
     unsigned sub = engine_insn_info(insn)->sub;
     switch (engine_insn_effect(insn)) {
     case ENGINE_EFFECT_ALU:
-        return (struct effect){(sub >= ENGINE_ALU_MOV && sub <= ENGINE_ALU_MOVSX32 ? 0 : dst) | src, dst};
+        return (struct effect){(sub >= ENGINE_ALU_MOV && sub <= ENGINE_ALU_MOVSX32 ? 0 : dst) | src,
+                               dst};
     case ENGINE_EFFECT_LDIMM:
         return (struct effect){0, dst};
     case ENGINE_EFFECT_LOAD: {
@@ -173,7 +172,8 @@ static struct effect effect_of(const struct jit *c, uint32_t pc)
     }
     case ENGINE_EFFECT_STORE: {
         unsigned var = slot_var(c, insn);
-        return var < IR_VARS ? (struct effect){src, UINT64_C(1) << var} : (struct effect){dst | src, 0};
+        return var < IR_VARS ? (struct effect){src, UINT64_C(1) << var}
+                             : (struct effect){dst | src, 0};
     }
     case ENGINE_EFFECT_ATOMIC:
         if (sub == ENGINE_ATOMIC_CMPXCHG)
@@ -194,8 +194,7 @@ static struct effect effect_of(const struct jit *c, uint32_t pc)
     }
 }
 
-bool jit_variables(struct jit *c)
-{
+bool jit_variables(struct jit *c) {
     if (!find_slots(c))
         return false;
     c->var_count = ENGINE_R10 + c->slot_count;
@@ -214,37 +213,31 @@ bool jit_variables(struct jit *c)
 
 // ---- translation
 
-static val *vars(struct jit *c, uint32_t block)
-{
+static val *vars(struct jit *c, uint32_t block) {
     return &c->outs[(size_t)block * c->var_count];
 }
 
-static val get_var(struct jit *c, unsigned var)
-{
+static val get_var(struct jit *c, unsigned var) {
     val v = vars(c, c->current)[var];
     return v ? v : ir_const(c, 0); // never written: of no consequence in a verified program
 }
 
-static val get(struct jit *c, unsigned reg)
-{
+static val get(struct jit *c, unsigned reg) {
     if (reg == ENGINE_R10)
         return c->frame;
     return get_var(c, reg);
 }
 
-static void set(struct jit *c, unsigned var, val v)
-{
+static void set(struct jit *c, unsigned var, val v) {
     vars(c, c->current)[var] = v;
 }
 
-static val sum(struct jit *c, val a, int64_t k)
-{
+static val sum(struct jit *c, val a, int64_t k) {
     return ir_binary(c, IR_ADD, 1, a, ir_const(c, (uint64_t)k));
 }
 
 // The offset in the arena of an address: without the base, if that can be taken off.
-static val arena_offset(struct jit *c, val v, unsigned depth)
-{
+static val arena_offset(struct jit *c, val v, unsigned depth) {
     const struct ir_value x = c->v[v];
     if (v == c->arena)
         return ir_const(c, 0);
@@ -262,8 +255,7 @@ static val arena_offset(struct jit *c, val v, unsigned depth)
 }
 
 // The address of a masked access. No branch decides: what a processor guesses cannot widen it.
-static val masked(struct jit *c, val v, int32_t off, unsigned align)
-{
+static val masked(struct jit *c, val v, int32_t off, unsigned align) {
     uint64_t mask = (engine_program_arena_size(c->program) - 1) & ~(uint64_t)(align - 1);
     val t = sum(c, arena_offset(c, v, 4), off);
     if (c->v[t].nz & ~mask)
@@ -272,8 +264,7 @@ static val masked(struct jit *c, val v, int32_t off, unsigned align)
 }
 
 // Address and displacement of an access.
-static val address(struct jit *c, const struct engine_insn *insn, int64_t *disp)
-{
+static val address(struct jit *c, const struct engine_insn *insn, int64_t *disp) {
     val a = get(c, engine_insn_address(insn));
     *disp = insn->off;
     if (c->verdict->proof[c->pc] & ENGINE_PROOF_MASKED) {
@@ -290,12 +281,12 @@ static val address(struct jit *c, const struct engine_insn *insn, int64_t *disp)
     return a;
 }
 
-static void alu(struct jit *c, const struct engine_insn *insn)
-{
+static void alu(struct jit *c, const struct engine_insn *insn) {
     static const uint8_t ops[] = {
-        [ENGINE_ALU_ADD] = IR_ADD,   [ENGINE_ALU_SUB] = IR_SUB, [ENGINE_ALU_MUL] = IR_MUL,   [ENGINE_ALU_OR] = IR_OR,
-        [ENGINE_ALU_AND] = IR_AND,   [ENGINE_ALU_LSH] = IR_SHL, [ENGINE_ALU_RSH] = IR_SHR,   [ENGINE_ALU_XOR] = IR_XOR,
-        [ENGINE_ALU_ARSH] = IR_SAR,  [ENGINE_ALU_DIV] = IR_DIV, [ENGINE_ALU_SDIV] = IR_SDIV, [ENGINE_ALU_MOD] = IR_MOD,
+        [ENGINE_ALU_ADD] = IR_ADD,   [ENGINE_ALU_SUB] = IR_SUB,   [ENGINE_ALU_MUL] = IR_MUL,
+        [ENGINE_ALU_OR] = IR_OR,     [ENGINE_ALU_AND] = IR_AND,   [ENGINE_ALU_LSH] = IR_SHL,
+        [ENGINE_ALU_RSH] = IR_SHR,   [ENGINE_ALU_XOR] = IR_XOR,   [ENGINE_ALU_ARSH] = IR_SAR,
+        [ENGINE_ALU_DIV] = IR_DIV,   [ENGINE_ALU_SDIV] = IR_SDIV, [ENGINE_ALU_MOD] = IR_MOD,
         [ENGINE_ALU_SMOD] = IR_SMOD,
     };
     const struct engine_op_info *info = engine_insn_info(insn);
@@ -333,8 +324,7 @@ static void alu(struct jit *c, const struct engine_insn *insn)
     set(c, insn->dst, r);
 }
 
-static void load(struct jit *c, const struct engine_insn *insn)
-{
+static void load(struct jit *c, const struct engine_insn *insn) {
     bool sign = engine_insn_info(insn)->sub;
     unsigned bytes = engine_insn_bytes(insn), var = slot_var(c, insn);
     val v;
@@ -355,21 +345,20 @@ static void load(struct jit *c, const struct engine_insn *insn)
 }
 
 // The low `bytes` of a value are stored: what only changes the rest is left out.
-static val narrow(struct jit *c, val v, unsigned bytes)
-{
+static val narrow(struct jit *c, val v, unsigned bytes) {
     for (;;) {
         const struct ir_value *x = &c->v[v];
         bool extension = (x->op == IR_ZX || x->op == IR_SX) && x->bytes >= bytes;
         uint64_t mask = bytes == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * bytes)) - 1;
-        bool mask_off = x->op == IR_AND && c->v[x->b].op == IR_CONST && !(~(uint64_t)c->v[x->b].imm & mask);
+        bool mask_off =
+            x->op == IR_AND && c->v[x->b].op == IR_CONST && !(~(uint64_t)c->v[x->b].imm & mask);
         if (!extension && !mask_off)
             return v;
         v = x->a;
     }
 }
 
-static void store(struct jit *c, const struct engine_insn *insn)
-{
+static void store(struct jit *c, const struct engine_insn *insn) {
     unsigned bytes = engine_insn_bytes(insn), var = slot_var(c, insn);
     val b = engine_insn_uses_src(insn) ? get(c, insn->src) : ir_const(c, (uint64_t)insn->imm);
     if (var < IR_VARS) {
@@ -383,8 +372,7 @@ static void store(struct jit *c, const struct engine_insn *insn)
     c->v[v].bytes = (uint8_t)bytes;
 }
 
-static void atomic(struct jit *c, const struct engine_insn *insn)
-{
+static void atomic(struct jit *c, const struct engine_insn *insn) {
     unsigned sub = engine_insn_info(insn)->sub, bytes = engine_insn_bytes(insn);
     int64_t disp;
     val a = address(c, insn, &disp), b = get(c, insn->src);
@@ -398,8 +386,7 @@ static void atomic(struct jit *c, const struct engine_insn *insn)
         set(c, sub == ENGINE_ATOMIC_CMPXCHG ? 0 : insn->src, v);
 }
 
-static bool call(struct jit *c, const struct engine_insn *insn)
-{
+static bool call(struct jit *c, const struct engine_insn *insn) {
     uint32_t index = 0;
     enum ir_call kind = callee(c, c->pc, &index);
     if (kind == IR_CALL_IMPORT) {
@@ -442,12 +429,14 @@ static bool call(struct jit *c, const struct engine_insn *insn)
     return true;
 }
 
-static void branch(struct jit *c, const struct engine_insn *insn)
-{
+static void branch(struct jit *c, const struct engine_insn *insn) {
     static const uint8_t conditions[] = {
-        [ENGINE_COND_JEQ] = X86_E,  [ENGINE_COND_JGT] = X86_A,  [ENGINE_COND_JGE] = X86_AE, [ENGINE_COND_JSET] = IR_TEST | X86_NE,
-        [ENGINE_COND_JNE] = X86_NE, [ENGINE_COND_JSGT] = X86_G, [ENGINE_COND_JSGE] = X86_GE, [ENGINE_COND_JLT] = X86_B,
-        [ENGINE_COND_JLE] = X86_BE, [ENGINE_COND_JSLT] = X86_L, [ENGINE_COND_JSLE] = X86_LE,
+        [ENGINE_COND_JEQ] = X86_E,   [ENGINE_COND_JGT] = X86_A,
+        [ENGINE_COND_JGE] = X86_AE,  [ENGINE_COND_JSET] = IR_TEST | X86_NE,
+        [ENGINE_COND_JNE] = X86_NE,  [ENGINE_COND_JSGT] = X86_G,
+        [ENGINE_COND_JSGE] = X86_GE, [ENGINE_COND_JLT] = X86_B,
+        [ENGINE_COND_JLE] = X86_BE,  [ENGINE_COND_JSLT] = X86_L,
+        [ENGINE_COND_JSLE] = X86_LE,
     };
     unsigned cc = conditions[engine_insn_info(insn)->sub], w = engine_insn_info(insn)->width == 3;
     val a = get(c, insn->dst);
@@ -457,8 +446,7 @@ static void branch(struct jit *c, const struct engine_insn *insn)
     c->v[v].cc = (uint8_t)cc;
 }
 
-static bool translate(struct jit *c, uint32_t pc)
-{
+static bool translate(struct jit *c, uint32_t pc) {
     const struct engine_insn *insn = &c->program->insns[pc];
     if (!jit_reserve(c, PER_INSN))
         return false;
@@ -471,7 +459,9 @@ static bool translate(struct jit *c, uint32_t pc)
         if (insn->kind == ENGINE_IMM_ARENA)
             set(c, insn->dst, sum(c, c->arena, insn->imm));
         else
-            set(c, insn->dst, ir_const(c, (uint64_t)insn->imm + (insn->kind == ENGINE_IMM_FUNCTION ? ENGINE_CALLABLE_LOCAL : 0)));
+            set(c, insn->dst,
+                ir_const(c, (uint64_t)insn->imm +
+                                (insn->kind == ENGINE_IMM_FUNCTION ? ENGINE_CALLABLE_LOCAL : 0)));
         break;
     case ENGINE_EFFECT_LOAD:
         load(c, insn);
@@ -497,8 +487,7 @@ static bool translate(struct jit *c, uint32_t pc)
     return true;
 }
 
-static val new_phi(struct jit *c, const struct ir_block *block, unsigned var)
-{
+static val new_phi(struct jit *c, const struct ir_block *block, unsigned var) {
     val v = ir_new(c, IR_PHI, 1, 0, 0);
     c->v[v].imm = c->phi_count;
     c->v[v].c = var + 1;
@@ -508,8 +497,7 @@ static val new_phi(struct jit *c, const struct ir_block *block, unsigned var)
 }
 
 // The variables at the start of a block.
-static bool enter(struct jit *c, uint32_t b)
-{
+static bool enter(struct jit *c, uint32_t b) {
     struct ir_block *block = &c->blocks[b];
     val *in = vars(c, b);
     if (!jit_reserve(c, c->var_count + 4) || !jit_reserve_phis(c, c->var_count * block->preds))
@@ -549,8 +537,7 @@ static bool enter(struct jit *c, uint32_t b)
     return true;
 }
 
-static bool entry(struct jit *c)
-{
+static bool entry(struct jit *c) {
     const struct engine_function_proof *proof = &c->verdict->functions[c->function];
     uint64_t live = c->blocks[1].live;
     for (unsigned i = 0; i < ENGINE_ARGS; i++)
@@ -578,8 +565,7 @@ static bool entry(struct jit *c)
     return true;
 }
 
-static bool block_body(struct jit *c, uint32_t b)
-{
+static bool block_body(struct jit *c, uint32_t b) {
     struct ir_block *block = &c->blocks[b];
     c->current = b;
     c->pc = block->from;
@@ -604,8 +590,7 @@ static bool block_body(struct jit *c, uint32_t b)
     return true;
 }
 
-bool jit_build(struct jit *c)
-{
+bool jit_build(struct jit *c) {
     const struct engine_function *f = &c->program->functions[c->function];
     uint32_t buckets = 64;
     while (buckets < f->length)

@@ -1,28 +1,26 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Blocks of a function: edges, reverse postorder, dominators, loops, and which variables live where.
+// Blocks of a function: edges, reverse postorder, dominators, loops, and which variables live
+// where.
 //
-// Every edge from a block with two successors to one with several predecessors gets a block of its own, so that moves have a
-// place; so does every metered branch. Block 0 is the entry and holds no code; then come the blocks in the order of the code,
-// then the edges.
-// Only slots that the verifier reached exist.
+// Every edge from a block with two successors to one with several predecessors gets a block of its
+// own, so that moves have a place; so does every metered branch. Block 0 is the entry and holds no
+// code; then come the blocks in the order of the code, then the edges. Only slots that the verifier
+// reached exist.
 
 #include "engine/jit/ir.h"
 
-static const struct engine_insn *insn_at(const struct jit *c, uint32_t pc)
-{
+static const struct engine_insn *insn_at(const struct jit *c, uint32_t pc) {
     return &c->program->insns[pc];
 }
 
-static engine_proof proof_at(const struct jit *c, uint32_t pc)
-{
+static engine_proof proof_at(const struct jit *c, uint32_t pc) {
     return c->verdict->proof[pc];
 }
 
 // Does control go on at the target, at the next slot, or at either?
-static void outcomes(const struct jit *c, uint32_t pc, bool *taken, bool *next)
-{
+static void outcomes(const struct jit *c, uint32_t pc, bool *taken, bool *next) {
     const struct engine_insn *insn = insn_at(c, pc);
     engine_proof proof = proof_at(c, pc);
     bool branch = engine_insn_effect(insn) == ENGINE_EFFECT_BRANCH;
@@ -31,8 +29,7 @@ static void outcomes(const struct jit *c, uint32_t pc, bool *taken, bool *next)
 }
 
 // Marks leaders in block_of, then numbers the blocks.
-static bool split(struct jit *c, uint32_t length)
-{
+static bool split(struct jit *c, uint32_t length) {
     uint32_t end = c->slot0 + length, count = 0;
     c->block_of = jit_zone(c, (length + 1) * sizeof *c->block_of);
     if (!c->block_of)
@@ -51,7 +48,8 @@ static bool split(struct jit *c, uint32_t length)
     }
     for (uint32_t i = 0; i < length; i++)
         count += c->block_of[i];
-    c->blocks = jit_zone(c, ((size_t)count * 3 + 1 + IR_UNROLLED) * sizeof *c->blocks); // edges: two for each at most
+    c->blocks = jit_zone(c, ((size_t)count * 3 + 1 + IR_UNROLLED) *
+                                sizeof *c->blocks); // edges: two for each at most
     if (!c->blocks)
         return false;
     uint32_t b = 0; // the entry, without code
@@ -68,8 +66,7 @@ static bool split(struct jit *c, uint32_t length)
     return true;
 }
 
-static void successors(struct jit *c)
-{
+static void successors(struct jit *c) {
     c->blocks[0].order = c->blocks[0].succ[1] = IR_NO_BLOCK;
     c->blocks[0].succ[0] = 1;
     for (uint32_t b = 1; b < c->block_count; b++) {
@@ -95,8 +92,7 @@ static void successors(struct jit *c)
     }
 }
 
-static void split_edges(struct jit *c)
-{
+static void split_edges(struct jit *c) {
     uint32_t blocks = c->block_count;
     for (uint32_t b = 0; b < blocks; b++)
         for (unsigned i = 0; i < 2 && c->blocks[b].succ[i] != IR_NO_BLOCK; i++)
@@ -109,8 +105,7 @@ static void split_edges(struct jit *c)
         bool two = block->succ[1] != IR_NO_BLOCK;
         for (unsigned i = 0; i < 2 && block->succ[i] != IR_NO_BLOCK; i++) {
             uint32_t s = block->succ[i];
-            bool meter = metered && i == 0 &&
-                         !(proof_at(c, pc) & ENGINE_PROOF_NEVER);
+            bool meter = metered && i == 0 && !(proof_at(c, pc) & ENGINE_PROOF_NEVER);
             if (!(meter || (two && c->blocks[s].preds > 1)))
                 continue;
             struct ir_block *edge = &c->blocks[c->block_count];
@@ -125,9 +120,9 @@ static void split_edges(struct jit *c)
     }
 }
 
-// Which successor to visit first, and so to place last: the one that leaves more loops; else the one further away.
-static unsigned last_choice(const struct jit *c, const struct ir_block *block)
-{
+// Which successor to visit first, and so to place last: the one that leaves more loops; else the
+// one further away.
+static unsigned last_choice(const struct jit *c, const struct ir_block *block) {
     uint32_t yes = block->succ[0], no = block->succ[1];
     if (yes == IR_NO_BLOCK || no == IR_NO_BLOCK)
         return 0;
@@ -136,10 +131,9 @@ static unsigned last_choice(const struct jit *c, const struct ir_block *block)
     return 0;
 }
 
-// Iterative depth-first search; c->rpo ends up in reverse postorder. Done again once loops are known, it makes them contiguous:
-// it is also the order of the code.
-static bool reverse_postorder(struct jit *c)
-{
+// Iterative depth-first search; c->rpo ends up in reverse postorder. Done again once loops are
+// known, it makes them contiguous: it is also the order of the code.
+static bool reverse_postorder(struct jit *c) {
     uint32_t n = c->block_count;
     c->rpo = jit_zone(c, (n + IR_UNROLLED) * sizeof *c->rpo);
     uint32_t *stack = jit_zone(c, (size_t)n * sizeof *stack);
@@ -172,8 +166,7 @@ static bool reverse_postorder(struct jit *c)
     return true;
 }
 
-static bool predecessors(struct jit *c)
-{
+static bool predecessors(struct jit *c) {
     uint32_t total = 0;
     for (uint32_t b = 0; b < c->block_count; b++)
         c->blocks[b].preds = 0;
@@ -203,9 +196,9 @@ static bool predecessors(struct jit *c)
     return true;
 }
 
-// Cooper, Harvey and Kennedy's iteration; then intervals of a walk over the tree answer in constant time.
-static bool dominators(struct jit *c)
-{
+// Cooper, Harvey and Kennedy's iteration; then intervals of a walk over the tree answer in constant
+// time.
+static bool dominators(struct jit *c) {
     uint32_t n = c->order_count;
     uint32_t *idom = jit_zone(c, n * sizeof *idom); // by order; n: unknown
     uint32_t *child = jit_zone(c, n * sizeof *child), *sibling = jit_zone(c, n * sizeof *sibling);
@@ -263,13 +256,12 @@ static bool dominators(struct jit *c)
     return true;
 }
 
-bool ir_dominates(const struct jit *c, uint32_t a, uint32_t b)
-{
-    return c->blocks[a].dom_in <= c->blocks[b].dom_in && c->blocks[b].dom_out <= c->blocks[a].dom_out;
+bool ir_dominates(const struct jit *c, uint32_t a, uint32_t b) {
+    return c->blocks[a].dom_in <= c->blocks[b].dom_in &&
+           c->blocks[b].dom_out <= c->blocks[a].dom_out;
 }
 
-static uint32_t find(uint32_t *rep, uint32_t b)
-{
+static uint32_t find(uint32_t *rep, uint32_t b) {
     while (rep[b] != b) {
         rep[b] = rep[rep[b]];
         b = rep[b];
@@ -277,9 +269,9 @@ static uint32_t find(uint32_t *rep, uint32_t b)
     return b;
 }
 
-// Loops, innermost first: headers in reverse order, bodies joined to their header. Also joins what the bodies define.
-static bool loops(struct jit *c)
-{
+// Loops, innermost first: headers in reverse order, bodies joined to their header. Also joins what
+// the bodies define.
+static bool loops(struct jit *c) {
     uint32_t n = c->block_count;
     uint32_t *rep = jit_zone(c, n * sizeof *rep), *work = jit_zone(c, n * sizeof *work);
     if (!rep || !work)
@@ -345,8 +337,7 @@ static bool loops(struct jit *c)
     return true;
 }
 
-static void liveness(struct jit *c)
-{
+static void liveness(struct jit *c) {
     for (bool changed = true; changed;) {
         changed = false;
         for (uint32_t i = c->order_count; i-- > 0;) {
@@ -362,16 +353,15 @@ static void liveness(struct jit *c)
     }
 }
 
-bool jit_cfg(struct jit *c)
-{
+bool jit_cfg(struct jit *c) {
     const struct engine_function *f = &c->program->functions[c->function];
     c->slot0 = f->entry;
     if (!split(c, f->length))
         return false;
     successors(c);
     split_edges(c);
-    if (!reverse_postorder(c) || !predecessors(c) || !dominators(c) || !jit_variables(c) || !loops(c) ||
-        !reverse_postorder(c))
+    if (!reverse_postorder(c) || !predecessors(c) || !dominators(c) || !jit_variables(c) ||
+        !loops(c) || !reverse_postorder(c))
         return false;
     liveness(c);
     return true;

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Machine code of a function: frame, blocks, jumps. Two passes: the first one measures, so that the second can choose short
-// jumps; should one not fit after all, the second is done again without them.
+// Machine code of a function: frame, blocks, jumps. Two passes: the first one measures, so that the
+// second can choose short jumps; should one not fit after all, the second is done again without
+// them.
 
 #include "engine/jit/emit.h"
 
-enum { ALIGN_LOOP = 16, SHORT_REACH = 100, CALLEE_SAVED = 0xf028, MOVES = IR_VARS + 8, HELD_WORDS = ENGINE_ARGS };
+enum {
+    ALIGN_LOOP = 16,
+    SHORT_REACH = 100,
+    CALLEE_SAVED = 0xf028,
+    MOVES = IR_VARS + 8,
+    HELD_WORDS = ENGINE_ARGS
+};
 
 // ---- operands
 
-bool emit_constant(const struct jit *c, val v, uint64_t *value)
-{
+bool emit_constant(const struct jit *c, val v, uint64_t *value) {
     const struct ir_value *x = &c->v[v];
     if (x->op != IR_CONST && !(x->op == IR_WIDE && c->intervals[v].loc == IR_NOWHERE))
         return false;
@@ -19,34 +25,28 @@ bool emit_constant(const struct jit *c, val v, uint64_t *value)
     return true;
 }
 
-bool emit_in_register(const struct jit *c, val v)
-{
+bool emit_in_register(const struct jit *c, val v) {
     return c->v[v].op != IR_CONST && c->intervals[v].loc < X86_REGISTERS;
 }
 
-unsigned emit_reg(const struct jit *c, val v)
-{
+unsigned emit_reg(const struct jit *c, val v) {
     return c->intervals[v].loc;
 }
 
-struct x86_mem emit_slot(const struct emit *e, uint32_t slot)
-{
+struct x86_mem emit_slot(const struct emit *e, uint32_t slot) {
     (void)e;
     return (struct x86_mem){X86_RSP, X86_NONE, 0, (int32_t)(slot * 8)};
 }
 
-struct x86_mem emit_home(const struct emit *e, val v)
-{
+struct x86_mem emit_home(const struct emit *e, val v) {
     return emit_slot(e, e->c->intervals[v].slot - 1);
 }
 
-void emit_take(struct emit *e, unsigned reg)
-{
+void emit_take(struct emit *e, unsigned reg) {
     e->busy |= (uint16_t)(1u << reg);
 }
 
-void emit_fetch(struct emit *e, unsigned reg, val v)
-{
+void emit_fetch(struct emit *e, unsigned reg, val v) {
     uint64_t value;
     if (emit_constant(e->c, v, &value))
         x86_mov_ri(&e->x, reg, value);
@@ -56,8 +56,7 @@ void emit_fetch(struct emit *e, unsigned reg, val v)
         x86_mov_rr(&e->x, X86_W, reg, emit_reg(e->c, v));
 }
 
-unsigned emit_use(struct emit *e, val v, unsigned scratch)
-{
+unsigned emit_use(struct emit *e, val v, unsigned scratch) {
     if (emit_in_register(e->c, v)) {
         emit_take(e, emit_reg(e->c, v));
         return emit_reg(e->c, v);
@@ -67,15 +66,13 @@ unsigned emit_use(struct emit *e, val v, unsigned scratch)
 }
 
 // Registers that the operands of v are in, so that none of them is borrowed.
-static void take_operand(struct jit *c, void *cookie, val user, val used, enum ir_when when)
-{
+static void take_operand(struct jit *c, void *cookie, val user, val used, enum ir_when when) {
     (void)user, (void)when;
     if (emit_in_register(c, used))
         emit_take(cookie, emit_reg(c, used));
 }
 
-unsigned emit_scratch(struct emit *e)
-{
+unsigned emit_scratch(struct emit *e) {
     if (!(e->busy & 1u << IR_SCRATCH)) {
         emit_take(e, IR_SCRATCH);
         return IR_SCRATCH;
@@ -93,16 +90,14 @@ unsigned emit_scratch(struct emit *e)
     return IR_SCRATCH;
 }
 
-void emit_give_back(struct emit *e)
-{
+void emit_give_back(struct emit *e) {
     if (e->borrowed != X86_NONE)
         x86_load(&e->x, e->borrowed, (struct x86_mem){X86_RSP, X86_NONE, 0, (int32_t)e->borrow});
     e->borrowed = X86_NONE;
 }
 
 // base + (index << scale) into one scratch register, when one of them is not in a register.
-static unsigned sum_address(struct emit *e, val base, val index, unsigned scale)
-{
+static unsigned sum_address(struct emit *e, val base, val index, unsigned scale) {
     struct jit *c = e->c;
     unsigned reg = emit_scratch(e);
     uint64_t k;
@@ -137,8 +132,7 @@ static unsigned sum_address(struct emit *e, val base, val index, unsigned scale)
     return reg;
 }
 
-struct x86_mem emit_address(struct emit *e, val v)
-{
+struct x86_mem emit_address(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v], *a = &c->v[x->a];
     struct x86_mem mem = {X86_NONE, X86_NONE, 0, (int32_t)x->imm};
@@ -186,8 +180,7 @@ struct x86_mem emit_address(struct emit *e, val v)
 
 // ---- ways out
 
-void emit_stub_jump(struct emit *e, int cc, unsigned status, val run, val sum)
-{
+void emit_stub_jump(struct emit *e, int cc, unsigned status, val run, val sum) {
     struct jit *c = e->c;
     if (!jit_grow(c, (void **)&e->stubs, &e->stub_room, e->stub_count, 1, sizeof *e->stubs))
         return;
@@ -195,12 +188,10 @@ void emit_stub_jump(struct emit *e, int cc, unsigned status, val run, val sum)
         x86_jmp(&e->x, true, 0);
     else
         x86_jcc(&e->x, (enum x86_cc)cc, true, 0);
-    e->stubs[e->stub_count++] =
-        (struct emit_stub){(uint32_t)e->x.at - 4, c->pc, status, run, sum};
+    e->stubs[e->stub_count++] = (struct emit_stub){(uint32_t)e->x.at - 4, c->pc, status, run, sum};
 }
 
-static void patch32(struct emit *e, uint32_t at, uint32_t target)
-{
+static void patch32(struct emit *e, uint32_t at, uint32_t target) {
     if (!e->final)
         return;
     uint32_t rel = target - (at + 4);
@@ -209,8 +200,7 @@ static void patch32(struct emit *e, uint32_t at, uint32_t target)
             e->x.bytes[at + i] = (uint8_t)(rel >> (8 * i));
 }
 
-static void stubs(struct emit *e)
-{
+static void stubs(struct emit *e) {
     struct jit *c = e->c;
     for (uint32_t i = 0; i < e->stub_count; i++) {
         const struct emit_stub *s = &e->stubs[i];
@@ -235,8 +225,7 @@ static void stubs(struct emit *e)
 
 // ---- blocks
 
-static void phi_moves(struct emit *e, uint32_t from, uint32_t to, bool keep_flags)
-{
+static void phi_moves(struct emit *e, uint32_t from, uint32_t to, bool keep_flags) {
     struct jit *c = e->c;
     const struct ir_block *block = &c->blocks[to];
     struct emit_move moves[MOVES];
@@ -256,12 +245,11 @@ static void phi_moves(struct emit *e, uint32_t from, uint32_t to, bool keep_flag
 }
 
 // Does the block only lead on, without any move?
-static bool is_empty(struct emit *e, uint32_t b)
-{
+static bool is_empty(struct emit *e, uint32_t b) {
     struct jit *c = e->c;
     const struct ir_block *block = &c->blocks[b];
-    if (b == 0 || block->header || block->succ[0] == IR_NO_BLOCK || block->succ[1] != IR_NO_BLOCK || block->first != block->last ||
-        block->succ[0] == b)
+    if (b == 0 || block->header || block->succ[0] == IR_NO_BLOCK || block->succ[1] != IR_NO_BLOCK ||
+        block->first != block->last || block->succ[0] == b)
         return false;
     struct emit probe = *e;
     probe.x = (struct x86){0};
@@ -269,14 +257,15 @@ static bool is_empty(struct emit *e, uint32_t b)
     return probe.x.at == 0;
 }
 
-// Can the moves to successor k of a branch be done before it jumps? What they write must not be needed on the other way.
-static bool moves_early(struct emit *e, uint32_t b, unsigned k)
-{
+// Can the moves to successor k of a branch be done before it jumps? What they write must not be
+// needed on the other way.
+static bool moves_early(struct emit *e, uint32_t b, unsigned k) {
     struct jit *c = e->c;
     const struct ir_block *block = &c->blocks[b];
     uint32_t edge = block->succ[k], other = block->succ[k ^ 1];
     const struct ir_block *to = &c->blocks[edge];
-    if (to->succ[0] == IR_NO_BLOCK || to->succ[1] != IR_NO_BLOCK || to->first != to->last || to->header)
+    if (to->succ[0] == IR_NO_BLOCK || to->succ[1] != IR_NO_BLOCK || to->first != to->last ||
+        to->header)
         return false;
     bool leaves = to->depth < block->depth;
     to = &c->blocks[to->succ[0]];
@@ -291,7 +280,8 @@ static bool moves_early(struct emit *e, uint32_t b, unsigned k)
             continue;
         while (c->preds[to->pred + index] != edge)
             index++;
-        uint32_t dst = emit_location(c, v, &value), src = emit_location(c, c->phis[c->v[v].imm + index], &value);
+        uint32_t dst = emit_location(c, v, &value),
+                 src = emit_location(c, c->phis[c->v[v].imm + index], &value);
         if (dst == src)
             continue;
         if (dst >= X86_REGISTERS || c->busy[dst][at / 64] >> (at & 63) & 1)
@@ -302,8 +292,7 @@ static bool moves_early(struct emit *e, uint32_t b, unsigned k)
 }
 
 // Decides which edges need no code of their own.
-static void find_empty(struct emit *e)
-{
+static void find_empty(struct emit *e) {
     struct jit *c = e->c;
     for (uint32_t i = 0; i < c->layout_count; i++) {
         uint32_t b = c->layout[i];
@@ -325,24 +314,21 @@ static void find_empty(struct emit *e)
     }
 }
 
-static uint32_t resolve(const struct jit *c, uint32_t b)
-{
+static uint32_t resolve(const struct jit *c, uint32_t b) {
     while (c->blocks[b].metered == 2)
         b = c->blocks[b].succ[0];
     return b;
 }
 
 // The block that code falls into after the i-th.
-static uint32_t next_block(const struct jit *c, uint32_t i)
-{
+static uint32_t next_block(const struct jit *c, uint32_t i) {
     do
         i++;
     while (i < c->layout_count && c->blocks[c->layout[i]].metered == 2);
     return i < c->layout_count ? c->layout[i] : IR_NO_BLOCK;
 }
 
-static void jump(struct emit *e, int cc, uint32_t target)
-{
+static void jump(struct emit *e, int cc, uint32_t target) {
     struct jit *c = e->c;
     const struct ir_block *block = &c->blocks[target];
     uint32_t here = (uint32_t)e->x.at;
@@ -358,11 +344,11 @@ static void jump(struct emit *e, int cc, uint32_t target)
         x86_jmp(&e->x, near, 0);
     else
         x86_jcc(&e->x, (enum x86_cc)cc, near, 0);
-    e->jumps[e->jump_count++] = (struct emit_jump){(uint32_t)e->x.at - (near ? 4 : 1), target, near};
+    e->jumps[e->jump_count++] =
+        (struct emit_jump){(uint32_t)e->x.at - (near ? 4 : 1), target, near};
 }
 
-static void epilogue(struct emit *e)
-{
+static void epilogue(struct emit *e) {
     if (e->frame)
         x86_alu_ri(&e->x, X86_ADD, X86_W, X86_RSP, (int32_t)e->frame);
     for (unsigned reg = X86_REGISTERS; reg-- > 0;)
@@ -371,11 +357,11 @@ static void epilogue(struct emit *e)
     x86_byte(&e->x, 0xc3);
 }
 
-static void finish_branch(struct emit *e, uint32_t i, val v)
-{
+static void finish_branch(struct emit *e, uint32_t i, val v) {
     struct jit *c = e->c;
     const struct ir_block *block = &c->blocks[c->layout[i]];
-    uint32_t yes = resolve(c, block->succ[0]), no = resolve(c, block->succ[1]), next = next_block(c, i);
+    uint32_t yes = resolve(c, block->succ[0]), no = resolve(c, block->succ[1]),
+             next = next_block(c, i);
     enum x86_cc cc = emit_compare(e, v);
     if (block->early) {
         uint32_t edge = block->succ[block->early - 1];
@@ -391,8 +377,7 @@ static void finish_branch(struct emit *e, uint32_t i, val v)
 }
 
 // The phi of a loop's header that v is an operand of.
-static val phi_of(const struct jit *c, uint32_t header, val v)
-{
+static val phi_of(const struct jit *c, uint32_t header, val v) {
     const struct ir_block *block = &c->blocks[header];
     for (val phi = block->first; phi && c->v[phi].op == IR_PHI; phi = c->v[phi].next)
         for (uint32_t k = 0; k < block->preds; k++)
@@ -402,11 +387,11 @@ static val phi_of(const struct jit *c, uint32_t header, val v)
 }
 
 // Charges the meter; returns the condition under which it is used up.
-static enum x86_cc charge(struct emit *e, val v)
-{
+static enum x86_cc charge(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v];
-    struct x86_mem mem = {(uint8_t)emit_reg(c, x->a), X86_NONE, 0, offsetof(struct engine_run, meter)};
+    struct x86_mem mem = {(uint8_t)emit_reg(c, x->a), X86_NONE, 0,
+                          offsetof(struct engine_run, meter)};
     enum x86_cc cc = X86_S;
     if (!emit_in_register(c, x->a)) {
         mem.base = (uint8_t)emit_scratch(e);
@@ -424,8 +409,7 @@ static enum x86_cc charge(struct emit *e, val v)
     return cc;
 }
 
-static void flush(struct emit *e, val v)
-{
+static void flush(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v];
     struct x86_mem mem = {X86_NONE, X86_NONE, 0, offsetof(struct engine_run, meter)};
@@ -437,10 +421,9 @@ static void flush(struct emit *e, val v)
     emit_give_back(e);
 }
 
-// The end of a block with one successor. If the block meters, moves come between the check and the jump, so that the usual way
-// is one jump; the run stays where it is, since the loop needs it.
-static void finish_jump(struct emit *e, uint32_t i, val v)
-{
+// The end of a block with one successor. If the block meters, moves come between the check and the
+// jump, so that the usual way is one jump; the run stays where it is, since the loop needs it.
+static void finish_jump(struct emit *e, uint32_t i, val v) {
     struct jit *c = e->c;
     const struct ir_block *block = &c->blocks[c->layout[i]];
     val m = c->v[v].prev && c->v[c->v[v].prev].op == IR_METER ? c->v[v].prev : 0;
@@ -470,8 +453,7 @@ static void finish_jump(struct emit *e, uint32_t i, val v)
     }
 }
 
-static void emit_block(struct emit *e, uint32_t i)
-{
+static void emit_block(struct emit *e, uint32_t i) {
     struct jit *c = e->c;
     uint32_t b = c->layout[i];
     struct ir_block *block = &c->blocks[b];
@@ -516,18 +498,19 @@ static void emit_block(struct emit *e, uint32_t i)
             emit_value(e, v);
         }
     }
-    if (block->succ[0] == IR_NO_BLOCK && (!block->last || c->v[block->last].op != IR_RET)) { // never comes here
+    if (block->succ[0] == IR_NO_BLOCK &&
+        (!block->last || c->v[block->last].op != IR_RET)) { // never comes here
         x86_byte(&e->x, 0x0f);
         x86_byte(&e->x, 0x0b);
     }
-    block->start = block->code; // positions are no longer needed: keep the offsets for the next pass
+    block->start =
+        block->code; // positions are no longer needed: keep the offsets for the next pass
     block->end = (uint32_t)e->x.at;
 }
 
 // ---- function
 
-static void frame_layout(struct emit *e)
-{
+static void frame_layout(struct emit *e) {
     struct jit *c = e->c;
     bool calls = false, held = false;
     for (uint32_t i = 0; i < c->layout_count; i++)
@@ -547,8 +530,7 @@ static void frame_layout(struct emit *e)
         e->frame += 8;
 }
 
-static void prologue(struct emit *e)
-{
+static void prologue(struct emit *e) {
     struct jit *c = e->c;
     struct emit_move moves[IR_PARAMS];
     unsigned n = 0;
@@ -566,8 +548,7 @@ static void prologue(struct emit *e)
     emit_parallel(e, moves, n, false);
 }
 
-static void patch_jumps(struct emit *e)
-{
+static void patch_jumps(struct emit *e) {
     for (uint32_t i = 0; i < e->jump_count; i++) {
         const struct emit_jump *j = &e->jumps[i];
         uint32_t target = e->c->blocks[j->block].code;
@@ -581,8 +562,7 @@ static void patch_jumps(struct emit *e)
     }
 }
 
-static void pass(struct emit *e)
-{
+static void pass(struct emit *e) {
     struct jit *c = e->c;
     e->x.at = 0;
     e->jump_count = e->stub_count = 0;
@@ -595,8 +575,7 @@ static void pass(struct emit *e)
         patch_jumps(e);
 }
 
-static void record(struct jit *c, uint16_t saved, uint32_t size)
-{
+static void record(struct jit *c, uint16_t saved, uint32_t size) {
     struct jit_function *f = &c->functions[c->function];
     unsigned params = 0;
     for (val v = c->blocks[0].first; v; v = c->v[v].next)
@@ -608,8 +587,7 @@ static void record(struct jit *c, uint16_t saved, uint32_t size)
     c->text_size += size;
 }
 
-bool jit_emit(struct jit *c)
-{
+bool jit_emit(struct jit *c) {
     struct emit e = {.c = c};
     uint32_t imports = c->import_count, patches = c->patch_count;
     while (c->text_size % 16) {

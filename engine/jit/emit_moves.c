@@ -5,16 +5,14 @@
 
 #include "engine/jit/emit.h"
 
-uint32_t emit_location(const struct jit *c, val v, uint64_t *value)
-{
+uint32_t emit_location(const struct jit *c, val v, uint64_t *value) {
     const struct ir_interval *it = &c->intervals[v];
     if (emit_constant(c, v, value))
         return EMIT_CONST;
     return it->loc == IR_SPILLED ? IR_SPILLED + it->slot - 1 : it->loc;
 }
 
-static void one(struct emit *e, const struct emit_move *m, bool keep_flags)
-{
+static void one(struct emit *e, const struct emit_move *m, bool keep_flags) {
     struct x86 *x = &e->x;
     if (m->from == EMIT_CONST && m->to < X86_REGISTERS) {
         if (m->value == 0 && !keep_flags)
@@ -45,8 +43,7 @@ static void one(struct emit *e, const struct emit_move *m, bool keep_flags)
     }
 }
 
-void emit_parallel(struct emit *e, struct emit_move *moves, unsigned n, bool keep_flags)
-{
+void emit_parallel(struct emit *e, struct emit_move *moves, unsigned n, bool keep_flags) {
     unsigned left = 0;
     for (unsigned i = 0; i < n; i++)
         if (moves[i].to != moves[i].from)

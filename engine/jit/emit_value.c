@@ -13,14 +13,12 @@ struct source {
     int32_t imm;
 };
 
-static unsigned width(const struct ir_value *x)
-{
+static unsigned width(const struct ir_value *x) {
     return x->w ? X86_W : 0;
 }
 
 // Where an operand of width w is; constants that do not fit go into a register.
-static struct source source_of(struct emit *e, val v, unsigned w)
-{
+static struct source source_of(struct emit *e, val v, unsigned w) {
     struct jit *c = e->c;
     struct source s = {IN_REGISTER, 0, {0}, 0};
     uint64_t k;
@@ -44,8 +42,7 @@ static struct source source_of(struct emit *e, val v, unsigned w)
     return s;
 }
 
-static void alu(struct emit *e, enum x86_alu op, unsigned w, unsigned dst, struct source s)
-{
+static void alu(struct emit *e, enum x86_alu op, unsigned w, unsigned dst, struct source s) {
     if (s.kind == IMMEDIATE)
         x86_alu_ri(&e->x, op, w, dst, s.imm);
     else if (s.kind == IN_MEMORY)
@@ -55,25 +52,21 @@ static void alu(struct emit *e, enum x86_alu op, unsigned w, unsigned dst, struc
 }
 
 // The register to compute v in: its own, or a scratch one that store_result then writes home.
-static unsigned target(struct emit *e, val v)
-{
+static unsigned target(struct emit *e, val v) {
     return emit_in_register(e->c, v) ? emit_reg(e->c, v) : emit_scratch(e);
 }
 
-static void store_result(struct emit *e, val v, unsigned reg)
-{
+static void store_result(struct emit *e, val v, unsigned reg) {
     if (e->c->intervals[v].loc == IR_SPILLED)
         x86_store(&e->x, emit_home(e, v), reg);
 }
 
-static bool is_in(const struct emit *e, val v, unsigned reg)
-{
+static bool is_in(const struct emit *e, val v, unsigned reg) {
     return emit_in_register(e->c, v) && emit_reg(e->c, v) == reg;
 }
 
 // Puts v into reg, perhaps as a copy of the lower half only. A zero may cost the flags.
-static void copy(struct emit *e, unsigned reg, val v)
-{
+static void copy(struct emit *e, unsigned reg, val v) {
     const struct ir_value *x = &e->c->v[v];
     uint64_t k;
     if (emit_constant(e->c, v, &k) && k == 0)
@@ -84,23 +77,24 @@ static void copy(struct emit *e, unsigned reg, val v)
         emit_fetch(e, reg, v);
 }
 
-static bool spilled_in_place(const struct emit *e, val v, val a)
-{
+static bool spilled_in_place(const struct emit *e, val v, val a) {
     const struct ir_interval *x = &e->c->intervals[v], *y = &e->c->intervals[a];
-    return e->c->v[a].op != IR_CONST && x->loc == IR_SPILLED && y->loc == IR_SPILLED && x->slot == y->slot;
+    return e->c->v[a].op != IR_CONST && x->loc == IR_SPILLED && y->loc == IR_SPILLED &&
+           x->slot == y->slot;
 }
 
 // ---- sums by lea
 
-static bool lea_shift(struct emit *e, val v)
-{
+static bool lea_shift(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v], *s = &c->v[x->b];
     unsigned scale = (unsigned)c->v[s->b].imm;
     unsigned dst = target(e, v);
     unsigned w = width(x);
     if (emit_in_register(c, x->a) && emit_in_register(c, s->a)) {
-        x86_lea(&e->x, w, dst, (struct x86_mem){(uint8_t)emit_reg(c, x->a), (uint8_t)emit_reg(c, s->a), (uint8_t)scale, 0});
+        x86_lea(&e->x, w, dst,
+                (struct x86_mem){(uint8_t)emit_reg(c, x->a), (uint8_t)emit_reg(c, s->a),
+                                 (uint8_t)scale, 0});
         store_result(e, v, dst);
         return true;
     }
@@ -117,8 +111,7 @@ static bool lea_shift(struct emit *e, val v)
 }
 
 // x + y into a third register.
-static bool lea_sum(struct emit *e, val v)
-{
+static bool lea_sum(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v];
     uint64_t k;
@@ -139,10 +132,13 @@ static bool lea_sum(struct emit *e, val v)
 
 // ---- arithmetic
 
-static const uint8_t alu_of[] = {[IR_ADD] = X86_ADD, [IR_SUB] = X86_SUB, [IR_AND] = X86_AND, [IR_OR] = X86_OR, [IR_XOR] = X86_XOR};
+static const uint8_t alu_of[] = {[IR_ADD] = X86_ADD,
+                                 [IR_SUB] = X86_SUB,
+                                 [IR_AND] = X86_AND,
+                                 [IR_OR] = X86_OR,
+                                 [IR_XOR] = X86_XOR};
 
-static void multiply(struct emit *e, val v)
-{
+static void multiply(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v];
     unsigned w = width(x), dst = target(e, v);
@@ -150,7 +146,12 @@ static void multiply(struct emit *e, val v)
     if (emit_constant(c, x->b, &k) && (x86_fits32((int64_t)k) || !x->w)) {
         unsigned a = emit_use(e, x->a, dst);
         if (k == 3 || k == 5 || k == 9)
-            x86_lea(&e->x, w, dst, (struct x86_mem){(uint8_t)a, (uint8_t)a, k == 3 ? 1 : k == 5 ? 2 : 3, 0});
+            x86_lea(&e->x, w, dst,
+                    (struct x86_mem){(uint8_t)a, (uint8_t)a,
+                                     k == 3   ? 1
+                                     : k == 5 ? 2
+                                              : 3,
+                                     0});
         else
             x86_imul_rri(&e->x, w, dst, a, (int32_t)k);
     } else {
@@ -171,8 +172,7 @@ static void multiply(struct emit *e, val v)
     store_result(e, v, dst);
 }
 
-static void two_operand(struct emit *e, val v)
-{
+static void two_operand(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v];
     enum x86_alu op = alu_of[x->op];
@@ -208,18 +208,19 @@ static void two_operand(struct emit *e, val v)
     e->flags = v;
 }
 
-static void shift(struct emit *e, val v)
-{
+static void shift(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v];
-    static const uint8_t ops[] = {[IR_SHL] = X86_SHL, [IR_SHR] = X86_SHR, [IR_SAR] = X86_SAR, [IR_ROL] = X86_ROL};
+    static const uint8_t ops[] = {
+        [IR_SHL] = X86_SHL, [IR_SHR] = X86_SHR, [IR_SAR] = X86_SAR, [IR_ROL] = X86_ROL};
     enum x86_shift op = ops[x->op];
     unsigned w = width(x);
     if (c->v[x->b].op == IR_CONST) {
         unsigned dst = target(e, v), n = (unsigned)c->v[x->b].imm;
         if (op == X86_SHL && n <= 3 && emit_in_register(c, x->a) && !is_in(e, x->a, dst)) {
             uint8_t a = (uint8_t)emit_reg(c, x->a);
-            struct x86_mem mem = n == 1 ? (struct x86_mem){a, a, 0, 0} : (struct x86_mem){X86_NONE, a, (uint8_t)n, 0};
+            struct x86_mem mem = n == 1 ? (struct x86_mem){a, a, 0, 0}
+                                        : (struct x86_mem){X86_NONE, a, (uint8_t)n, 0};
             x86_lea(&e->x, w, dst, mem);
         } else {
             copy(e, dst, x->a);
@@ -247,8 +248,7 @@ static void shift(struct emit *e, val v)
     store_result(e, v, dst);
 }
 
-static void extend(struct emit *e, val v)
-{
+static void extend(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v];
     unsigned dst = target(e, v), w = width(x);
@@ -273,8 +273,7 @@ static void extend(struct emit *e, val v)
     store_result(e, v, dst);
 }
 
-static void swap_bytes(struct emit *e, val v)
-{
+static void swap_bytes(struct emit *e, val v) {
     const struct ir_value *x = &e->c->v[v];
     unsigned dst = target(e, v);
     copy(e, dst, x->a);
@@ -288,8 +287,7 @@ static void swap_bytes(struct emit *e, val v)
     store_result(e, v, dst);
 }
 
-static void negate(struct emit *e, val v)
-{
+static void negate(struct emit *e, val v) {
     const struct ir_value *x = &e->c->v[v];
     unsigned dst = target(e, v);
     copy(e, dst, x->a);
@@ -297,8 +295,7 @@ static void negate(struct emit *e, val v)
     store_result(e, v, dst);
 }
 
-static void multiply_high(struct emit *e, val v)
-{
+static void multiply_high(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v];
     emit_take(e, X86_RAX);
@@ -320,8 +317,7 @@ static void multiply_high(struct emit *e, val v)
 }
 
 // A short forward jump, patched by land().
-static size_t hop(struct emit *e, enum x86_cc cc, bool always)
-{
+static size_t hop(struct emit *e, enum x86_cc cc, bool always) {
     if (always)
         x86_jmp(&e->x, false, 0);
     else
@@ -329,18 +325,17 @@ static size_t hop(struct emit *e, enum x86_cc cc, bool always)
     return e->x.at;
 }
 
-static void land(struct emit *e, size_t from)
-{
+static void land(struct emit *e, size_t from) {
     if (from - 1 < e->x.size)
         e->x.bytes[from - 1] = (uint8_t)(e->x.at - from);
 }
 
 // dst = a / b or a % b. Division by zero and overflow are decided before the processor would fault.
-static void divide(struct emit *e, val v)
-{
+static void divide(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v];
-    bool is_signed = x->op == IR_SDIV || x->op == IR_SMOD, quotient = x->op == IR_DIV || x->op == IR_SDIV;
+    bool is_signed = x->op == IR_SDIV || x->op == IR_SMOD,
+         quotient = x->op == IR_DIV || x->op == IR_SDIV;
     unsigned w = width(x), result = quotient ? X86_RAX : X86_RDX;
     size_t zero = 0, minus = 0;
     emit_take(e, X86_RAX);
@@ -408,8 +403,7 @@ static void divide(struct emit *e, val v)
 
 // ---- comparisons
 
-static enum x86_cc test(struct emit *e, const struct ir_value *x)
-{
+static enum x86_cc test(struct emit *e, const struct ir_value *x) {
     struct jit *c = e->c;
     const struct ir_value *a = &c->v[x->a];
     unsigned w = width(a);
@@ -435,8 +429,7 @@ static enum x86_cc test(struct emit *e, const struct ir_value *x)
     return (enum x86_cc)x->cc;
 }
 
-enum x86_cc emit_compare(struct emit *e, val v)
-{
+enum x86_cc emit_compare(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v], *a = &c->v[x->a];
     unsigned w = width(x);
@@ -478,8 +471,7 @@ enum x86_cc emit_compare(struct emit *e, val v)
     return (enum x86_cc)x->cc;
 }
 
-static void select(struct emit *e, val v)
-{
+static void select(struct emit *e, val v) {
     struct jit *c = e->c;
     const struct ir_value *x = &c->v[v];
     uint64_t yes = 2, no = 2;
@@ -515,37 +507,44 @@ static void select(struct emit *e, val v)
 
 // ---- memory
 
-static void load(struct emit *e, val v)
-{
+static void load(struct emit *e, val v) {
     const struct ir_value *x = &e->c->v[v];
     struct x86_mem mem = emit_address(e, v);
     unsigned dst = emit_in_register(e->c, v) ? emit_reg(e->c, v) : IR_SCRATCH;
-    static const unsigned plain[] = {[1] = 0xb6 | X86_0F, [2] = 0xb7 | X86_0F, [4] = 0x8b, [8] = 0x8b | X86_W};
-    static const unsigned sign[] = {[1] = 0xbe | X86_0F | X86_W, [2] = 0xbf | X86_0F | X86_W, [4] = 0x63 | X86_W, [8] = 0x8b | X86_W};
+    static const unsigned plain[] = {
+        [1] = 0xb6 | X86_0F, [2] = 0xb7 | X86_0F, [4] = 0x8b, [8] = 0x8b | X86_W};
+    static const unsigned sign[] = {[1] = 0xbe | X86_0F | X86_W,
+                                    [2] = 0xbf | X86_0F | X86_W,
+                                    [4] = 0x63 | X86_W,
+                                    [8] = 0x8b | X86_W};
     x86_rm(&e->x, x->cc ? sign[x->bytes] : plain[x->bytes], dst, mem);
     store_result(e, v, dst);
 }
 
-static void store(struct emit *e, val v)
-{
+static void store(struct emit *e, val v) {
     const struct ir_value *x = &e->c->v[v];
     struct x86_mem mem = emit_address(e, v);
     unsigned bytes = x->bytes;
     uint64_t k;
     if (emit_constant(e->c, x->b, &k) && (bytes < 8 || x86_fits32((int64_t)k))) {
-        x86_rm(&e->x, bytes == 1 ? 0xc6 : 0xc7 | (bytes == 8 ? X86_W : bytes == 2 ? X86_66 : 0), 0, mem);
+        x86_rm(&e->x,
+               bytes == 1 ? 0xc6
+                          : 0xc7 | (bytes == 8   ? X86_W
+                                    : bytes == 2 ? X86_66
+                                                 : 0),
+               0, mem);
         for (unsigned i = 0; i < bytes && i < 4; i++)
             x86_byte(&e->x, k >> (8 * i) & 0xff);
         return;
     }
     unsigned reg = emit_in_register(e->c, x->b) ? emit_reg(e->c, x->b) : emit_scratch(e);
     emit_fetch(e, reg, x->b);
-    static const unsigned opcodes[] = {[1] = 0x88 | X86_BREG, [2] = 0x89 | X86_66, [4] = 0x89, [8] = 0x89 | X86_W};
+    static const unsigned opcodes[] = {
+        [1] = 0x88 | X86_BREG, [2] = 0x89 | X86_66, [4] = 0x89, [8] = 0x89 | X86_W};
     x86_rm(&e->x, opcodes[bytes], reg, mem);
 }
 
-static void zero_frame(struct emit *e, val v)
-{
+static void zero_frame(struct emit *e, val v) {
     const struct ir_value *x = &e->c->v[v];
     int32_t size = (int32_t)x->imm;
     unsigned base = emit_use(e, x->a, IR_SCRATCH);
@@ -569,8 +568,7 @@ static void zero_frame(struct emit *e, val v)
     x86_jcc(&e->x, X86_NE, false, (int32_t)(top - (e->x.at + 2)));
 }
 
-void emit_value(struct emit *e, val v)
-{
+void emit_value(struct emit *e, val v) {
     val flags = e->flags;
     e->flags = 0;
     switch (e->c->v[v].op) {

@@ -4,18 +4,19 @@
 // The compiler's intermediate form: one function at a time, in SSA.
 //
 //     cfg.c    slots -> blocks, dominators, loops, liveness of variables
-//     build.c  blocks -> values: registers and stack slots become SSA; nodes.c simplifies each value as it is made
-//     opt.c    phis, diamonds -> selects, byte-wise loads and stores -> wide ones, dead code
-//     lower.c  what is folded into its user (addresses, immediates, memory operands), constants worth a register
-//     live.c   live intervals;  alloc.c registers and spill slots
-//     emit.c, emit_*.c  machine code;  jit.c the program around it
+//     build.c  blocks -> values: registers and stack slots become SSA; nodes.c simplifies each
+//     value as it is made opt.c    phis, diamonds -> selects, byte-wise loads and stores -> wide
+//     ones, dead code lower.c  what is folded into its user (addresses, immediates, memory
+//     operands), constants worth a register live.c   live intervals;  alloc.c registers and spill
+//     slots emit.c, emit_*.c  machine code;  jit.c the program around it
 //
-// Values are numbered from 1 (0: none) in one array that grows; pointers into it die when a value is made. Each value is in
-// the list of its block, except constants, which are in none. Every value holds a 64-bit number; 32-bit operations (w = 0)
-// leave its upper half zero, as the machine does. `nz` covers every bit that can be set.
+// Values are numbered from 1 (0: none) in one array that grows; pointers into it die when a value
+// is made. Each value is in the list of its block, except constants, which are in none. Every value
+// holds a 64-bit number; 32-bit operations (w = 0) leave its upper half zero, as the machine does.
+// `nz` covers every bit that can be set.
 //
-// Memory: c->reserve()d room makes value_new infallible inside of one instruction; everything else that allocates returns
-// false or NULL on failure, and the compilation ends.
+// Memory: c->reserve()d room makes value_new infallible inside of one instruction; everything else
+// that allocates returns false or NULL on failure, and the compilation ends.
 
 #ifndef ENGINE_JIT_IR_H
 #define ENGINE_JIT_IR_H
@@ -51,12 +52,13 @@ enum ir_op {
     IR_SDIV,
     IR_SMOD, // imm = 1: divisor cannot be zero (nor overflow)
     IR_LAST_PURE = IR_SMOD,
-    IR_PARAM, // imm: 0..4 arguments, IR_RUN, IR_FRAME
-    IR_PHI,   // operands at phis[imm], one per predecessor of its block
-    IR_LOAD,  // *(a + imm), `bytes`, signed if cc
-    IR_STORE, // *(a + imm) = b
+    IR_PARAM,  // imm: 0..4 arguments, IR_RUN, IR_FRAME
+    IR_PHI,    // operands at phis[imm], one per predecessor of its block
+    IR_LOAD,   // *(a + imm), `bytes`, signed if cc
+    IR_STORE,  // *(a + imm) = b
     IR_ATOMIC, // cc: enum engine_atomic; *(a + imm), b, compared with c
-    IR_CALL,  // a = target if by register; arguments at phis[b], count c; imm callee; cc: enum ir_call
+    IR_CALL,   // a = target if by register; arguments at phis[b], count c; imm callee; cc: enum
+               // ir_call
     IR_METER, // imm: cost, taken off the meter of run a; or summed up: b the sum, this one included
     IR_FLUSH, // takes the sum b off the meter of run a
     IR_ZERO_FRAME, // clear imm bytes below a
@@ -68,7 +70,8 @@ enum ir_op {
 
 enum { IR_RUN = 5, IR_FRAME = 6, IR_PARAMS = 7 };
 enum ir_call { IR_CALL_LOCAL, IR_CALL_IMPORT, IR_CALL_HELD, IR_CALL_CHECKED };
-// RDI, RSI, RDX, RCX, R8 as C has them; the run in R9 (so it is an import's sixth argument); r10 in R10.
+// RDI, RSI, RDX, RCX, R8 as C has them; the run in R9 (so it is an import's sixth argument); r10 in
+// R10.
 extern const uint8_t ir_arg_regs[];
 enum { IR_ARGS = 7 }; // of a call: five registers, run, frame (0: not passed)
 
@@ -86,7 +89,8 @@ enum {
 struct ir_value {
     uint8_t op, w, cc, bytes;
     uint8_t flags, spare;
-    uint16_t epoch; // writes to memory before it in its block (IR_EPOCHS: too many); counts uses as an address in lower.c
+    uint16_t epoch; // writes to memory before it in its block (IR_EPOCHS: too many); counts uses as
+                    // an address in lower.c
     uint32_t block, pc;
     val a, b, c, d;
     val prev, next; // in the block
@@ -108,8 +112,8 @@ struct ir_block {
     uint32_t pred, preds; // preds of them at c->preds[pred]
     uint32_t order;       // in reverse postorder, IR_NO_BLOCK if unreachable
     uint32_t idom, dom_in, dom_out;
-    uint32_t loop;        // innermost loop's header (a header: itself), or IR_NO_BLOCK
-    uint32_t up;          // header: the loop around it
+    uint32_t loop;          // innermost loop's header (a header: itself), or IR_NO_BLOCK
+    uint32_t up;            // header: the loop around it
     uint32_t cost, cost_pc; // edge block: metered, see engine_insn_cost
     uint8_t depth, header, metered, dead;
     uint8_t early; // BR: 1 + index of the successor whose moves are done before the jump
@@ -121,7 +125,7 @@ struct ir_block {
 };
 #define IR_NO_BLOCK UINT32_MAX
 enum { IR_METERED_LOOPS = 32 }; // loops that get a sum of their costs
-enum { IR_UNROLLED = 64 }; // blocks that unrolling may add
+enum { IR_UNROLLED = 64 };      // blocks that unrolling may add
 
 enum { IR_VARS = 64, IR_SLOTS = IR_VARS - ENGINE_R10 };
 
@@ -142,7 +146,8 @@ struct jit_patch { // rel32 at `at` goes to function
     uint32_t at, function;
 };
 
-struct jit_import_call { // mov rax, target; call rax at `at`, `length` bytes, can become a direct call
+struct jit_import_call { // mov rax, target; call rax at `at`, `length` bytes, can become a direct
+                         // call
     uint32_t at, length;
     uint64_t target;
 };
@@ -199,8 +204,9 @@ struct jit {
     uint16_t used; // registers
 };
 
-// Where a value lives. Positions: 2n and 2n + 1 for the n-th instruction. An operand is read before 2n (early), until 2n (mid:
-// it survives what the instruction destroys), or until 2n + 1 (late: it survives even the result). Results begin at 2n + 1.
+// Where a value lives. Positions: 2n and 2n + 1 for the n-th instruction. An operand is read before
+// 2n (early), until 2n (mid: it survives what the instruction destroys), or until 2n + 1 (late: it
+// survives even the result). Results begin at 2n + 1.
 struct ir_interval {
     uint32_t segment, segments; // of c->segments
     uint32_t start, end;
@@ -213,13 +219,13 @@ struct ir_interval {
 };
 enum { IR_SPILLED = 0x40, IR_NOWHERE = 0xff, IR_SCRATCH = X86_R11 };
 enum ir_when { IR_EARLY, IR_MID, IR_LATE };
-// Calls f for each value that must be somewhere when v is executed: through folded operands, without constants.
+// Calls f for each value that must be somewhere when v is executed: through folded operands,
+// without constants.
 typedef void ir_use_function(struct jit *c, void *cookie, val user, val used, enum ir_when when);
 void ir_each_use(struct jit *c, val v, ir_use_function *f, void *cookie);
 // Registers that v destroys: `during` before its result exists, `after` also then.
 void ir_clobbers(const struct jit *c, val v, unsigned *during, unsigned *after);
-static inline bool ir_result(const struct ir_value *x)
-{
+static inline bool ir_result(const struct ir_value *x) {
     return x->uses && (x->op <= IR_LOAD || x->op == IR_ATOMIC || x->op == IR_CALL);
 }
 
@@ -227,7 +233,8 @@ static inline bool ir_result(const struct ir_value *x)
 void *jit_zone(struct jit *c, size_t size); // zeroed; NULL on failure
 void jit_zone_reset(struct jit *c);
 // Room for `more` further elements of an array of the zone or of the compilation.
-bool jit_grow(struct jit *c, void **array, uint32_t *room, uint32_t count, uint32_t more, size_t size);
+bool jit_grow(struct jit *c, void **array, uint32_t *room, uint32_t count, uint32_t more,
+              size_t size);
 void jit_array_free(struct jit *c, void *array, uint32_t room, size_t size);
 bool jit_reserve(struct jit *c, uint32_t values);
 bool jit_reserve_phis(struct jit *c, uint32_t count);
@@ -250,17 +257,16 @@ val ir_loose(struct jit *c, enum ir_op op, unsigned w, val a, val b); // in no b
 void ir_append(struct jit *c, uint32_t block, val v);
 void ir_insert_before(struct jit *c, val before, val v);
 void ir_remove(struct jit *c, val v);
-void ir_compare(struct jit *c, unsigned *cc, unsigned *w, val *a, val *b); // simplifies a comparison
+void ir_compare(struct jit *c, unsigned *cc, unsigned *w, val *a,
+                val *b); // simplifies a comparison
 bool ir_is_const(const struct jit *c, val v, int64_t *value);
 val ir_resolve(struct jit *c, val v); // follows copies
 
-static inline bool ir_pure(unsigned op)
-{
+static inline bool ir_pure(unsigned op) {
     return op >= IR_ADD && op <= IR_LAST_PURE;
 }
 
-static inline bool ir_fits32(const struct jit *c, val v)
-{
+static inline bool ir_fits32(const struct jit *c, val v) {
     return c->v[v].op == IR_CONST && x86_fits32(c->v[v].imm);
 }
 
@@ -269,11 +275,12 @@ unsigned ir_operands(struct jit *c, val v, val **operands); // up to IR_ARGS + 1
 
 // ---- build.c, opt.c, lower.c, live.c, alloc.c, emit.c
 bool jit_build(struct jit *c);
-uint32_t jit_proved_local(const struct jit *c, uint32_t pc); // function that a CALL_REG is proved to call
+uint32_t jit_proved_local(const struct jit *c,
+                          uint32_t pc); // function that a CALL_REG is proved to call
 bool jit_optimise(struct jit *c);
-bool jit_meter(struct jit *c);  // meter.c
-bool jit_unroll(struct jit *c); // unroll.c: loops of one block
-bool jit_widen(struct jit *c); // widen.c: byte-wise accesses become wide ones
+bool jit_meter(struct jit *c);                 // meter.c
+bool jit_unroll(struct jit *c);                // unroll.c: loops of one block
+bool jit_widen(struct jit *c);                 // widen.c: byte-wise accesses become wide ones
 void ir_number(struct jit *c, uint32_t block); // sets order and epoch
 bool jit_lower(struct jit *c);
 bool jit_live(struct jit *c);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// The compiler's entry: functions in the order of the call graph, callees first, so that a call knows what its callee
-// destroys; then the common entry and exit, the joining of calls, and the move into memory that can be executed.
+// The compiler's entry: functions in the order of the call graph, callees first, so that a call
+// knows what its callee destroys; then the common entry and exit, the joining of calls, and the
+// move into memory that can be executed.
 //
-// Code starts with the entry sequence, called as a C function (run, arguments, function): it saves what C wants kept, notes
-// the stack pointer in run->native_stack, and loads the registers. Functions that only it calls save nothing themselves.
+// Code starts with the entry sequence, called as a C function (run, arguments, function): it saves
+// what C wants kept, notes the stack pointer in run->native_stack, and loads the registers.
+// Functions that only it calls save nothing themselves.
 
 #include "engine/jit/ir.h"
 
@@ -22,10 +24,10 @@ struct jit_blocks { // engine_code.blocks
     size_t offsets_size;
 };
 
-static struct jit_blocks *blocks_alloc(struct jit *c, bool offsets)
-{
+static struct jit_blocks *blocks_alloc(struct jit *c, bool offsets) {
     uint32_t n = c->program->function_count;
-    size_t size = sizeof(struct jit_blocks) + n * (sizeof(uint64_t) + sizeof(uint32_t) + sizeof(struct jit_needs));
+    size_t size = sizeof(struct jit_blocks) +
+                  n * (sizeof(uint64_t) + sizeof(uint32_t) + sizeof(struct jit_needs));
     struct jit_blocks *b = c->host->alloc(c->host->cookie, size);
     if (!b)
         return NULL;
@@ -45,8 +47,7 @@ static struct jit_blocks *blocks_alloc(struct jit *c, bool offsets)
     return b;
 }
 
-static void blocks_free(const struct engine_host *host, struct jit_blocks *b)
-{
+static void blocks_free(const struct engine_host *host, struct jit_blocks *b) {
     if (b && b->offsets)
         host->free(host->cookie, b->offsets, b->offsets_size);
     if (b)
@@ -56,8 +57,7 @@ static void blocks_free(const struct engine_host *host, struct jit_blocks *b)
 static const uint8_t saved[] = {X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14, X86_R15};
 
 // The common entry, and c->cancel.
-static bool entry_sequence(struct jit *c)
-{
+static bool entry_sequence(struct jit *c) {
     static const uint8_t args[] = {X86_RDI, X86_RSI, X86_RDX, X86_RCX, X86_R8};
     if (!jit_grow(c, (void **)&c->text, &c->text_room, 0, 256, 1))
         return false;
@@ -77,7 +77,8 @@ static bool entry_sequence(struct jit *c)
     x86_call_r(&x, X86_RAX);
     x86_jmp(&x, false, 4); // over the load
     c->cancel = (uint32_t)x.at;
-    x86_load(&x, X86_RSP, (struct x86_mem){X86_R9, X86_NONE, 0, offsetof(struct engine_run, native_stack)});
+    x86_load(&x, X86_RSP,
+             (struct x86_mem){X86_R9, X86_NONE, 0, offsetof(struct engine_run, native_stack)});
     x86_alu_ri(&x, X86_ADD, X86_W, X86_RSP, 8);
     for (unsigned i = sizeof saved; i-- > 0;)
         x86_pop(&x, saved[i]);
@@ -86,18 +87,17 @@ static bool entry_sequence(struct jit *c)
     return true;
 }
 
-static bool compile_function(struct jit *c, uint32_t function)
-{
+static bool compile_function(struct jit *c, uint32_t function) {
     c->function = function;
     c->loops = c->irreducible = false;
-    bool ok = jit_cfg(c) && jit_build(c) && jit_optimise(c) && jit_lower(c) && jit_live(c) && jit_allocate(c) && jit_emit(c);
+    bool ok = jit_cfg(c) && jit_build(c) && jit_optimise(c) && jit_lower(c) && jit_live(c) &&
+              jit_allocate(c) && jit_emit(c);
     jit_zone_reset(c);
     return ok && !c->failed;
 }
 
 // Function that the instruction calls for certain, or ENGINE_NO_FUNCTION.
-static uint32_t called_at(const struct jit *c, uint32_t pc)
-{
+static uint32_t called_at(const struct jit *c, uint32_t pc) {
     const struct engine_insn *insn = &c->program->insns[pc];
     if (!c->verdict->proof[pc])
         return ENGINE_NO_FUNCTION;
@@ -106,13 +106,13 @@ static uint32_t called_at(const struct jit *c, uint32_t pc)
     return insn->op == ENGINE_OP_CALL_REG ? jit_proved_local(c, pc) : ENGINE_NO_FUNCTION;
 }
 
-static void find_called(struct jit *c)
-{
+static void find_called(struct jit *c) {
     const struct engine_program *p = c->program;
     for (uint32_t f = 0; f < p->function_count; f++) {
         c->functions[f].offset = IR_NO_BLOCK;
         c->functions[f].called |= (p->functions[f].flags & ENGINE_FUNCTION_ADDRESSED) != 0;
-        for (uint32_t pc = p->functions[f].entry; pc < p->functions[f].entry + p->functions[f].length; pc++) {
+        for (uint32_t pc = p->functions[f].entry;
+             pc < p->functions[f].entry + p->functions[f].length; pc++) {
             uint32_t g = called_at(c, pc);
             if (g != ENGINE_NO_FUNCTION)
                 c->functions[g].called = 1;
@@ -121,8 +121,7 @@ static void find_called(struct jit *c)
 }
 
 // Callees first. stack: functions being visited; at: how far in each.
-static bool compile_all(struct jit *c, uint32_t *stack, uint32_t *at)
-{
+static bool compile_all(struct jit *c, uint32_t *stack, uint32_t *at) {
     const struct engine_program *p = c->program;
     for (uint32_t f = 0; f < p->function_count; f++) {
         uint32_t depth = 0;
@@ -133,7 +132,8 @@ static bool compile_all(struct jit *c, uint32_t *stack, uint32_t *at)
             uint32_t g = stack[depth - 1], called = ENGINE_NO_FUNCTION;
             while (at[g] < p->functions[g].length && called == ENGINE_NO_FUNCTION) {
                 called = called_at(c, p->functions[g].entry + at[g]++);
-                if (called != ENGINE_NO_FUNCTION && (at[called] || !c->verdict->functions[called].reached))
+                if (called != ENGINE_NO_FUNCTION &&
+                    (at[called] || !c->verdict->functions[called].reached))
                     called = ENGINE_NO_FUNCTION;
             }
             if (called != ENGINE_NO_FUNCTION) {
@@ -148,15 +148,13 @@ static bool compile_all(struct jit *c, uint32_t *stack, uint32_t *at)
     return true;
 }
 
-static void write32(uint8_t *at, uint32_t value)
-{
+static void write32(uint8_t *at, uint32_t value) {
     for (unsigned i = 0; i < 4; i++)
         at[i] = (uint8_t)(value >> (8 * i));
 }
 
 // Joins calls of functions, and makes calls of imports direct where they are near enough.
-static void join_calls(struct jit *c, uint64_t execute)
-{
+static void join_calls(struct jit *c, uint64_t execute) {
     for (uint32_t i = 0; i < c->patch_count; i++) {
         uint32_t at = c->patches[i].at;
         write32(&c->text[at], c->functions[c->patches[i].function].offset - (at + 4));
@@ -173,8 +171,7 @@ static void join_calls(struct jit *c, uint64_t execute)
     }
 }
 
-static int finish(struct jit *c, struct jit_blocks *b, struct engine_code *code)
-{
+static int finish(struct jit *c, struct jit_blocks *b, struct engine_code *code) {
     const struct engine_program *p = c->program;
     if (!c->host->code_alloc(c->host->cookie, c->text_size, &code->memory))
         return ENGINE_ERROR_MEMORY;
@@ -186,7 +183,8 @@ static int finish(struct jit *c, struct jit_blocks *b, struct engine_code *code)
     }
     for (uint32_t f = 0; f < p->function_count; f++) {
         b->entries[f] = c->functions[f].offset;
-        b->needs[f] = (struct jit_needs){c->verdict->functions[f].stack_need, c->verdict->functions[f].depth_need};
+        b->needs[f] = (struct jit_needs){c->verdict->functions[f].stack_need,
+                                         c->verdict->functions[f].depth_need};
         if (p->functions[f].flags & ENGINE_FUNCTION_ADDRESSED && b->entries[f] != IR_NO_BLOCK)
             b->callables[f] = code->memory.execute + b->entries[f];
     }
@@ -200,9 +198,8 @@ static int finish(struct jit *c, struct jit_blocks *b, struct engine_code *code)
     return ENGINE_OK;
 }
 
-int engine_jit_compile(const struct engine_program *program, const struct engine_verdict *verdict, uint32_t flags,
-                       struct engine_code *code)
-{
+int engine_jit_compile(const struct engine_program *program, const struct engine_verdict *verdict,
+                       uint32_t flags, struct engine_code *code) {
     struct jit c = {.program = program, .verdict = verdict, .host = &program->host};
     uint32_t n = program->function_count;
     int result = ENGINE_ERROR_MEMORY;
@@ -232,8 +229,7 @@ int engine_jit_compile(const struct engine_program *program, const struct engine
     return result;
 }
 
-void engine_code_free(struct engine_code *code)
-{
+void engine_code_free(struct engine_code *code) {
     if (!code->blocks)
         return;
     const struct engine_host *host = &code->program->host;
@@ -244,8 +240,8 @@ void engine_code_free(struct engine_code *code)
 
 // ---- running
 
-static enum engine_status prepare(const struct engine_code *code, struct engine_run *run, uint32_t entry)
-{
+static enum engine_status prepare(const struct engine_code *code, struct engine_run *run,
+                                  uint32_t entry) {
     const struct engine_program *p = code->program;
     const struct jit_blocks *b = code->blocks;
     uint64_t size = engine_program_arena_size(p);
@@ -253,17 +249,18 @@ static enum engine_status prepare(const struct engine_code *code, struct engine_
     run->arena_mask = size ? size - 1 : 0;
     run->status = ENGINE_RUN_OK;
     run->held_count = 0;
-    if (entry >= p->function_count || b->entries[entry] == IR_NO_BLOCK || run->stack_top % 16 || run->stack_top < run->stack_low ||
-        run->stack_top - run->stack_low < b->needs[entry].stack || (size && (!run->arena || run->arena & (size - 1))))
+    if (entry >= p->function_count || b->entries[entry] == IR_NO_BLOCK || run->stack_top % 16 ||
+        run->stack_top < run->stack_low ||
+        run->stack_top - run->stack_low < b->needs[entry].stack ||
+        (size && (!run->arena || run->arena & (size - 1))))
         run->status = ENGINE_RUN_SETUP;
     else
         run->depth = b->needs[entry].depth;
     return (enum engine_status)run->status;
 }
 
-enum engine_status engine_jit_run(const struct engine_code *code, struct engine_run *run, uint32_t entry,
-                                  const uint64_t *arguments, uint64_t *r0)
-{
+enum engine_status engine_jit_run(const struct engine_code *code, struct engine_run *run,
+                                  uint32_t entry, const uint64_t *arguments, uint64_t *r0) {
     typedef uint64_t entry_function(struct engine_run *, const uint64_t *, uint64_t);
     const struct jit_blocks *b = code->blocks;
     if (prepare(code, run, entry) != ENGINE_RUN_OK)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Live intervals: for each value the positions at which it must be kept, as ascending disjoint segments. Found from the uses
-// backwards, value by value, so that the work is what the intervals are long.
+// Live intervals: for each value the positions at which it must be kept, as ascending disjoint
+// segments. Found from the uses backwards, value by value, so that the work is what the intervals
+// are long.
 
 #include "engine/jit/ir.h"
 
@@ -20,20 +21,17 @@ struct live {
 
 static const uint32_t frequency[] = {1, 8, 64, 512, 4096, 32768, 65536};
 
-static uint32_t often(const struct jit *c, uint32_t block)
-{
+static uint32_t often(const struct jit *c, uint32_t block) {
     unsigned depth = c->blocks[block].depth;
     return frequency[depth < 6 ? depth : 6];
 }
 
-static void count(struct jit *c, void *cookie, val user, val used, enum ir_when when)
-{
+static void count(struct jit *c, void *cookie, val user, val used, enum ir_when when) {
     (void)c, (void)user, (void)when;
     ((struct live *)cookie)->first[used + 1]++;
 }
 
-static void note(struct jit *c, struct live *l, val used, uint32_t block, uint32_t until)
-{
+static void note(struct jit *c, struct live *l, val used, uint32_t block, uint32_t until) {
     // Filled from the end: first[used + 1] counts down.
     l->uses[--l->first[used + 1]] = (struct use){block, until};
     uint32_t *weight = &c->intervals[used].weight;
@@ -41,15 +39,13 @@ static void note(struct jit *c, struct live *l, val used, uint32_t block, uint32
     *weight = *weight > UINT32_MAX / 2 ? *weight : *weight + more;
 }
 
-static void fill(struct jit *c, void *cookie, val user, val used, enum ir_when when)
-{
+static void fill(struct jit *c, void *cookie, val user, val used, enum ir_when when) {
     const struct ir_value *x = &c->v[user];
     note(c, cookie, used, x->block, 2 * x->order + (uint32_t)when);
 }
 
 // Calls f for each use by phis, at the ends of the predecessors.
-static void phi_uses(struct jit *c, struct live *l, bool counting)
-{
+static void phi_uses(struct jit *c, struct live *l, bool counting) {
     for (uint32_t i = 0; i < c->layout_count; i++) {
         const struct ir_block *block = &c->blocks[c->layout[i]];
         for (val v = block->first; v && c->v[v].op == IR_PHI; v = c->v[v].next)
@@ -66,8 +62,7 @@ static void phi_uses(struct jit *c, struct live *l, bool counting)
     }
 }
 
-static bool collect(struct jit *c, struct live *l)
-{
+static bool collect(struct jit *c, struct live *l) {
     l->first = jit_zone(c, (c->value_count + 2) * sizeof *l->first);
     if (!l->first)
         return false;
@@ -92,9 +87,10 @@ static bool collect(struct jit *c, struct live *l)
     return true;
 }
 
-static bool segment(struct jit *c, struct live *l, val v, uint32_t block, uint32_t from, uint32_t to)
-{
-    if (!jit_grow(c, (void **)&c->segments, &c->segment_room, c->segment_count, 1, sizeof *c->segments))
+static bool segment(struct jit *c, struct live *l, val v, uint32_t block, uint32_t from,
+                    uint32_t to) {
+    if (!jit_grow(c, (void **)&c->segments, &c->segment_room, c->segment_count, 1,
+                  sizeof *c->segments))
         return false;
     l->stamp[block] = v;
     l->mine[block] = c->segment_count;
@@ -102,16 +98,14 @@ static bool segment(struct jit *c, struct live *l, val v, uint32_t block, uint32
     return true;
 }
 
-static void extend(struct jit *c, struct live *l, uint32_t block, uint32_t to)
-{
+static void extend(struct jit *c, struct live *l, uint32_t block, uint32_t to) {
     struct ir_segment *s = &c->segments[l->mine[block]];
     if (s->to < to)
         s->to = to;
 }
 
 // v is live at the start of block: so it is at the end of the predecessors, up to its definition.
-static bool live_before(struct jit *c, struct live *l, val v, uint32_t block)
-{
+static bool live_before(struct jit *c, struct live *l, val v, uint32_t block) {
     uint32_t depth = 1;
     l->work[0] = block;
     while (depth) {
@@ -130,8 +124,7 @@ static bool live_before(struct jit *c, struct live *l, val v, uint32_t block)
     return true;
 }
 
-static void sort_segments(struct ir_segment *s, uint32_t n)
-{
+static void sort_segments(struct ir_segment *s, uint32_t n) {
     for (uint32_t gap = n / 2; gap > 0; gap = gap > 2 ? gap * 5 / 11 : gap / 2) // Shell
         for (uint32_t i = gap; i < n; i++)
             for (uint32_t k = i; k >= gap && s[k].from < s[k - gap].from; k -= gap) {
@@ -141,8 +134,7 @@ static void sort_segments(struct ir_segment *s, uint32_t n)
             }
 }
 
-static bool interval(struct jit *c, struct live *l, val v)
-{
+static bool interval(struct jit *c, struct live *l, val v) {
     struct ir_interval *it = &c->intervals[v];
     const struct ir_value *x = &c->v[v];
     uint32_t def = 2 * x->order + 1;
@@ -156,7 +148,8 @@ static bool interval(struct jit *c, struct live *l, val v)
         } else if (l->stamp[u->block] == v && u->block != x->block) {
             extend(c, l, u->block, u->until);
         } else if (u->block != x->block) {
-            if (!segment(c, l, v, u->block, c->blocks[u->block].start, u->until) || !live_before(c, l, v, u->block))
+            if (!segment(c, l, v, u->block, c->blocks[u->block].start, u->until) ||
+                !live_before(c, l, v, u->block))
                 return false;
         }
     }
@@ -176,8 +169,7 @@ static bool interval(struct jit *c, struct live *l, val v)
     return true;
 }
 
-bool jit_live(struct jit *c)
-{
+bool jit_live(struct jit *c) {
     struct live l;
     c->intervals = jit_zone(c, c->value_count * sizeof *c->intervals);
     l.stamp = jit_zone(c, c->block_count * sizeof *l.stamp);

@@ -1,38 +1,34 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Fits the values to the machine: decides what is no instruction of its own (addresses, shifts in lea, loads that are memory
-// operands, ands that are tests), puts constants that no instruction can hold into registers before loops, lays out the
-// blocks, and numbers what is left.
+// Fits the values to the machine: decides what is no instruction of its own (addresses, shifts in
+// lea, loads that are memory operands, ands that are tests), puts constants that no instruction can
+// hold into registers before loops, lays out the blocks, and numbers what is left.
 
 #include "engine/jit/ir.h"
 
 enum { HOISTED = 6 };
 
-static bool memory(unsigned op)
-{
+static bool memory(unsigned op) {
     return op == IR_LOAD || op == IR_STORE || op == IR_ATOMIC;
 }
 
-static struct ir_value *at(struct jit *c, val v)
-{
+static struct ir_value *at(struct jit *c, val v) {
     return &c->v[v];
 }
 
-static bool small_shift(const struct jit *c, val v)
-{
+static bool small_shift(const struct jit *c, val v) {
     const struct ir_value *x = &c->v[v];
-    return x->op == IR_SHL && c->v[x->b].op == IR_CONST && c->v[x->b].imm >= 1 && c->v[x->b].imm <= 3;
+    return x->op == IR_SHL && c->v[x->b].op == IR_CONST && c->v[x->b].imm >= 1 &&
+           c->v[x->b].imm <= 3;
 }
 
-static bool constant(const struct jit *c, val v)
-{
+static bool constant(const struct jit *c, val v) {
     return c->v[v].op == IR_CONST;
 }
 
 // Sums that are only addresses, shifts that are only in sums. `epoch` counts the uses of that kind.
-static void fold_addresses(struct jit *c)
-{
+static void fold_addresses(struct jit *c) {
     for (val v = 0; v < c->value_count; v++)
         c->v[v].epoch = 0;
     for (uint32_t i = 0; i < c->layout_count; i++)
@@ -65,31 +61,29 @@ static void fold_addresses(struct jit *c)
         }
 }
 
-static bool foldable_load(const struct jit *c, val user, val v, unsigned bytes)
-{
+static bool foldable_load(const struct jit *c, val user, val v, unsigned bytes) {
     const struct ir_value *x = &c->v[v], *y = &c->v[user];
-    return x->op == IR_LOAD && x->uses == 1 && x->block == y->block && x->epoch == y->epoch && x->epoch < IR_EPOCHS && x->bytes == bytes && !x->cc &&
-           !(x->flags & IR_FOLDED);
+    return x->op == IR_LOAD && x->uses == 1 && x->block == y->block && x->epoch == y->epoch &&
+           x->epoch < IR_EPOCHS && x->bytes == bytes && !x->cc && !(x->flags & IR_FOLDED);
 }
 
-static bool takes_memory(unsigned op)
-{
-    return op == IR_ADD || op == IR_SUB || op == IR_AND || op == IR_OR || op == IR_XOR || op == IR_MUL;
+static bool takes_memory(unsigned op) {
+    return op == IR_ADD || op == IR_SUB || op == IR_AND || op == IR_OR || op == IR_XOR ||
+           op == IR_MUL;
 }
 
-static void swap_operands(struct ir_value *x)
-{
+static void swap_operands(struct ir_value *x) {
     val t = x->a;
     x->a = x->b;
     x->b = t;
 }
 
-static void fold_compare(struct jit *c, val v)
-{
+static void fold_compare(struct jit *c, val v) {
     struct ir_value *x = at(c, v), *a = at(c, x->a);
     bool zero = constant(c, x->b) && c->v[x->b].imm == 0;
     bool equality = x->cc == X86_E || x->cc == X86_NE;
-    if (zero && equality && a->op == IR_AND && a->uses == 1 && a->block == x->block && (a->w == x->w || !a->w)) {
+    if (zero && equality && a->op == IR_AND && a->uses == 1 && a->block == x->block &&
+        (a->w == x->w || !a->w)) {
         if (c->v[a->b].flags & IR_FOLDED && (a->epoch != x->epoch || a->epoch == IR_EPOCHS))
             return;
         // The and's mask was made for its own width.
@@ -101,16 +95,17 @@ static void fold_compare(struct jit *c, val v)
     unsigned bytes = x->w ? 8 : 4;
     if (!constant(c, x->b) && foldable_load(c, v, x->b, bytes)) {
         at(c, x->b)->flags |= IR_FOLDED;
-    } else if (foldable_load(c, v, x->a, bytes) && (!constant(c, x->b) || x86_fits32(c->v[x->b].imm))) {
+    } else if (foldable_load(c, v, x->a, bytes) &&
+               (!constant(c, x->b) || x86_fits32(c->v[x->b].imm))) {
         a->flags |= IR_FOLDED;
-    } else if (!is_signed && a->op == IR_LOAD && a->bytes < bytes && foldable_load(c, v, x->a, a->bytes) &&
-               constant(c, x->b) && (uint64_t)c->v[x->b].imm <= a->nz) {
+    } else if (!is_signed && a->op == IR_LOAD && a->bytes < bytes &&
+               foldable_load(c, v, x->a, a->bytes) && constant(c, x->b) &&
+               (uint64_t)c->v[x->b].imm <= a->nz) {
         a->flags |= IR_FOLDED;
     }
 }
 
-static void fold_operands(struct jit *c, val v)
-{
+static void fold_operands(struct jit *c, val v) {
     struct ir_value *x = at(c, v);
     if (x->op == IR_BR || x->op == IR_SELECT) {
         fold_compare(c, v);
@@ -129,14 +124,14 @@ static void fold_operands(struct jit *c, val v)
 // ---- constants in registers
 
 // Must this constant operand be in a register? `operand` as in ir_value.
-static bool wants_register(const struct jit *c, const struct ir_value *x, const val *operand)
-{
+static bool wants_register(const struct jit *c, const struct ir_value *x, const val *operand) {
     const struct ir_value *k = &c->v[*operand];
     if (k->op != IR_CONST)
         return false;
     bool fits = x86_fits32(k->imm);
     if (x->op == IR_SELECT && (operand == &x->c || operand == &x->d))
-        return !(c->v[x->c].op == IR_CONST && c->v[x->d].op == IR_CONST && (c->v[x->c].imm | c->v[x->d].imm) == 1) &&
+        return !(c->v[x->c].op == IR_CONST && c->v[x->d].op == IR_CONST &&
+                 (c->v[x->c].imm | c->v[x->d].imm) == 1) &&
                operand == &x->c;
     if (ir_pure(x->op) || x->op == IR_BR || x->op == IR_LOAD || x->op == IR_STORE)
         return !fits || x->op == IR_DIV || x->op == IR_MOD;
@@ -144,8 +139,7 @@ static bool wants_register(const struct jit *c, const struct ir_value *x, const 
 }
 
 // A register for constant k before the outermost loop around block.
-static val hoist(struct jit *c, val k, uint32_t block, val *made, unsigned *count)
-{
+static val hoist(struct jit *c, val k, uint32_t block, val *made, unsigned *count) {
     uint32_t header = c->blocks[block].loop;
     while (c->blocks[header].up != IR_NO_BLOCK)
         header = c->blocks[header].up;
@@ -165,8 +159,7 @@ static val hoist(struct jit *c, val k, uint32_t block, val *made, unsigned *coun
     return v;
 }
 
-static bool hoist_constants(struct jit *c)
-{
+static bool hoist_constants(struct jit *c) {
     val made[HOISTED];
     unsigned count = 0;
     if (!c->loops || c->irreducible)
@@ -196,8 +189,7 @@ static bool hoist_constants(struct jit *c)
 
 // ---- layout
 
-static bool layout(struct jit *c)
-{
+static bool layout(struct jit *c) {
     c->layout_count = 0;
     c->layout = jit_zone(c, c->block_count * sizeof *c->layout);
     if (!c->layout)
@@ -209,8 +201,7 @@ static bool layout(struct jit *c)
     return true;
 }
 
-static void number(struct jit *c)
-{
+static void number(struct jit *c) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->layout_count; i++) {
         struct ir_block *block = &c->blocks[c->layout[i]];
@@ -227,8 +218,7 @@ static void number(struct jit *c)
     c->positions = 2 * n;
 }
 
-bool jit_lower(struct jit *c)
-{
+bool jit_lower(struct jit *c) {
     if (!layout(c) || !hoist_constants(c))
         return false;
     fold_addresses(c);
@@ -243,13 +233,11 @@ bool jit_lower(struct jit *c)
 
 // ---- what an instruction reads and destroys
 
-static bool memory_operand(const struct jit *c, val v)
-{
+static bool memory_operand(const struct jit *c, val v) {
     return c->v[v].op == IR_LOAD && c->v[v].flags & IR_FOLDED;
 }
 
-static enum ir_when when(const struct jit *c, const struct ir_value *x, const val *operand)
-{
+static enum ir_when when(const struct jit *c, const struct ir_value *x, const val *operand) {
     switch (x->op) {
     case IR_SUB:
         return operand == &x->b && x->a != x->b ? IR_LATE : IR_EARLY;
@@ -270,14 +258,16 @@ static enum ir_when when(const struct jit *c, const struct ir_value *x, const va
     case IR_ZERO_FRAME:
         return IR_MID;
     case IR_CALL: // needed once more after the call
-        return (x->flags & IR_METERED || x->cc == IR_CALL_HELD) && operand == &c->phis[x->b + IR_RUN] ? IR_LATE : IR_EARLY;
+        return (x->flags & IR_METERED || x->cc == IR_CALL_HELD) &&
+                       operand == &c->phis[x->b + IR_RUN]
+                   ? IR_LATE
+                   : IR_EARLY;
     default:
         return IR_EARLY;
     }
 }
 
-static void each(struct jit *c, val user, val v, enum ir_when t, ir_use_function *f, void *cookie)
-{
+static void each(struct jit *c, val user, val v, enum ir_when t, ir_use_function *f, void *cookie) {
     const struct ir_value *x = &c->v[v];
     if (x->op == IR_CONST)
         return;
@@ -291,8 +281,7 @@ static void each(struct jit *c, val user, val v, enum ir_when t, ir_use_function
         each(c, user, x->b, t, f, cookie);
 }
 
-void ir_each_use(struct jit *c, val v, ir_use_function *f, void *cookie)
-{
+void ir_each_use(struct jit *c, val v, ir_use_function *f, void *cookie) {
     val *operands[IR_ARGS + 1];
     unsigned n = ir_operands(c, v, operands);
     for (unsigned i = 0; i < n; i++)
@@ -302,12 +291,11 @@ void ir_each_use(struct jit *c, val v, ir_use_function *f, void *cookie)
 const uint8_t ir_arg_regs[IR_ARGS] = {X86_RDI, X86_RSI, X86_RDX, X86_RCX, X86_R8, X86_R9, X86_R10};
 
 enum {
-    CALLER_SAVED = 1 << X86_RAX | 1 << X86_RCX | 1 << X86_RDX | 1 << X86_RSI | 1 << X86_RDI | 1 << X86_R8 | 1 << X86_R9 |
-                   1 << X86_R10 | 1 << X86_R11,
+    CALLER_SAVED = 1 << X86_RAX | 1 << X86_RCX | 1 << X86_RDX | 1 << X86_RSI | 1 << X86_RDI |
+                   1 << X86_R8 | 1 << X86_R9 | 1 << X86_R10 | 1 << X86_R11,
 };
 
-void ir_clobbers(const struct jit *c, val v, unsigned *during, unsigned *after)
-{
+void ir_clobbers(const struct jit *c, val v, unsigned *during, unsigned *after) {
     const struct ir_value *x = &c->v[v];
     *during = *after = 0;
     switch (x->op) {

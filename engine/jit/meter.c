@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Metered loops. What a turn costs would be taken off run->meter in memory, each turn waiting for the one before. In innermost
-// loops without calls it is summed in a register instead, compared with run->meter at the back edge, and taken off once, on
-// every way out (also when the run is cancelled there). run->meter is read at each back edge, so engine_run_cancel is seen.
+// Metered loops. What a turn costs would be taken off run->meter in memory, each turn waiting for
+// the one before. In innermost loops without calls it is summed in a register instead, compared
+// with run->meter at the back edge, and taken off once, on every way out (also when the run is
+// cancelled there). run->meter is read at each back edge, so engine_run_cancel is seen.
 
 #include "engine/jit/ir.h"
 
@@ -13,21 +14,18 @@ struct summary {
     bool unfit;      // has calls or loops inside
 };
 
-static uint32_t loop_of(const struct jit *c, uint32_t block)
-{
+static uint32_t loop_of(const struct jit *c, uint32_t block) {
     return c->blocks[block].loop;
 }
 
-static val meter_in(const struct jit *c, uint32_t block)
-{
+static val meter_in(const struct jit *c, uint32_t block) {
     for (val v = c->blocks[block].first; v; v = c->v[v].next)
         if (c->v[v].op == IR_METER)
             return v;
     return 0;
 }
 
-static void summarise(const struct jit *c, uint32_t b, struct summary *loops)
-{
+static void summarise(const struct jit *c, uint32_t b, struct summary *loops) {
     const struct ir_block *block = &c->blocks[b];
     uint32_t h = block->loop;
     if (h == IR_NO_BLOCK)
@@ -49,18 +47,16 @@ static void summarise(const struct jit *c, uint32_t b, struct summary *loops)
     }
 }
 
-static void insert_first(struct jit *c, uint32_t block, val v)
-{
+static void insert_first(struct jit *c, uint32_t block, val v) {
     if (c->blocks[block].first)
         ir_insert_before(c, c->blocks[block].first, v);
     else
         ir_append(c, block, v);
 }
 
-// A meter inside of the loop must be the only one, and each turn must pass it: then it divides the loop into what comes before
-// and after it, and all back edges are after.
-static bool divides(const struct jit *c, uint32_t h, const struct summary *loop)
-{
+// A meter inside of the loop must be the only one, and each turn must pass it: then it divides the
+// loop into what comes before and after it, and all back edges are after.
+static bool divides(const struct jit *c, uint32_t h, const struct summary *loop) {
     const struct ir_block *block = &c->blocks[h];
     if (!loop->inside)
         return true;
@@ -72,8 +68,7 @@ static bool divides(const struct jit *c, uint32_t h, const struct summary *loop)
     return loop->meters == 1;
 }
 
-static val new_sum(struct jit *c, val sum, val meter)
-{
+static val new_sum(struct jit *c, val sum, val meter) {
     val v = ir_loose(c, IR_ADD, 1, sum, ir_const(c, (uint64_t)c->v[meter].imm));
     c->v[v].pc = c->v[meter].pc;
     ir_insert_before(c, meter, v);
@@ -82,8 +77,7 @@ static val new_sum(struct jit *c, val sum, val meter)
 }
 
 // Takes the sum off the meter on every way out.
-static bool flush_exits(struct jit *c, uint32_t h, val sum, uint32_t inside, val after)
-{
+static bool flush_exits(struct jit *c, uint32_t h, val sum, uint32_t inside, val after) {
     for (uint32_t i = 0; i < c->order_count; i++) {
         uint32_t b = c->rpo[i];
         for (unsigned k = 0; k < 2 && loop_of(c, b) == h; k++) {
@@ -92,7 +86,8 @@ static bool flush_exits(struct jit *c, uint32_t h, val sum, uint32_t inside, val
                 continue;
             if (!jit_reserve(c, 1))
                 return false;
-            val v = ir_loose(c, IR_FLUSH, 1, c->run, inside && ir_dominates(c, inside, b) ? after : sum);
+            val v = ir_loose(c, IR_FLUSH, 1, c->run,
+                             inside && ir_dominates(c, inside, b) ? after : sum);
             insert_first(c, s, v);
         }
     }
@@ -100,8 +95,7 @@ static bool flush_exits(struct jit *c, uint32_t h, val sum, uint32_t inside, val
 }
 
 // The sum of what the turns so far cost.
-static bool sum_costs(struct jit *c, uint32_t h, uint32_t inside)
-{
+static bool sum_costs(struct jit *c, uint32_t h, uint32_t inside) {
     struct ir_block *block = &c->blocks[h];
     if (!jit_reserve(c, block->preds + 4) || !jit_reserve_phis(c, block->preds))
         return false;
@@ -123,8 +117,7 @@ static bool sum_costs(struct jit *c, uint32_t h, uint32_t inside)
     return flush_exits(c, h, sum, inside, after);
 }
 
-bool jit_meter(struct jit *c)
-{
+bool jit_meter(struct jit *c) {
     if (!c->loops || c->irreducible || !c->verdict->metered)
         return true;
     struct summary *loops = jit_zone(c, c->block_count * sizeof *loops);

@@ -1,39 +1,35 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Making values: each is simplified, then looked up, so that equal pure values in scope are one. Constants are operands on
-// the right. What compilers for BPF cannot say directly is recognised here: rotations, zero and sign extensions.
+// Making values: each is simplified, then looked up, so that equal pure values in scope are one.
+// Constants are operands on the right. What compilers for BPF cannot say directly is recognised
+// here: rotations, zero and sign extensions.
 
 #include "engine/jit/ir.h"
 
 enum { PROBES = 8 };
 
-static uint64_t low(unsigned bytes)
-{
+static uint64_t low(unsigned bytes) {
     return bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * bytes)) - 1;
 }
 
-static uint64_t width_mask(unsigned w)
-{
+static uint64_t width_mask(unsigned w) {
     return w ? UINT64_MAX : UINT32_MAX;
 }
 
 // All bits up to the highest one of x.
-static uint64_t below(uint64_t x)
-{
+static uint64_t below(uint64_t x) {
     return x ? UINT64_MAX >> __builtin_clzll(x) : 0;
 }
 
-bool ir_is_const(const struct jit *c, val v, int64_t *value)
-{
+bool ir_is_const(const struct jit *c, val v, int64_t *value) {
     if (c->v[v].op != IR_CONST)
         return false;
     *value = c->v[v].imm;
     return true;
 }
 
-val ir_resolve(struct jit *c, val v)
-{
+val ir_resolve(struct jit *c, val v) {
     while (c->v[v].flags & IR_COPY)
         v = c->v[v].a;
     return v;
@@ -41,8 +37,7 @@ val ir_resolve(struct jit *c, val v)
 
 // ---- lists
 
-void ir_append(struct jit *c, uint32_t block, val v)
-{
+void ir_append(struct jit *c, uint32_t block, val v) {
     struct ir_block *b = &c->blocks[block];
     struct ir_value *x = &c->v[v];
     x->block = block;
@@ -55,8 +50,7 @@ void ir_append(struct jit *c, uint32_t block, val v)
     b->last = v;
 }
 
-void ir_insert_before(struct jit *c, val before, val v)
-{
+void ir_insert_before(struct jit *c, val before, val v) {
     struct ir_value *x = &c->v[v], *y = &c->v[before];
     x->block = y->block;
     x->next = before;
@@ -68,8 +62,7 @@ void ir_insert_before(struct jit *c, val before, val v)
     y->prev = v;
 }
 
-void ir_remove(struct jit *c, val v)
-{
+void ir_remove(struct jit *c, val v) {
     struct ir_value *x = &c->v[v];
     struct ir_block *b = &c->blocks[x->block];
     if (x->prev)
@@ -83,16 +76,15 @@ void ir_remove(struct jit *c, val v)
     x->prev = x->next = 0;
 }
 
-val ir_loose(struct jit *c, enum ir_op op, unsigned w, val a, val b)
-{
+val ir_loose(struct jit *c, enum ir_op op, unsigned w, val a, val b) {
     val v = c->value_count++;
     struct ir_value *x = &c->v[v];
-    *x = (struct ir_value){.op = (uint8_t)op, .w = (uint8_t)w, .a = a, .b = b, .pc = c->pc, .nz = width_mask(w)};
+    *x = (struct ir_value){
+        .op = (uint8_t)op, .w = (uint8_t)w, .a = a, .b = b, .pc = c->pc, .nz = width_mask(w)};
     return v;
 }
 
-val ir_new(struct jit *c, enum ir_op op, unsigned w, val a, val b)
-{
+val ir_new(struct jit *c, enum ir_op op, unsigned w, val a, val b) {
     val v = ir_loose(c, op, w, a, b);
     ir_append(c, c->current, v);
     return v;
@@ -100,24 +92,24 @@ val ir_new(struct jit *c, enum ir_op op, unsigned w, val a, val b)
 
 // ---- lookup
 
-static uint32_t *bucket(struct jit *c, const struct ir_value *x)
-{
-    uint64_t h = (uint64_t)x->imm * 0x9e3779b97f4a7c15u + x->a * 0x85ebca6bu + x->b * 0xc2b2ae35u + x->op * 31u + x->w;
+static uint32_t *bucket(struct jit *c, const struct ir_value *x) {
+    uint64_t h = (uint64_t)x->imm * 0x9e3779b97f4a7c15u + x->a * 0x85ebca6bu + x->b * 0xc2b2ae35u +
+                 x->op * 31u + x->w;
     h += x->c * 0x27d4eb2fu + x->d * 0x165667b1u;
     return &c->hash[(h ^ h >> 29) & c->hash_mask];
 }
 
-// The value just made with ir_loose, or an equal one that dominates this place. Appends it if it stays.
-static val unify(struct jit *c, val v)
-{
+// The value just made with ir_loose, or an equal one that dominates this place. Appends it if it
+// stays.
+static val unify(struct jit *c, val v) {
     struct ir_value *x = &c->v[v];
     uint32_t *head = bucket(c, x);
     unsigned probes = 0;
     for (val o = *head; o && probes < PROBES; o = c->v[o].hash, probes++) {
         const struct ir_value *y = &c->v[o];
-        if (y->op == x->op && y->w == x->w && y->a == x->a && y->b == x->b && y->imm == x->imm && y->bytes == x->bytes &&
-            y->cc == x->cc && y->c == x->c && y->d == x->d && !(y->flags & IR_COPY) &&
-            (x->op == IR_CONST || ir_dominates(c, y->block, c->current))) {
+        if (y->op == x->op && y->w == x->w && y->a == x->a && y->b == x->b && y->imm == x->imm &&
+            y->bytes == x->bytes && y->cc == x->cc && y->c == x->c && y->d == x->d &&
+            !(y->flags & IR_COPY) && (x->op == IR_CONST || ir_dominates(c, y->block, c->current))) {
             c->value_count--;
             return o;
         }
@@ -129,8 +121,7 @@ static val unify(struct jit *c, val v)
     return v;
 }
 
-val ir_const(struct jit *c, uint64_t value)
-{
+val ir_const(struct jit *c, uint64_t value) {
     val v = ir_loose(c, IR_CONST, 1, 0, 0);
     c->v[v].imm = (int64_t)value;
     c->v[v].nz = value;
@@ -140,8 +131,7 @@ val ir_const(struct jit *c, uint64_t value)
 
 // ---- arithmetic on constants and on known bits
 
-static uint64_t evaluate(enum ir_op op, unsigned w, uint64_t a, uint64_t b)
-{
+static uint64_t evaluate(enum ir_op op, unsigned w, uint64_t a, uint64_t b) {
     uint64_t mask = width_mask(w);
     unsigned n = b & (w ? 63 : 31);
     a &= mask;
@@ -187,8 +177,7 @@ static uint64_t evaluate(enum ir_op op, unsigned w, uint64_t a, uint64_t b)
     }
 }
 
-static uint64_t possible(const struct jit *c, const struct ir_value *x)
-{
+static uint64_t possible(const struct jit *c, const struct ir_value *x) {
     uint64_t mask = width_mask(x->w);
     uint64_t a = c->v[x->a].nz & mask, b = c->v[x->b].nz & mask;
     const struct ir_value *k = &c->v[x->b];
@@ -211,7 +200,8 @@ static uint64_t possible(const struct jit *c, const struct ir_value *x)
     case IR_SAR:
         return !(a & ~(mask >> 1)) ? (fixed ? a >> n : below(a)) : mask;
     case IR_MUL: {
-        unsigned bits = (unsigned)(a ? 64 - __builtin_clzll(a) : 0) + (unsigned)(b ? 64 - __builtin_clzll(b) : 0);
+        unsigned bits = (unsigned)(a ? 64 - __builtin_clzll(a) : 0) +
+                        (unsigned)(b ? 64 - __builtin_clzll(b) : 0);
         return bits >= 64 ? mask : ((UINT64_C(1) << bits) - 1) & mask;
     }
     case IR_DIV:
@@ -223,32 +213,32 @@ static uint64_t possible(const struct jit *c, const struct ir_value *x)
     }
 }
 
-static bool commutes(enum ir_op op)
-{
-    return op == IR_ADD || op == IR_MUL || op == IR_AND || op == IR_OR || op == IR_XOR || op == IR_MULHI;
+static bool commutes(enum ir_op op) {
+    return op == IR_ADD || op == IR_MUL || op == IR_AND || op == IR_OR || op == IR_XOR ||
+           op == IR_MULHI;
 }
 
 // What a 32-bit operation needs of its operand: without extensions and masks that it ignores.
-static val strip(const struct jit *c, val v)
-{
+static val strip(const struct jit *c, val v) {
     for (;;) {
         const struct ir_value *x = &c->v[v];
         if ((x->op == IR_ZX || x->op == IR_SX) && x->bytes == 4)
             v = x->a;
-        else if (x->op == IR_AND && x->w && c->v[x->b].op == IR_CONST && (uint32_t)c->v[x->b].imm == UINT32_MAX)
+        else if (x->op == IR_AND && x->w && c->v[x->b].op == IR_CONST &&
+                 (uint32_t)c->v[x->b].imm == UINT32_MAX)
             v = x->a;
         else
             return v;
     }
 }
 
-static bool low_only(enum ir_op op)
-{
-    return op == IR_ADD || op == IR_SUB || op == IR_MUL || op == IR_AND || op == IR_OR || op == IR_XOR || op == IR_SHL;
+static bool low_only(enum ir_op op) {
+    return op == IR_ADD || op == IR_SUB || op == IR_MUL || op == IR_AND || op == IR_OR ||
+           op == IR_XOR || op == IR_SHL;
 }
 
-static bool shift_of(const struct jit *c, val v, enum ir_op op, unsigned w, val *of, unsigned *count)
-{
+static bool shift_of(const struct jit *c, val v, enum ir_op op, unsigned w, val *of,
+                     unsigned *count) {
     const struct ir_value *x = &c->v[v];
     if (x->op != op || x->w != w || c->v[x->b].op != IR_CONST)
         return false;
@@ -258,8 +248,7 @@ static bool shift_of(const struct jit *c, val v, enum ir_op op, unsigned w, val 
 }
 
 // (x << n) joined with (x >> width - n).
-static val rotation(struct jit *c, unsigned w, val a, val b)
-{
+static val rotation(struct jit *c, unsigned w, val a, val b) {
     val x, y;
     unsigned n, m, bits = w ? 64 : 32;
     if (shift_of(c, a, IR_SHR, w, &x, &n)) {
@@ -276,9 +265,9 @@ static val rotation(struct jit *c, unsigned w, val a, val b)
     return x == y && n + m == bits ? ir_binary(c, IR_ROL, w, x, ir_const(c, n)) : 0;
 }
 
-// (x << n) | (x >> (width - n)) with n in a register, as compilers write it: the second count is -n or width - n.
-static val rotation_by(struct jit *c, unsigned w, val a, val b)
-{
+// (x << n) | (x >> (width - n)) with n in a register, as compilers write it: the second count is -n
+// or width - n.
+static val rotation_by(struct jit *c, unsigned w, val a, val b) {
     if (c->v[a].op == IR_SHR) {
         val t = a;
         a = b;
@@ -295,8 +284,7 @@ static val rotation_by(struct jit *c, unsigned w, val a, val b)
     return minus ? ir_binary(c, IR_ROL, w, l->a, n) : 0;
 }
 
-static val with_constant(struct jit *c, enum ir_op op, unsigned w, val a, val b)
-{
+static val with_constant(struct jit *c, enum ir_op op, unsigned w, val a, val b) {
     const struct ir_value *x = &c->v[a];
     uint64_t mask = width_mask(w), k = (uint64_t)c->v[b].imm & mask;
     unsigned bits = w ? 64 : 32, n = k & (bits - 1);
@@ -307,7 +295,8 @@ static val with_constant(struct jit *c, enum ir_op op, unsigned w, val a, val b)
         if (k == 0)
             return w ? a : ir_zx(c, 4, a);
         if (inner && x->op == IR_ADD)
-            return ir_binary(c, IR_ADD, w, x->a, ir_const(c, w ? ik + k : (uint64_t)(int32_t)(ik + k)));
+            return ir_binary(c, IR_ADD, w, x->a,
+                             ir_const(c, w ? ik + k : (uint64_t)(int32_t)(ik + k)));
         break;
     case IR_AND:
         if ((x->nz & mask & ~k) == 0)
@@ -339,16 +328,21 @@ static val with_constant(struct jit *c, enum ir_op op, unsigned w, val a, val b)
             return ir_binary(c, IR_SHL, w, a, ir_const(c, (unsigned)__builtin_ctzll(k)));
         // Two short instructions are faster than a multiplication.
         if ((k - 1 & (k - 2)) == 0)
-            return ir_binary(c, IR_ADD, w, a, ir_binary(c, IR_SHL, w, a, ir_const(c, (unsigned)__builtin_ctzll(k - 1))));
+            return ir_binary(
+                c, IR_ADD, w, a,
+                ir_binary(c, IR_SHL, w, a, ir_const(c, (unsigned)__builtin_ctzll(k - 1))));
         if ((k & (k + 1)) == 0 && k != mask)
-            return ir_binary(c, IR_SUB, w, ir_binary(c, IR_SHL, w, a, ir_const(c, (unsigned)__builtin_ctzll(k + 1))), a);
+            return ir_binary(
+                c, IR_SUB, w,
+                ir_binary(c, IR_SHL, w, a, ir_const(c, (unsigned)__builtin_ctzll(k + 1))), a);
         break;
     case IR_SHL:
         if (n == 0)
             return w ? a : ir_zx(c, 4, a);
         if (inner && x->op == IR_SHL)
-            return (ik & (bits - 1)) + n < bits ? ir_binary(c, IR_SHL, w, x->a, ir_const(c, (ik & (bits - 1)) + n))
-                                                : ir_const(c, 0);
+            return (ik & (bits - 1)) + n < bits
+                       ? ir_binary(c, IR_SHL, w, x->a, ir_const(c, (ik & (bits - 1)) + n))
+                       : ir_const(c, 0);
         if (w && inner && x->op == IR_ADD && n <= 3 && x86_fits32((int64_t)(ik << n)))
             return ir_binary(c, IR_ADD, 1, ir_binary(c, IR_SHL, 1, x->a, b), ir_const(c, ik << n));
         if (inner && x->op == IR_SHR && (ik & (bits - 1)) == n && n <= 31)
@@ -366,8 +360,9 @@ static val with_constant(struct jit *c, enum ir_op op, unsigned w, val a, val b)
                 return ir_binary(c, IR_AND, w, x->a, ir_const(c, mask >> n));
         }
         if (inner && x->op == IR_SHR)
-            return (ik & (bits - 1)) + n < bits ? ir_binary(c, IR_SHR, w, x->a, ir_const(c, (ik & (bits - 1)) + n))
-                                                : ir_const(c, 0);
+            return (ik & (bits - 1)) + n < bits
+                       ? ir_binary(c, IR_SHR, w, x->a, ir_const(c, (ik & (bits - 1)) + n))
+                       : ir_const(c, 0);
         if (w && x->nz <= UINT32_MAX)
             return ir_binary(c, IR_SHR, 0, a, b);
         break;
@@ -376,7 +371,8 @@ static val with_constant(struct jit *c, enum ir_op op, unsigned w, val a, val b)
             return w ? a : ir_zx(c, 4, a);
         if (!(x->nz & mask & ~(mask >> 1)))
             return ir_binary(c, IR_SHR, w, a, b);
-        if (inner && x->op == IR_SHL && (ik & (bits - 1)) == n && (bits - n == 8 || bits - n == 16 || bits - n == 32))
+        if (inner && x->op == IR_SHL && (ik & (bits - 1)) == n &&
+            (bits - n == 8 || bits - n == 16 || bits - n == 32))
             return ir_sx(c, w, (bits - n) / 8, x->a);
         break;
     case IR_ROL:
@@ -390,8 +386,7 @@ static val with_constant(struct jit *c, enum ir_op op, unsigned w, val a, val b)
 }
 
 // Constants to the outside of sums, so that they become displacements.
-static val reassociate(struct jit *c, val a, val b)
-{
+static val reassociate(struct jit *c, val a, val b) {
     const struct ir_value *x = &c->v[a], *y = &c->v[b];
     bool xc = x->op == IR_ADD && x->w && c->v[x->b].op == IR_CONST && x86_fits32(c->v[x->b].imm);
     bool yc = y->op == IR_ADD && y->w && c->v[y->b].op == IR_CONST && x86_fits32(c->v[y->b].imm);
@@ -402,8 +397,7 @@ static val reassociate(struct jit *c, val a, val b)
     return 0;
 }
 
-val ir_binary(struct jit *c, enum ir_op op, unsigned w, val a, val b)
-{
+val ir_binary(struct jit *c, enum ir_op op, unsigned w, val a, val b) {
     bool shift = op >= IR_SHL && op <= IR_ROL;
     if (!w && low_only(op)) {
         a = strip(c, a);
@@ -425,7 +419,9 @@ val ir_binary(struct jit *c, enum ir_op op, unsigned w, val a, val b)
         else if (!w)
             b = ir_const(c, (uint64_t)(int64_t)(int32_t)k);
         if (op == IR_SUB)
-            return ir_binary(c, IR_ADD, w, a, ir_const(c, w ? 0 - (uint64_t)k : (uint64_t)(int32_t)(0 - (uint64_t)k)));
+            return ir_binary(
+                c, IR_ADD, w, a,
+                ir_const(c, w ? 0 - (uint64_t)k : (uint64_t)(int32_t)(0 - (uint64_t)k)));
         val v = with_constant(c, op, w, a, b);
         if (v)
             return v;
@@ -447,23 +443,21 @@ val ir_binary(struct jit *c, enum ir_op op, unsigned w, val a, val b)
     }
     if (op == IR_SUB && c->v[a].op == IR_CONST && c->v[a].imm == 0)
         return ir_neg(c, w, b);
-    if (w && (op == IR_AND || op == IR_OR || op == IR_XOR) && c->v[a].nz <= UINT32_MAX && c->v[b].nz <= UINT32_MAX &&
-        c->v[b].op != IR_CONST)
+    if (w && (op == IR_AND || op == IR_OR || op == IR_XOR) && c->v[a].nz <= UINT32_MAX &&
+        c->v[b].nz <= UINT32_MAX && c->v[b].op != IR_CONST)
         w = 0;
     val v = ir_loose(c, op, w, a, b);
     c->v[v].nz = possible(c, &c->v[v]);
     return unify(c, v);
 }
 
-val ir_neg(struct jit *c, unsigned w, val a)
-{
+val ir_neg(struct jit *c, unsigned w, val a) {
     if (c->v[a].op == IR_CONST)
         return ir_const(c, (0 - (uint64_t)c->v[a].imm) & width_mask(w));
     return unify(c, ir_loose(c, IR_NEG, w, w ? a : strip(c, a), 0));
 }
 
-val ir_zx(struct jit *c, unsigned bytes, val a)
-{
+val ir_zx(struct jit *c, unsigned bytes, val a) {
     if (c->v[a].op == IR_CONST)
         return ir_const(c, (uint64_t)c->v[a].imm & low(bytes));
     if (!(c->v[a].nz & ~low(bytes)))
@@ -471,10 +465,12 @@ val ir_zx(struct jit *c, unsigned bytes, val a)
     const struct ir_value x = c->v[a];
     if ((x.op == IR_ZX || x.op == IR_SX) && x.bytes >= bytes)
         return ir_zx(c, bytes, x.a);
-    if (bytes == 4 && x.w && low_only(x.op) && (x.op != IR_SHL || c->v[x.b].op != IR_CONST || c->v[x.b].imm < 32) &&
+    if (bytes == 4 && x.w && low_only(x.op) &&
+        (x.op != IR_SHL || c->v[x.b].op != IR_CONST || c->v[x.b].imm < 32) &&
         !(x.op == IR_SHL && c->v[x.b].op != IR_CONST))
         return ir_binary(c, x.op, 0, x.a, x.b);
-    if (bytes < 4 && x.op == IR_AND && c->v[x.b].op == IR_CONST && !(~(uint64_t)c->v[x.b].imm & low(bytes)))
+    if (bytes < 4 && x.op == IR_AND && c->v[x.b].op == IR_CONST &&
+        !(~(uint64_t)c->v[x.b].imm & low(bytes)))
         return ir_zx(c, bytes, x.a);
     val v = ir_loose(c, IR_ZX, 0, a, 0);
     c->v[v].bytes = (uint8_t)bytes;
@@ -482,8 +478,7 @@ val ir_zx(struct jit *c, unsigned bytes, val a)
     return unify(c, v);
 }
 
-val ir_sx(struct jit *c, unsigned w, unsigned bytes, val a)
-{
+val ir_sx(struct jit *c, unsigned w, unsigned bytes, val a) {
     uint64_t sign = UINT64_C(1) << (8 * bytes - 1);
     if (c->v[a].op == IR_CONST)
         return ir_const(c, ((((uint64_t)c->v[a].imm & low(bytes)) ^ sign) - sign) & width_mask(w));
@@ -497,8 +492,7 @@ val ir_sx(struct jit *c, unsigned w, unsigned bytes, val a)
     return unify(c, v);
 }
 
-val ir_bswap(struct jit *c, unsigned bytes, val a)
-{
+val ir_bswap(struct jit *c, unsigned bytes, val a) {
     if (c->v[a].op == IR_CONST)
         return ir_const(c, __builtin_bswap64((uint64_t)c->v[a].imm) >> (64 - 8 * bytes));
     if (bytes == 4)
@@ -511,10 +505,9 @@ val ir_bswap(struct jit *c, unsigned bytes, val a)
 
 // ---- division
 
-// Granlund and Montgomery: floor(x / k) = x * m >> (n + shift) for all n-bit x, n = 32 or 64, k not a power of two. False if
-// m needs n + 1 bits: it then is 2^n + *m.
-static bool reciprocal(unsigned n, uint64_t k, uint64_t *m, unsigned *shift)
-{
+// Granlund and Montgomery: floor(x / k) = x * m >> (n + shift) for all n-bit x, n = 32 or 64, k not
+// a power of two. False if m needs n + 1 bits: it then is 2^n + *m.
+static bool reciprocal(unsigned n, uint64_t k, uint64_t *m, unsigned *shift) {
     uint64_t ones = n == 64 ? UINT64_MAX : UINT32_MAX;
     uint64_t q = ones / k, r = ones % k + 1; // 2^n = q * k + r, k does not divide it
     unsigned l = 64 - (unsigned)__builtin_clzll(k - 1);
@@ -543,8 +536,7 @@ static bool reciprocal(unsigned n, uint64_t k, uint64_t *m, unsigned *shift)
 }
 
 // x / k for constant k that is no power of two.
-static val divide(struct jit *c, unsigned w, val a, uint64_t k)
-{
+static val divide(struct jit *c, unsigned w, val a, uint64_t k) {
     uint64_t m;
     unsigned s, n = w ? 64 : 32;
     bool fits = reciprocal(n, k, &m, &s);
@@ -552,15 +544,15 @@ static val divide(struct jit *c, unsigned w, val a, uint64_t k)
     if (w)
         t = ir_binary(c, IR_MULHI, 1, a, factor);
     else
-        t = ir_binary(c, IR_SHR, 1, ir_binary(c, IR_MUL, 1, a, factor), ir_const(c, 32 + (fits ? s : 0)));
+        t = ir_binary(c, IR_SHR, 1, ir_binary(c, IR_MUL, 1, a, factor),
+                      ir_const(c, 32 + (fits ? s : 0)));
     if (fits)
         return w ? ir_binary(c, IR_SHR, 1, t, ir_const(c, s)) : t;
     val u = ir_binary(c, IR_SHR, w, ir_binary(c, IR_SUB, w, a, t), ir_const(c, 1));
     return ir_binary(c, IR_SHR, w, ir_binary(c, IR_ADD, w, u, t), ir_const(c, s - 1));
 }
 
-val ir_divide(struct jit *c, enum ir_op op, unsigned w, val a, val b, bool safe)
-{
+val ir_divide(struct jit *c, enum ir_op op, unsigned w, val a, val b, bool safe) {
     int64_t k;
     if (ir_is_const(c, b, &k) && c->v[a].op != IR_CONST) {
         uint64_t u = (uint64_t)k & width_mask(w);
@@ -601,11 +593,11 @@ val ir_divide(struct jit *c, enum ir_op op, unsigned w, val a, val b, bool safe)
 
 // ---- comparisons
 
-void ir_compare(struct jit *c, unsigned *cc, unsigned *w, val *a, val *b)
-{
-    static const uint8_t swapped[16] = {[X86_E] = X86_E,   [X86_NE] = X86_NE, [X86_B] = X86_A,  [X86_A] = X86_B,
-                                        [X86_AE] = X86_BE, [X86_BE] = X86_AE, [X86_L] = X86_G,  [X86_G] = X86_L,
-                                        [X86_GE] = X86_LE, [X86_LE] = X86_GE};
+void ir_compare(struct jit *c, unsigned *cc, unsigned *w, val *a, val *b) {
+    static const uint8_t swapped[16] = {
+        [X86_E] = X86_E,   [X86_NE] = X86_NE, [X86_B] = X86_A, [X86_A] = X86_B,
+        [X86_AE] = X86_BE, [X86_BE] = X86_AE, [X86_L] = X86_G, [X86_G] = X86_L,
+        [X86_GE] = X86_LE, [X86_LE] = X86_GE};
     if (!*w) {
         *a = strip(c, *a);
         *b = strip(c, *b);
@@ -648,8 +640,7 @@ void ir_compare(struct jit *c, unsigned *cc, unsigned *w, val *a, val *b)
     }
 }
 
-unsigned ir_operands(struct jit *c, val v, val **operands)
-{
+unsigned ir_operands(struct jit *c, val v, val **operands) {
     struct ir_value *x = &c->v[v];
     unsigned n = 0;
     if (x->op == IR_PHI || x->op == IR_CONST)

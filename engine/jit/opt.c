@@ -1,30 +1,28 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// What is done to the whole function once it is in SSA: useless and equal phis go, small diamonds become selects, byte-wise
-// accesses become wide ones (widen.c), steps of induction variables move to the end of the loop, dead values go.
+// What is done to the whole function once it is in SSA: useless and equal phis go, small diamonds
+// become selects, byte-wise accesses become wide ones (widen.c), steps of induction variables move
+// to the end of the loop, dead values go.
 
 #include "engine/jit/ir.h"
 
 enum { SPECULATE = 2, SELECTS = 2, PHI_ROUNDS = 4 };
 
-static void become(struct jit *c, val v, val by)
-{
+static void become(struct jit *c, val v, val by) {
     c->v[v].flags |= IR_COPY;
     c->v[v].a = by;
     if (c->v[v].op != IR_CONST)
         ir_remove(c, v);
 }
 
-static val phi_operand(struct jit *c, val phi, uint32_t k)
-{
+static val phi_operand(struct jit *c, val phi, uint32_t k) {
     val *o = &c->phis[c->v[phi].imm + k];
     return *o = ir_resolve(c, *o);
 }
 
 // The one value that a phi can have besides itself, or 0.
-static val phi_single(struct jit *c, val phi, uint32_t preds)
-{
+static val phi_single(struct jit *c, val phi, uint32_t preds) {
     val single = 0;
     for (uint32_t k = 0; k < preds; k++) {
         val o = phi_operand(c, phi, k);
@@ -37,16 +35,14 @@ static val phi_single(struct jit *c, val phi, uint32_t preds)
     return single;
 }
 
-static bool phi_equal(struct jit *c, val a, val b, uint32_t preds)
-{
+static bool phi_equal(struct jit *c, val a, val b, uint32_t preds) {
     for (uint32_t k = 0; k < preds; k++)
         if (phi_operand(c, a, k) != phi_operand(c, b, k))
             return false;
     return true;
 }
 
-static bool simplify_phis(struct jit *c)
-{
+static bool simplify_phis(struct jit *c) {
     bool changed = false;
     for (uint32_t i = 0; i < c->order_count; i++) {
         const struct ir_block *block = &c->blocks[c->rpo[i]];
@@ -68,8 +64,7 @@ static bool simplify_phis(struct jit *c)
 }
 
 // Phis that never hold more than 32 bits: assumed of all, until an operand disproves it.
-static void narrow_phis(struct jit *c)
-{
+static void narrow_phis(struct jit *c) {
     for (uint32_t i = 0; i < c->order_count; i++)
         for (val v = c->blocks[c->rpo[i]].first; v && c->v[v].op == IR_PHI; v = c->v[v].next)
             c->v[v].nz = UINT32_MAX;
@@ -91,8 +86,7 @@ static void narrow_phis(struct jit *c)
     }
 }
 
-static void resolve_operands(struct jit *c)
-{
+static void resolve_operands(struct jit *c) {
     for (uint32_t i = 0; i < c->order_count; i++) {
         const struct ir_block *block = &c->blocks[c->rpo[i]];
         val next;
@@ -114,33 +108,30 @@ static void resolve_operands(struct jit *c)
 
 // ---- diamonds
 
-static bool cheap(const struct ir_value *x)
-{
+static bool cheap(const struct ir_value *x) {
     return ir_pure(x->op) && x->op <= IR_SX && x->op != IR_MUL;
 }
 
 // Counts the values of a side of a diamond; more than SPECULATE if it is not one.
-static unsigned side(const struct jit *c, uint32_t b)
-{
+static unsigned side(const struct jit *c, uint32_t b) {
     const struct ir_block *block = &c->blocks[b];
     unsigned n = 0;
-    if (block->preds != 1 || block->header || block->succ[0] == IR_NO_BLOCK || block->succ[1] != IR_NO_BLOCK)
+    if (block->preds != 1 || block->header || block->succ[0] == IR_NO_BLOCK ||
+        block->succ[1] != IR_NO_BLOCK)
         return SPECULATE + 1;
     for (val v = block->first; v && n <= SPECULATE && c->v[v].op != IR_JMP; v = c->v[v].next)
         n += cheap(&c->v[v]) ? 1 : SPECULATE + 1;
     return n;
 }
 
-static uint32_t pred_index(const struct jit *c, const struct ir_block *block, uint32_t pred)
-{
+static uint32_t pred_index(const struct jit *c, const struct ir_block *block, uint32_t pred) {
     uint32_t k = 0;
     while (c->preds[block->pred + k] != pred)
         k++;
     return k;
 }
 
-static void drop_pred(struct jit *c, struct ir_block *block, uint32_t k)
-{
+static void drop_pred(struct jit *c, struct ir_block *block, uint32_t k) {
     for (val v = block->first; v && c->v[v].op == IR_PHI; v = c->v[v].next)
         for (uint32_t i = k; i + 1 < block->preds; i++)
             c->phis[c->v[v].imm + i] = c->phis[c->v[v].imm + i + 1];
@@ -149,8 +140,7 @@ static void drop_pred(struct jit *c, struct ir_block *block, uint32_t k)
     block->preds--;
 }
 
-static void hoist_side(struct jit *c, uint32_t b, val before)
-{
+static void hoist_side(struct jit *c, uint32_t b, val before) {
     val next;
     for (val v = c->blocks[b].first; v && c->v[v].op != IR_JMP; v = next) {
         next = c->v[v].next;
@@ -160,8 +150,7 @@ static void hoist_side(struct jit *c, uint32_t b, val before)
     c->blocks[b].dead = 1;
 }
 
-static val make_select(struct jit *c, val br, val yes, val no)
-{
+static val make_select(struct jit *c, val br, val yes, val no) {
     val v = ir_loose(c, IR_SELECT, c->v[br].w, c->v[br].a, c->v[br].b);
     c->v[v].c = yes;
     c->v[v].d = no;
@@ -172,8 +161,7 @@ static val make_select(struct jit *c, val br, val yes, val no)
     return v;
 }
 
-static bool select_diamond(struct jit *c, uint32_t p)
-{
+static bool select_diamond(struct jit *c, uint32_t p) {
     struct ir_block *block = &c->blocks[p];
     uint32_t t = block->succ[0], f = block->succ[1];
     if (t == IR_NO_BLOCK || f == IR_NO_BLOCK || t == f || c->v[block->last].op != IR_BR)
@@ -209,8 +197,7 @@ static bool select_diamond(struct jit *c, uint32_t p)
     return true;
 }
 
-static bool select_diamonds(struct jit *c)
-{
+static bool select_diamonds(struct jit *c) {
     for (uint32_t i = c->order_count; i-- > 0;)
         if (!c->blocks[c->rpo[i]].dead && !select_diamond(c, c->rpo[i]))
             return false;
@@ -226,19 +213,16 @@ static bool select_diamonds(struct jit *c)
 
 // ---- dead values
 
-static bool effective(unsigned op)
-{
+static bool effective(unsigned op) {
     return op >= IR_STORE && op != IR_ZERO_FRAME;
 }
 
-static void use(struct jit *c, val v, val *stack, uint32_t *depth)
-{
+static void use(struct jit *c, val v, val *stack, uint32_t *depth) {
     if (c->v[v].uses++ == 0 && c->v[v].op != IR_CONST)
         stack[(*depth)++] = v;
 }
 
-static void use_operands(struct jit *c, val v, val *stack, uint32_t *depth)
-{
+static void use_operands(struct jit *c, val v, val *stack, uint32_t *depth) {
     val *operands[IR_ARGS + 1];
     unsigned n = ir_operands(c, v, operands);
     for (unsigned k = 0; k < n; k++)
@@ -249,19 +233,18 @@ static void use_operands(struct jit *c, val v, val *stack, uint32_t *depth)
 }
 
 // Is something of the frame left in memory?
-static bool frame_in_memory(const struct jit *c)
-{
+static bool frame_in_memory(const struct jit *c) {
     if (!c->granules)
         return true;
     for (uint32_t i = 0; i < c->order_count; i++)
         for (val v = c->blocks[c->rpo[i]].first; v; v = c->v[v].next)
-            if ((c->v[v].op == IR_LOAD || c->v[v].op == IR_ATOMIC) && c->v[v].a == c->frame && c->v[v].uses)
+            if ((c->v[v].op == IR_LOAD || c->v[v].op == IR_ATOMIC) && c->v[v].a == c->frame &&
+                c->v[v].uses)
                 return true;
     return false;
 }
 
-static bool sweep(struct jit *c)
-{
+static bool sweep(struct jit *c) {
     uint32_t depth = 0;
     val *stack = jit_zone(c, c->value_count * sizeof *stack);
     if (!stack)
@@ -295,8 +278,7 @@ static bool sweep(struct jit *c)
 
 // ---- induction variables
 
-void ir_number(struct jit *c, uint32_t block)
-{
+void ir_number(struct jit *c, uint32_t block) {
     uint32_t order = 0, epoch = 0;
     for (val v = c->blocks[block].first; v; v = c->v[v].next) {
         struct ir_value *x = &c->v[v];
@@ -306,9 +288,9 @@ void ir_number(struct jit *c, uint32_t block)
     }
 }
 
-// i + k that is only needed for the next turn (and the last comparison) is computed last, so that it can take i's register.
-static void sink_steps(struct jit *c, uint32_t header)
-{
+// i + k that is only needed for the next turn (and the last comparison) is computed last, so that
+// it can take i's register.
+static void sink_steps(struct jit *c, uint32_t header) {
     const struct ir_block *block = &c->blocks[header];
     for (uint32_t k = 0; k < block->preds; k++) {
         uint32_t latch = c->preds[block->pred + k];
@@ -337,8 +319,7 @@ static void sink_steps(struct jit *c, uint32_t header)
     }
 }
 
-bool jit_optimise(struct jit *c)
-{
+bool jit_optimise(struct jit *c) {
     if (!jit_meter(c))
         return false;
     for (unsigned i = 0; i < PHI_ROUNDS && simplify_phis(c); i++)

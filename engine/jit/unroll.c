@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Unrolls loops of one block. If the number of turns is known and divisible, the copies follow each other in the block and
-// only the last one branches; otherwise each copy is a block with its own way out, and what the loop defines reaches the code
-// after it through phis. Copies are simplified as they are made, so that steps of induction variables become displacements.
+// Unrolls loops of one block. If the number of turns is known and divisible, the copies follow each
+// other in the block and only the last one branches; otherwise each copy is a block with its own
+// way out, and what the loop defines reaches the code after it through phis. Copies are simplified
+// as they are made, so that steps of induction variables become displacements.
 
 #include "engine/jit/ir.h"
 
@@ -23,14 +24,12 @@ struct loop {
     val out_values[OUTS]; // used after the loop
 };
 
-static bool copyable(const struct ir_value *x)
-{
+static bool copyable(const struct ir_value *x) {
     return ir_pure(x->op) || x->op == IR_LOAD || x->op == IR_STORE;
 }
 
 // The back edge may hold a meter and the sum it compares, nothing else.
-static bool plain_back(const struct jit *c, struct loop *l)
-{
+static bool plain_back(const struct jit *c, struct loop *l) {
     const struct ir_block *back = &c->blocks[l->back];
     val v = back->first;
     l->meter = 0;
@@ -44,8 +43,7 @@ static bool plain_back(const struct jit *c, struct loop *l)
 }
 
 // Fills in the loop that block b is, if it is one.
-static bool recognise(const struct jit *c, uint32_t b, struct loop *l)
-{
+static bool recognise(const struct jit *c, uint32_t b, struct loop *l) {
     const struct ir_block *block = &c->blocks[b];
     if (!block->header || block->preds != 2 || !block->last || c->v[block->last].op != IR_BR)
         return false;
@@ -69,27 +67,26 @@ static bool recognise(const struct jit *c, uint32_t b, struct loop *l)
     return true;
 }
 
-static val back_operand(const struct jit *c, const struct loop *l, val phi)
-{
+static val back_operand(const struct jit *c, const struct loop *l, val phi) {
     const struct ir_block *block = &c->blocks[l->block];
     return c->phis[c->v[phi].imm + (c->preds[block->pred] == l->back ? 0 : 1)];
 }
 
-static val first_operand(const struct jit *c, const struct loop *l, val phi)
-{
+static val first_operand(const struct jit *c, const struct loop *l, val phi) {
     const struct ir_block *block = &c->blocks[l->block];
     return c->phis[c->v[phi].imm + (c->preds[block->pred] == l->back ? 1 : 0)];
 }
 
 // Number of turns, if it is a constant; else 0.
-static uint64_t turns(const struct jit *c, const struct loop *l)
-{
+static uint64_t turns(const struct jit *c, const struct loop *l) {
     const struct ir_value *br = &c->v[c->blocks[l->block].last], *step = &c->v[br->a];
     int64_t end, by, start;
     unsigned cc = l->yes ? br->cc ^ 1u : br->cc;
-    if (step->op != IR_ADD || c->v[step->a].op != IR_PHI || c->v[step->a].block != l->block || back_operand(c, l, step->a) != br->a)
+    if (step->op != IR_ADD || c->v[step->a].op != IR_PHI || c->v[step->a].block != l->block ||
+        back_operand(c, l, step->a) != br->a)
         return 0;
-    if (!ir_is_const(c, br->b, &end) || !ir_is_const(c, step->b, &by) || !ir_is_const(c, first_operand(c, l, step->a), &start))
+    if (!ir_is_const(c, br->b, &end) || !ir_is_const(c, step->b, &by) ||
+        !ir_is_const(c, first_operand(c, l, step->a), &start))
         return 0;
     if (start < 0 || by <= 0 || end <= start || end > INT32_MAX || by > INT32_MAX)
         return 0;
@@ -99,8 +96,7 @@ static uint64_t turns(const struct jit *c, const struct loop *l)
     return cc == X86_B || cc == X86_L ? (distance + (uint64_t)by - 1) / (uint64_t)by : 0;
 }
 
-static void decide(const struct jit *c, struct loop *l)
-{
+static void decide(const struct jit *c, struct loop *l) {
     uint64_t n = l->meter ? 0 : turns(c, l);
     l->counted = true;
     for (l->copies = COPIES; l->copies > 1; l->copies /= 2)
@@ -113,14 +109,12 @@ static void decide(const struct jit *c, struct loop *l)
         l->copies = 1;
 }
 
-static val mapped(const struct loop *l, val v)
-{
+static val mapped(const struct loop *l, val v) {
     return v < l->mapped && l->map[v] ? l->map[v] : v;
 }
 
 // Notes v if it is a value of the loop.
-static bool note_out(const struct jit *c, struct loop *l, val v)
-{
+static bool note_out(const struct jit *c, struct loop *l, val v) {
     if (!v || c->v[v].op == IR_CONST || c->v[v].block != l->block)
         return true;
     for (unsigned i = 0; i < l->outs; i++)
@@ -133,8 +127,7 @@ static bool note_out(const struct jit *c, struct loop *l, val v)
 }
 
 // Copies v to the end of the current block, with the operands of the current turn.
-static val copy(struct jit *c, const struct loop *l, val v)
-{
+static val copy(struct jit *c, const struct loop *l, val v) {
     struct ir_value x = c->v[v];
     val a = mapped(l, x.a), b = mapped(l, x.b);
     c->pc = x.pc;
@@ -156,8 +149,9 @@ static val copy(struct jit *c, const struct loop *l, val v)
     y->c = mapped(l, x.c);
     y->d = mapped(l, x.d);
     const struct ir_value *base = &c->v[a];
-    if ((x.op == IR_LOAD || x.op == IR_STORE) && base->op == IR_ADD && base->w && c->v[base->b].op == IR_CONST &&
-        x86_fits32(c->v[base->b].imm) && x86_fits32(c->v[base->b].imm + x.imm)) {
+    if ((x.op == IR_LOAD || x.op == IR_STORE) && base->op == IR_ADD && base->w &&
+        c->v[base->b].op == IR_CONST && x86_fits32(c->v[base->b].imm) &&
+        x86_fits32(c->v[base->b].imm + x.imm)) {
         y->imm += c->v[base->b].imm;
         y->a = base->a;
     }
@@ -165,8 +159,7 @@ static val copy(struct jit *c, const struct loop *l, val v)
 }
 
 // One more turn: phis take the values of the turn before, the body is copied.
-static bool turn(struct jit *c, struct loop *l, val *next)
-{
+static bool turn(struct jit *c, struct loop *l, val *next) {
     if (!jit_reserve(c, 6 * (l->size + 2)))
         return false;
     unsigned n = 0;
@@ -189,8 +182,7 @@ static bool turn(struct jit *c, struct loop *l, val *next)
 }
 
 // Values of the loop that are used elsewhere. False if there are too many.
-static bool find_live_out(struct jit *c, struct loop *l)
-{
+static bool find_live_out(struct jit *c, struct loop *l) {
     l->outs = 0;
     for (uint32_t i = 0; i < c->order_count; i++) {
         const struct ir_block *block = &c->blocks[c->rpo[i]];
@@ -210,8 +202,7 @@ static bool find_live_out(struct jit *c, struct loop *l)
     return true;
 }
 
-static void replace(const struct loop *l, const val *by, val *operand)
-{
+static void replace(const struct loop *l, const val *by, val *operand) {
     for (unsigned i = 0; i < l->outs; i++)
         if (*operand == l->out_values[i]) {
             *operand = by[i];
@@ -219,9 +210,9 @@ static void replace(const struct loop *l, const val *by, val *operand)
         }
 }
 
-// Puts by[i] in the place of out_values[i] outside of the loop; blocks from `fresh` on are the loop's.
-static void replace_live_out(struct jit *c, const struct loop *l, const val *by, uint32_t fresh)
-{
+// Puts by[i] in the place of out_values[i] outside of the loop; blocks from `fresh` on are the
+// loop's.
+static void replace_live_out(struct jit *c, const struct loop *l, const val *by, uint32_t fresh) {
     for (uint32_t i = 0; i < c->order_count && l->outs; i++) {
         const struct ir_block *block = &c->blocks[c->rpo[i]];
         if (c->rpo[i] == l->block || c->rpo[i] >= fresh)
@@ -237,8 +228,7 @@ static void replace_live_out(struct jit *c, const struct loop *l, const val *by,
     }
 }
 
-static void close_phis(struct jit *c, const struct loop *l)
-{
+static void close_phis(struct jit *c, const struct loop *l) {
     const struct ir_block *block = &c->blocks[l->block];
     for (val v = block->first; v && c->v[v].op == IR_PHI; v = c->v[v].next) {
         val *o = &c->phis[c->v[v].imm + (c->preds[block->pred] == l->back ? 0 : 1)];
@@ -247,8 +237,7 @@ static void close_phis(struct jit *c, const struct loop *l)
 }
 
 // The copies follow each other without a branch.
-static bool unroll_counted(struct jit *c, struct loop *l, val *next)
-{
+static bool unroll_counted(struct jit *c, struct loop *l, val *next) {
     val br = c->blocks[l->block].last, by[OUTS];
     c->current = l->block;
     ir_remove(c, br);
@@ -265,21 +254,27 @@ static bool unroll_counted(struct jit *c, struct loop *l, val *next)
     return true;
 }
 
-static uint32_t new_block(struct jit *c, uint32_t like, uint32_t pred)
-{
+static uint32_t new_block(struct jit *c, uint32_t like, uint32_t pred) {
     uint32_t b = c->block_count++;
     struct ir_block *block = &c->blocks[b];
     const struct ir_block *model = &c->blocks[like];
-    *block = (struct ir_block){.from = model->from, .to = model->from, .succ = {IR_NO_BLOCK, IR_NO_BLOCK}, .idom = model->idom,
-                               .dom_in = model->dom_in, .dom_out = model->dom_in, .loop = model->loop, .up = IR_NO_BLOCK,
-                               .depth = model->depth, .pred = c->pred_count, .preds = 1};
+    *block = (struct ir_block){.from = model->from,
+                               .to = model->from,
+                               .succ = {IR_NO_BLOCK, IR_NO_BLOCK},
+                               .idom = model->idom,
+                               .dom_in = model->dom_in,
+                               .dom_out = model->dom_in,
+                               .loop = model->loop,
+                               .up = IR_NO_BLOCK,
+                               .depth = model->depth,
+                               .pred = c->pred_count,
+                               .preds = 1};
     c->preds[c->pred_count++] = pred;
     return b;
 }
 
 // Puts `count` blocks behind the one at place `after` of c->rpo.
-static void insert_order(struct jit *c, uint32_t after, const uint32_t *blocks, unsigned count)
-{
+static void insert_order(struct jit *c, uint32_t after, const uint32_t *blocks, unsigned count) {
     for (uint32_t i = c->order_count; i-- > after + 1;)
         c->rpo[i + count] = c->rpo[i];
     for (unsigned i = 0; i < count; i++)
@@ -289,8 +284,7 @@ static void insert_order(struct jit *c, uint32_t after, const uint32_t *blocks, 
         c->blocks[c->rpo[i]].order = i;
 }
 
-static val exit_phi(struct jit *c, const struct loop *l, const val (*values)[OUTS], unsigned k)
-{
+static val exit_phi(struct jit *c, const struct loop *l, const val (*values)[OUTS], unsigned k) {
     val v = ir_loose(c, IR_PHI, 1, 0, 0);
     c->v[v].imm = c->phi_count;
     c->v[v].nz = 0;
@@ -306,8 +300,8 @@ static val exit_phi(struct jit *c, const struct loop *l, const val (*values)[OUT
 }
 
 // The ways out of the copies, joined: edges to the block that was the way out, and phis there.
-static bool join_exits(struct jit *c, struct loop *l, const uint32_t *bodies, const val (*values)[OUTS], uint32_t fresh)
-{
+static bool join_exits(struct jit *c, struct loop *l, const uint32_t *bodies,
+                       const val (*values)[OUTS], uint32_t fresh) {
     uint32_t edges[UNCOUNTED];
     val by[OUTS];
     if (!jit_reserve_phis(c, l->outs * l->copies) || !jit_reserve(c, l->outs + l->copies))
@@ -339,8 +333,7 @@ static bool join_exits(struct jit *c, struct loop *l, const uint32_t *bodies, co
 }
 
 // Each copy has its own branch.
-static bool unroll_checked(struct jit *c, struct loop *l, val *next)
-{
+static bool unroll_checked(struct jit *c, struct loop *l, val *next) {
     uint32_t bodies[UNCOUNTED] = {l->block}, fresh = c->block_count;
     val values[UNCOUNTED][OUTS];
     val br = c->blocks[l->block].last;
@@ -370,8 +363,7 @@ static bool unroll_checked(struct jit *c, struct loop *l, val *next)
     return join_exits(c, l, bodies, values, fresh);
 }
 
-bool jit_unroll(struct jit *c)
-{
+bool jit_unroll(struct jit *c) {
     struct loop l;
     unsigned loops = 0;
     val *next = NULL;

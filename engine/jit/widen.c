@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Byte-wise loads that are joined by shifts and ors, and stores of the bytes of one value, become one wide access (and a byte
-// swap, if the order is the other one). Compilers for BPF split every access that they cannot prove aligned.
+// Byte-wise loads that are joined by shifts and ors, and stores of the bytes of one value, become
+// one wide access (and a byte swap, if the order is the other one). Compilers for BPF split every
+// access that they cannot prove aligned.
 //
-// The wide access covers exactly the bytes of the narrow ones, each of which was proved. Nothing may write between the narrow
-// loads; nothing may read or write between the narrow stores.
+// The wide access covers exactly the bytes of the narrow ones, each of which was proved. Nothing
+// may write between the narrow loads; nothing may read or write between the narrow stores.
 
 #include "engine/jit/ir.h"
 
@@ -22,15 +23,16 @@ struct pieces {
 };
 
 // Takes v << shift apart, of which `limit` bits (from bit 0 of the whole) are kept.
-static bool gather(struct jit *c, val v, unsigned shift, unsigned limit, struct pieces *out, unsigned depth)
-{
+static bool gather(struct jit *c, val v, unsigned shift, unsigned limit, struct pieces *out,
+                   unsigned depth) {
     v = ir_resolve(c, v);
     const struct ir_value *x = &c->v[v];
     if (!depth)
         return false;
     switch (x->op) {
     case IR_LOAD:
-        if (x->cc || x->flags & IR_PINNED || out->count == PIECES || shift % 8 || shift + 8u * x->bytes > limit)
+        if (x->cc || x->flags & IR_PINNED || out->count == PIECES || shift % 8 ||
+            shift + 8u * x->bytes > limit)
             return false;
         out->p[out->count++] = (struct piece){v, shift};
         return true;
@@ -41,7 +43,8 @@ static bool gather(struct jit *c, val v, unsigned shift, unsigned limit, struct 
             return false;
         if (!x->w && shift + 32 < limit)
             limit = shift + 32;
-        return gather(c, x->a, shift, limit, out, depth - 1) && gather(c, x->b, shift, limit, out, depth - 1);
+        return gather(c, x->a, shift, limit, out, depth - 1) &&
+               gather(c, x->b, shift, limit, out, depth - 1);
     case IR_SHL:
         if (c->v[x->b].op != IR_CONST)
             return false;
@@ -49,15 +52,17 @@ static bool gather(struct jit *c, val v, unsigned shift, unsigned limit, struct 
             limit = shift + 32;
         return gather(c, x->a, shift + (unsigned)c->v[x->b].imm, limit, out, depth - 1);
     case IR_ZX:
-        return x->bytes == 4 && c->v[x->a].nz <= UINT32_MAX && gather(c, x->a, shift, limit, out, depth - 1);
+        return x->bytes == 4 && c->v[x->a].nz <= UINT32_MAX &&
+               gather(c, x->a, shift, limit, out, depth - 1);
     default:
         return false;
     }
 }
 
-// Are the pieces one run of memory, in order (little endian) or in reverse? Sets the first of them, the lowest shift.
-static bool is_run(const struct jit *c, struct pieces *s, unsigned *bytes, unsigned *shift, bool *swap)
-{
+// Are the pieces one run of memory, in order (little endian) or in reverse? Sets the first of them,
+// the lowest shift.
+static bool is_run(const struct jit *c, struct pieces *s, unsigned *bytes, unsigned *shift,
+                   bool *swap) {
     for (unsigned i = 1; i < s->count; i++) // by displacement
         for (unsigned k = i; k > 0 && c->v[s->p[k].load].imm < c->v[s->p[k - 1].load].imm; k--) {
             struct piece t = s->p[k];
@@ -71,9 +76,11 @@ static bool is_run(const struct jit *c, struct pieces *s, unsigned *bytes, unsig
     *swap = s->count > 1 && s->p[1].shift < s->p[0].shift;
     for (unsigned i = 0; i < s->count; i++) {
         const struct ir_value *x = &c->v[s->p[i].load];
-        if (x->a != first->a || x->imm != disp + *bytes || x->block != first->block || x->epoch != first->epoch || x->epoch == IR_EPOCHS)
+        if (x->a != first->a || x->imm != disp + *bytes || x->block != first->block ||
+            x->epoch != first->epoch || x->epoch == IR_EPOCHS)
             return false;
-        if (*swap ? (x->bytes != 1 || s->p[i].shift + 8 * i != s->p[0].shift) : s->p[i].shift != *shift + 8 * *bytes)
+        if (*swap ? (x->bytes != 1 || s->p[i].shift + 8 * i != s->p[0].shift)
+                  : s->p[i].shift != *shift + 8 * *bytes)
             return false;
         *bytes += x->bytes;
     }
@@ -82,12 +89,12 @@ static bool is_run(const struct jit *c, struct pieces *s, unsigned *bytes, unsig
     return *bytes == 2 || *bytes == 4 || *bytes == 8;
 }
 
-static bool widen_loads(struct jit *c, val root)
-{
+static bool widen_loads(struct jit *c, val root) {
     struct pieces s = {.count = 0};
     unsigned bytes, shift;
     bool swap;
-    if (!gather(c, root, 0, c->v[root].w ? 64 : 32, &s, 10) || s.count < 2 || !is_run(c, &s, &bytes, &shift, &swap))
+    if (!gather(c, root, 0, c->v[root].w ? 64 : 32, &s, 10) || s.count < 2 ||
+        !is_run(c, &s, &bytes, &shift, &swap))
         return true;
     if (!jit_reserve(c, 8))
         return false;
@@ -126,8 +133,7 @@ static bool widen_loads(struct jit *c, val root)
 // ---- stores
 
 // The value that v holds bits of, and from which bit on.
-static val source(struct jit *c, val v, unsigned *shift)
-{
+static val source(struct jit *c, val v, unsigned *shift) {
     v = ir_resolve(c, v);
     const struct ir_value *x = &c->v[v];
     *shift = 0;
@@ -146,8 +152,7 @@ struct run {
     unsigned count;
 };
 
-static val last_of(const struct jit *c, const val *s, unsigned n)
-{
+static val last_of(const struct jit *c, const val *s, unsigned n) {
     val last = s[0];
     for (unsigned i = 1; i < n; i++)
         if (c->v[s[i]].order > c->v[last].order)
@@ -156,8 +161,7 @@ static val last_of(const struct jit *c, const val *s, unsigned n)
 }
 
 // The last of n stores becomes one of all their bytes.
-static void replace_stores(struct jit *c, const val *s, unsigned n, unsigned bytes, val whole)
-{
+static void replace_stores(struct jit *c, const val *s, unsigned n, unsigned bytes, val whole) {
     val last = last_of(c, s, n);
     struct ir_value *x = &c->v[last];
     x->imm = c->v[s[0]].imm;
@@ -170,8 +174,7 @@ static void replace_stores(struct jit *c, const val *s, unsigned n, unsigned byt
 }
 
 // Constants, if the joined one still is an immediate.
-static bool join_constants(struct jit *c, const val *s, unsigned n, bool *done)
-{
+static bool join_constants(struct jit *c, const val *s, unsigned n, bool *done) {
     uint64_t whole = 0;
     unsigned bytes = 0;
     *done = false;
@@ -193,8 +196,7 @@ static bool join_constants(struct jit *c, const val *s, unsigned n, bool *done)
 }
 
 // Joins the n stores from s on, which are sorted by displacement.
-static bool join_stores(struct jit *c, const val *s, unsigned n, bool *done)
-{
+static bool join_stores(struct jit *c, const val *s, unsigned n, bool *done) {
     if (c->v[ir_resolve(c, c->v[s[0]].b)].op == IR_CONST)
         return join_constants(c, s, n, done);
     unsigned shift0, bytes = 0, shift;
@@ -224,8 +226,7 @@ static bool join_stores(struct jit *c, const val *s, unsigned n, bool *done)
     return true;
 }
 
-static bool flush(struct jit *c, struct run *r)
-{
+static bool flush(struct jit *c, struct run *r) {
     for (unsigned i = 1; i < r->count; i++)
         for (unsigned k = i; k > 0 && c->v[r->stores[k]].imm < c->v[r->stores[k - 1]].imm; k--) {
             val t = r->stores[k];
@@ -247,8 +248,7 @@ static bool flush(struct jit *c, struct run *r)
 }
 
 // Does v write bytes that a store of the run writes? Their order then matters.
-static bool overlaps(const struct jit *c, const struct run *r, val v)
-{
+static bool overlaps(const struct jit *c, const struct run *r, val v) {
     const struct ir_value *x = &c->v[v];
     for (unsigned i = 0; i < r->count; i++) {
         const struct ir_value *y = &c->v[r->stores[i]];
@@ -258,8 +258,7 @@ static bool overlaps(const struct jit *c, const struct run *r, val v)
     return false;
 }
 
-static bool widen_stores(struct jit *c, uint32_t block)
-{
+static bool widen_stores(struct jit *c, uint32_t block) {
     struct run r = {.count = 0};
     val next;
     for (val v = c->blocks[block].first; v; v = next) {
@@ -267,7 +266,10 @@ static bool widen_stores(struct jit *c, uint32_t block)
         next = x->next;
         bool store = x->op == IR_STORE && x->bytes < 8;
         bool barrier = x->op >= IR_LOAD && !store;
-        if (r.count && (barrier || (store && (r.count == PIECES || x->a != c->v[r.stores[0]].a || overlaps(c, &r, v)))) && !flush(c, &r))
+        if (r.count &&
+            (barrier ||
+             (store && (r.count == PIECES || x->a != c->v[r.stores[0]].a || overlaps(c, &r, v)))) &&
+            !flush(c, &r))
             return false;
         if (store)
             r.stores[r.count++] = v;
@@ -275,15 +277,15 @@ static bool widen_stores(struct jit *c, uint32_t block)
     return flush(c, &r);
 }
 
-bool jit_widen(struct jit *c)
-{
+bool jit_widen(struct jit *c) {
     for (uint32_t i = 0; i < c->order_count; i++) {
         uint32_t b = c->rpo[i];
         val prev;
         ir_number(c, b);
         for (val v = c->blocks[b].last; v; v = prev) {
             prev = c->v[v].prev;
-            if ((c->v[v].op == IR_OR || c->v[v].op == IR_XOR || c->v[v].op == IR_ADD) && !widen_loads(c, v))
+            if ((c->v[v].op == IR_OR || c->v[v].op == IR_XOR || c->v[v].op == IR_ADD) &&
+                !widen_loads(c, v))
                 return false;
         }
         if (!widen_stores(c, b))

@@ -5,28 +5,25 @@
 
 #include "engine/jit/x86.h"
 
-void x86_byte(struct x86 *x, unsigned byte)
-{
+void x86_byte(struct x86 *x, unsigned byte) {
     if (x->at < x->size)
         x->bytes[x->at] = (uint8_t)byte;
     x->at++;
 }
 
-void x86_u32(struct x86 *x, uint32_t value)
-{
+void x86_u32(struct x86 *x, uint32_t value) {
     for (unsigned i = 0; i < 4; i++)
         x86_byte(x, value >> (8 * i) & 0xff);
 }
 
-static void x86_u64(struct x86 *x, uint64_t value)
-{
+static void x86_u64(struct x86 *x, uint64_t value) {
     x86_u32(x, (uint32_t)value);
     x86_u32(x, (uint32_t)(value >> 32));
 }
 
 // Prefixes, REX, opcode. force: a byte register that exists only with REX.
-static void prefix(struct x86 *x, unsigned opcode, unsigned reg, unsigned index, unsigned base, bool force)
-{
+static void prefix(struct x86 *x, unsigned opcode, unsigned reg, unsigned index, unsigned base,
+                   bool force) {
     if (opcode & X86_LOCK)
         x86_byte(x, 0xf0);
     if (opcode & X86_66)
@@ -39,21 +36,19 @@ static void prefix(struct x86 *x, unsigned opcode, unsigned reg, unsigned index,
     x86_byte(x, opcode & 0xff);
 }
 
-static bool needs_rex(unsigned reg)
-{
+static bool needs_rex(unsigned reg) {
     return reg >= X86_RSP && reg <= X86_RDI;
 }
 
-void x86_rr(struct x86 *x, unsigned opcode, unsigned reg, unsigned rm)
-{
+void x86_rr(struct x86 *x, unsigned opcode, unsigned reg, unsigned rm) {
     bool force = (opcode & X86_BREG && needs_rex(reg)) || (opcode & X86_BRM && needs_rex(rm));
     prefix(x, opcode, reg, 0, rm, force);
     x86_byte(x, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
-void x86_rm(struct x86 *x, unsigned opcode, unsigned reg, struct x86_mem mem)
-{
-    unsigned base = mem.base == X86_NONE ? 0 : mem.base, index = mem.index == X86_NONE ? 0 : mem.index;
+void x86_rm(struct x86 *x, unsigned opcode, unsigned reg, struct x86_mem mem) {
+    unsigned base = mem.base == X86_NONE ? 0 : mem.base,
+             index = mem.index == X86_NONE ? 0 : mem.index;
     prefix(x, opcode, reg, index, base, opcode & X86_BREG && needs_rex(reg));
     reg = (reg & 7) << 3;
     unsigned sib_index = mem.index == X86_NONE ? 4 : index & 7;
@@ -76,13 +71,11 @@ void x86_rm(struct x86 *x, unsigned opcode, unsigned reg, struct x86_mem mem)
         x86_u32(x, (uint32_t)mem.disp);
 }
 
-void x86_mov_rr(struct x86 *x, unsigned w, unsigned dst, unsigned src)
-{
+void x86_mov_rr(struct x86 *x, unsigned w, unsigned dst, unsigned src) {
     x86_rr(x, 0x89 | w, src, dst);
 }
 
-void x86_mov_ri(struct x86 *x, unsigned dst, uint64_t value)
-{
+void x86_mov_ri(struct x86 *x, unsigned dst, uint64_t value) {
     if (value <= UINT32_MAX) {
         prefix(x, 0xb8 | (dst & 7), 0, 0, dst, false);
         x86_u32(x, (uint32_t)value);
@@ -95,33 +88,27 @@ void x86_mov_ri(struct x86 *x, unsigned dst, uint64_t value)
     }
 }
 
-void x86_load(struct x86 *x, unsigned dst, struct x86_mem mem)
-{
+void x86_load(struct x86 *x, unsigned dst, struct x86_mem mem) {
     x86_rm(x, 0x8b | X86_W, dst, mem);
 }
 
-void x86_store(struct x86 *x, struct x86_mem mem, unsigned src)
-{
+void x86_store(struct x86 *x, struct x86_mem mem, unsigned src) {
     x86_rm(x, 0x89 | X86_W, src, mem);
 }
 
-void x86_alu_rr(struct x86 *x, enum x86_alu op, unsigned w, unsigned dst, unsigned src)
-{
+void x86_alu_rr(struct x86 *x, enum x86_alu op, unsigned w, unsigned dst, unsigned src) {
     x86_rr(x, ((unsigned)op << 3 | 1) | w, src, dst);
 }
 
-void x86_alu_rm(struct x86 *x, enum x86_alu op, unsigned w, unsigned dst, struct x86_mem mem)
-{
+void x86_alu_rm(struct x86 *x, enum x86_alu op, unsigned w, unsigned dst, struct x86_mem mem) {
     x86_rm(x, ((unsigned)op << 3 | 3) | w, dst, mem);
 }
 
-void x86_alu_mr(struct x86 *x, enum x86_alu op, unsigned flags, struct x86_mem mem, unsigned src)
-{
+void x86_alu_mr(struct x86 *x, enum x86_alu op, unsigned flags, struct x86_mem mem, unsigned src) {
     x86_rm(x, ((unsigned)op << 3 | 1) | flags, src, mem);
 }
 
-void x86_alu_ri(struct x86 *x, enum x86_alu op, unsigned w, unsigned dst, int32_t imm)
-{
+void x86_alu_ri(struct x86 *x, enum x86_alu op, unsigned w, unsigned dst, int32_t imm) {
     if (x86_fits8(imm)) {
         x86_rr(x, 0x83 | w, op, dst);
         x86_byte(x, (uint8_t)imm);
@@ -134,8 +121,7 @@ void x86_alu_ri(struct x86 *x, enum x86_alu op, unsigned w, unsigned dst, int32_
     x86_u32(x, (uint32_t)imm);
 }
 
-void x86_alu_mi(struct x86 *x, enum x86_alu op, unsigned bytes, struct x86_mem mem, int32_t imm)
-{
+void x86_alu_mi(struct x86 *x, enum x86_alu op, unsigned bytes, struct x86_mem mem, int32_t imm) {
     unsigned flags = bytes == 8 ? X86_W : bytes == 2 ? X86_66 : 0;
     if (bytes == 1 || x86_fits8(imm)) {
         x86_rm(x, (bytes == 1 ? 0x80 : 0x83) | flags, op, mem);
@@ -151,30 +137,25 @@ void x86_alu_mi(struct x86 *x, enum x86_alu op, unsigned bytes, struct x86_mem m
     }
 }
 
-void x86_shift_ri(struct x86 *x, enum x86_shift op, unsigned w, unsigned dst, unsigned count)
-{
+void x86_shift_ri(struct x86 *x, enum x86_shift op, unsigned w, unsigned dst, unsigned count) {
     x86_rr(x, (count == 1 ? 0xd1 : 0xc1) | w, op, dst);
     if (count != 1)
         x86_byte(x, count);
 }
 
-void x86_shift_rcl(struct x86 *x, enum x86_shift op, unsigned w, unsigned dst)
-{
+void x86_shift_rcl(struct x86 *x, enum x86_shift op, unsigned w, unsigned dst) {
     x86_rr(x, 0xd3 | w, op, dst);
 }
 
-void x86_unary_r(struct x86 *x, enum x86_unary op, unsigned w, unsigned rm)
-{
+void x86_unary_r(struct x86 *x, enum x86_unary op, unsigned w, unsigned rm) {
     x86_rr(x, 0xf7 | w, op, rm);
 }
 
-void x86_unary_m(struct x86 *x, enum x86_unary op, unsigned w, struct x86_mem mem)
-{
+void x86_unary_m(struct x86 *x, enum x86_unary op, unsigned w, struct x86_mem mem) {
     x86_rm(x, 0xf7 | w, op, mem);
 }
 
-void x86_imul_rri(struct x86 *x, unsigned w, unsigned dst, unsigned src, int32_t imm)
-{
+void x86_imul_rri(struct x86 *x, unsigned w, unsigned dst, unsigned src, int32_t imm) {
     x86_rr(x, (x86_fits8(imm) ? 0x6b : 0x69) | w, dst, src);
     if (x86_fits8(imm))
         x86_byte(x, (uint8_t)imm);
@@ -182,38 +163,31 @@ void x86_imul_rri(struct x86 *x, unsigned w, unsigned dst, unsigned src, int32_t
         x86_u32(x, (uint32_t)imm);
 }
 
-void x86_lea(struct x86 *x, unsigned w, unsigned dst, struct x86_mem mem)
-{
+void x86_lea(struct x86 *x, unsigned w, unsigned dst, struct x86_mem mem) {
     x86_rm(x, 0x8d | w, dst, mem);
 }
 
-void x86_bswap(struct x86 *x, unsigned w, unsigned dst)
-{
+void x86_bswap(struct x86 *x, unsigned w, unsigned dst) {
     prefix(x, 0xc8 | (dst & 7) | X86_0F | w, 0, 0, dst, false);
 }
 
-void x86_push(struct x86 *x, unsigned reg)
-{
+void x86_push(struct x86 *x, unsigned reg) {
     prefix(x, 0x50 | (reg & 7), 0, 0, reg, false);
 }
 
-void x86_pop(struct x86 *x, unsigned reg)
-{
+void x86_pop(struct x86 *x, unsigned reg) {
     prefix(x, 0x58 | (reg & 7), 0, 0, reg, false);
 }
 
-void x86_call_r(struct x86 *x, unsigned reg)
-{
+void x86_call_r(struct x86 *x, unsigned reg) {
     x86_rr(x, 0xff, 2, reg);
 }
 
-void x86_jmp_r(struct x86 *x, unsigned reg)
-{
+void x86_jmp_r(struct x86 *x, unsigned reg) {
     x86_rr(x, 0xff, 4, reg);
 }
 
-void x86_nops(struct x86 *x, unsigned bytes)
-{
+void x86_nops(struct x86 *x, unsigned bytes) {
     static const uint8_t forms[9][9] = {
         {0x90},
         {0x66, 0x90},
@@ -233,8 +207,7 @@ void x86_nops(struct x86 *x, unsigned bytes)
     }
 }
 
-void x86_jmp(struct x86 *x, bool near, int32_t displacement)
-{
+void x86_jmp(struct x86 *x, bool near, int32_t displacement) {
     x86_byte(x, near ? 0xe9 : 0xeb);
     if (near)
         x86_u32(x, (uint32_t)displacement);
@@ -242,8 +215,7 @@ void x86_jmp(struct x86 *x, bool near, int32_t displacement)
         x86_byte(x, (uint8_t)displacement);
 }
 
-void x86_jcc(struct x86 *x, enum x86_cc cc, bool near, int32_t displacement)
-{
+void x86_jcc(struct x86 *x, enum x86_cc cc, bool near, int32_t displacement) {
     if (near) {
         x86_byte(x, 0x0f);
         x86_byte(x, 0x80 | cc);

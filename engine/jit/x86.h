@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// x86-64 instruction encoder. Writes bytes into a buffer of the caller's, and keeps counting when the buffer is full or absent,
-// so that one pass can measure and the next one write. It knows encodings, not meaning: registers are hardware numbers.
+// x86-64 instruction encoder. Writes bytes into a buffer of the caller's, and keeps counting when
+// the buffer is full or absent, so that one pass can measure and the next one write. It knows
+// encodings, not meaning: registers are hardware numbers.
 //
-// Rules for the caller: `at` is the offset of the next byte; bytes at offset >= size are dropped (check at <= size at the end).
-// Immediates that do not fit their field are the caller's mistake.
+// Rules for the caller: `at` is the offset of the next byte; bytes at offset >= size are dropped
+// (check at <= size at the end). Immediates that do not fit their field are the caller's mistake.
 
 #ifndef ENGINE_JIT_X86_H
 #define ENGINE_JIT_X86_H
@@ -35,12 +36,12 @@ enum x86_cc {
 
 // Opcode flags, beside the opcode byte.
 enum {
-    X86_0F = 1 << 8,     // two-byte map
-    X86_66 = 1 << 9,     // operand size prefix
-    X86_W = 1 << 10,     // 64-bit operands
-    X86_BREG = 1 << 11,  // the reg operand is a byte register
-    X86_BRM = 1 << 12,   // the r/m operand is a byte register, if it is a register
-    X86_LOCK = 1 << 13,  // lock prefix
+    X86_0F = 1 << 8,    // two-byte map
+    X86_66 = 1 << 9,    // operand size prefix
+    X86_W = 1 << 10,    // 64-bit operands
+    X86_BREG = 1 << 11, // the reg operand is a byte register
+    X86_BRM = 1 << 12,  // the r/m operand is a byte register, if it is a register
+    X86_LOCK = 1 << 13, // lock prefix
 };
 
 struct x86_mem {
@@ -62,7 +63,7 @@ void x86_rm(struct x86 *x, unsigned opcode, unsigned reg, struct x86_mem mem);
 
 // w: 0 for 32 bits, X86_W for 64.
 void x86_mov_rr(struct x86 *x, unsigned w, unsigned dst, unsigned src);
-void x86_mov_ri(struct x86 *x, unsigned dst, uint64_t value); // shortest; keeps the flags
+void x86_mov_ri(struct x86 *x, unsigned dst, uint64_t value);   // shortest; keeps the flags
 void x86_load(struct x86 *x, unsigned dst, struct x86_mem mem); // 64 bits
 void x86_store(struct x86 *x, struct x86_mem mem, unsigned src);
 void x86_alu_rr(struct x86 *x, enum x86_alu op, unsigned w, unsigned dst, unsigned src);
@@ -87,13 +88,11 @@ void x86_nops(struct x86 *x, unsigned bytes);
 void x86_jmp(struct x86 *x, bool near, int32_t displacement);
 void x86_jcc(struct x86 *x, enum x86_cc cc, bool near, int32_t displacement);
 
-static inline bool x86_fits8(int64_t v)
-{
+static inline bool x86_fits8(int64_t v) {
     return v == (int8_t)v;
 }
 
-static inline bool x86_fits32(int64_t v)
-{
+static inline bool x86_fits32(int64_t v) {
     return v == (int32_t)v;
 }
 

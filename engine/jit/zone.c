@@ -13,13 +13,11 @@ struct ir_chunk {
     size_t size;
 };
 
-static void copy(void *to, const void *from, size_t size)
-{
+static void copy(void *to, const void *from, size_t size) {
     __builtin_memcpy(to, from, size);
 }
 
-void *jit_zone(struct jit *c, size_t size)
-{
+void *jit_zone(struct jit *c, size_t size) {
     size = (size + 15) & ~(size_t)15;
     if (size > (size_t)(c->zone_end - c->zone)) {
         size_t wanted = size + sizeof(struct ir_chunk) + 16;
@@ -41,8 +39,7 @@ void *jit_zone(struct jit *c, size_t size)
     return memory;
 }
 
-void jit_zone_reset(struct jit *c)
-{
+void jit_zone_reset(struct jit *c) {
     while (c->chunks) {
         struct ir_chunk *next = c->chunks->next;
         c->host->free(c->host->cookie, c->chunks, c->chunks->size);
@@ -51,8 +48,8 @@ void jit_zone_reset(struct jit *c)
     c->zone = c->zone_end = NULL;
 }
 
-bool jit_grow(struct jit *c, void **array, uint32_t *room, uint32_t count, uint32_t more, size_t size)
-{
+bool jit_grow(struct jit *c, void **array, uint32_t *room, uint32_t count, uint32_t more,
+              size_t size) {
     uint64_t wanted = (uint64_t)count + more;
     if (wanted <= *room)
         return true;
@@ -71,18 +68,15 @@ bool jit_grow(struct jit *c, void **array, uint32_t *room, uint32_t count, uint3
     return true;
 }
 
-void jit_array_free(struct jit *c, void *array, uint32_t room, size_t size)
-{
+void jit_array_free(struct jit *c, void *array, uint32_t room, size_t size) {
     if (array)
         c->host->free(c->host->cookie, array, room * size);
 }
 
-bool jit_reserve(struct jit *c, uint32_t values)
-{
+bool jit_reserve(struct jit *c, uint32_t values) {
     return jit_grow(c, (void **)&c->v, &c->value_room, c->value_count, values, sizeof *c->v);
 }
 
-bool jit_reserve_phis(struct jit *c, uint32_t count)
-{
+bool jit_reserve_phis(struct jit *c, uint32_t count) {
     return jit_grow(c, (void **)&c->phis, &c->phi_room, c->phi_count, count, sizeof *c->phis);
 }

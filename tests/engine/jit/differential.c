@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Interpreter against machine code, on random programs: result, status, place, meter, arena and buffer must agree.
+// Interpreter against machine code, on random programs: result, status, place, meter, arena and
+// buffer must agree.
 //
 //     jit-differential [--seed N] [--count N] [--seconds N] [--failing] [--code FILE]
 //
-// The seed is printed; a failure prints the one command that repeats it, and the program. --failing also makes each
-// allocation of each compilation fail in turn (slow: use few programs). --code writes the machine code of the last program.
+// The seed is printed; a failure prints the one command that repeats it, and the program. --failing
+// also makes each allocation of each compilation fail in turn (slow: use few programs). --code
+// writes the machine code of the last program.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,26 +31,26 @@ static uint8_t stack[STACK] __attribute__((aligned(16)));
 static uint8_t arena[ARENA + ENGINE_ARENA_SLACK] __attribute__((aligned(ARENA)));
 static uint8_t buffer[GENERATE_BUFFER] __attribute__((aligned(16)));
 
-static void make_verdict(const struct generated *g, const struct engine_program *program, struct engine_verdict *verdict,
-                         struct engine_function_proof *functions)
-{
+static void make_verdict(const struct generated *g, const struct engine_program *program,
+                         struct engine_verdict *verdict, struct engine_function_proof *functions) {
     for (uint32_t i = 0; i < program->function_count; i++)
         functions[i] = (struct engine_function_proof){
-            GENERATE_FRAME, GENERATE_FRAME * (program->function_count - i), (uint16_t)(program->function_count - i), 1, g->zero_frame};
-    *verdict = (struct engine_verdict){.accepted = true,
-                                       .metered = g->metered,
-                                       .stack_need = GENERATE_FRAME * program->function_count,
-                                       .proof = g->proof,
-                                       .functions = functions,
-                                       .calls = g->calls,
-                                       .call_count = g->call_count,
-                                       .checked_stack_need = GENERATE_FRAME * program->function_count,
-                                       .checked_depth_need = (uint16_t)program->function_count};
+            GENERATE_FRAME, GENERATE_FRAME * (program->function_count - i),
+            (uint16_t)(program->function_count - i), 1, g->zero_frame};
+    *verdict =
+        (struct engine_verdict){.accepted = true,
+                                .metered = g->metered,
+                                .stack_need = GENERATE_FRAME * program->function_count,
+                                .proof = g->proof,
+                                .functions = functions,
+                                .calls = g->calls,
+                                .call_count = g->call_count,
+                                .checked_stack_need = GENERATE_FRAME * program->function_count,
+                                .checked_depth_need = (uint16_t)program->function_count};
 }
 
-static void execute(const struct engine_program *program, const struct engine_verdict *verdict, const struct engine_code *code,
-                    uint64_t seed, struct outcome *out)
-{
+static void execute(const struct engine_program *program, const struct engine_verdict *verdict,
+                    const struct engine_code *code, uint64_t seed, struct outcome *out) {
     struct engine_run run;
     uint64_t arguments[ENGINE_ARGS] = {(uintptr_t)buffer};
     memset(out, 0, sizeof *out);
@@ -63,7 +65,8 @@ static void execute(const struct engine_program *program, const struct engine_ve
     run.meter = (int64_t)(generate_random(&seed) % 20000);
     run.arena = (uintptr_t)arena;
     run.stack_top = (uintptr_t)stack + sizeof stack;
-    run.stack_low = run.stack_top - (generate_random(&seed) % 4 ? sizeof stack : 16 * GENERATE_FRAME);
+    run.stack_low =
+        run.stack_top - (generate_random(&seed) % 4 ? sizeof stack : 16 * GENERATE_FRAME);
     out->status = code ? engine_jit_run(code, &run, 0, arguments, &out->r0)
                        : engine_interpret(program, verdict, &run, 0, arguments, &out->r0);
     out->pc = out->status == ENGINE_RUN_OK ? 0 : run.status_pc;
@@ -72,15 +75,17 @@ static void execute(const struct engine_program *program, const struct engine_ve
     memcpy(out->arena, arena, sizeof arena);
 }
 
-static void complain(const struct engine_program *program, const struct outcome *want, const struct outcome *got)
-{
+static void complain(const struct engine_program *program, const struct outcome *want,
+                     const struct outcome *got) {
     for (uint32_t pc = 0; pc < program->insn_count; pc++) {
         char text[96];
         engine_insn_print(program, pc, text, sizeof text);
         printf("%5u  %s\n", pc, text);
     }
-    printf("interpreter: status %d at %u, r0 %#llx, meter %lld\n", want->status, want->pc, (unsigned long long)want->r0, (long long)want->meter);
-    printf("machine:     status %d at %u, r0 %#llx, meter %lld\n", got->status, got->pc, (unsigned long long)got->r0, (long long)got->meter);
+    printf("interpreter: status %d at %u, r0 %#llx, meter %lld\n", want->status, want->pc,
+           (unsigned long long)want->r0, (long long)want->meter);
+    printf("machine:     status %d at %u, r0 %#llx, meter %lld\n", got->status, got->pc,
+           (unsigned long long)got->r0, (long long)got->meter);
     for (unsigned i = 0; i < sizeof want->buffer; i++)
         if (want->buffer[i] != got->buffer[i])
             printf("buffer[%u]: %02x, machine %02x\n", i, want->buffer[i], got->buffer[i]);
@@ -90,8 +95,7 @@ static void complain(const struct engine_program *program, const struct outcome 
 }
 
 // Each allocation fails in turn; nothing may leak or crash.
-static bool failing(const struct engine_program *program, const struct engine_verdict *verdict)
-{
+static bool failing(const struct engine_program *program, const struct engine_verdict *verdict) {
     for (uint64_t n = 1;; n++) {
         struct host_memory memory = {.fail_at = n};
         struct engine_program copy = *program;
@@ -101,7 +105,8 @@ static bool failing(const struct engine_program *program, const struct engine_ve
         if (!error)
             engine_code_free(&code);
         if (memory.now != 0 || (error && error != ENGINE_ERROR_MEMORY)) {
-            printf("allocation %llu fails: error %d, %zu bytes lost\n", (unsigned long long)n, error, memory.now);
+            printf("allocation %llu fails: error %d, %zu bytes lost\n", (unsigned long long)n,
+                   error, memory.now);
             return false;
         }
         if (!error)
@@ -112,8 +117,7 @@ static bool failing(const struct engine_program *program, const struct engine_ve
 static const char *code_path;
 static uint64_t statuses[ENGINE_RUN_STATUSES];
 
-static void write_code(const struct engine_code *code)
-{
+static void write_code(const struct engine_code *code) {
     FILE *file = code_path ? fopen(code_path, "wb") : NULL;
     if (!file)
         return;
@@ -121,8 +125,7 @@ static void write_code(const struct engine_code *code)
     fclose(file);
 }
 
-static bool test(uint64_t seed, unsigned size, bool fail)
-{
+static bool test(uint64_t seed, unsigned size, bool fail) {
     static struct generated g;
     static struct outcome want, got;
     struct engine_host host = host_make(NULL);
@@ -132,7 +135,8 @@ static bool test(uint64_t seed, unsigned size, bool fail)
     struct engine_function_proof functions[GENERATE_FUNCTIONS];
     struct engine_code code;
     generate(&g, seed, size);
-    if (engine_program_from_slots(&host, g.slots, g.count * sizeof g.slots[0], &generate_interface, &program, &refusal)) {
+    if (engine_program_from_slots(&host, g.slots, g.count * sizeof g.slots[0], &generate_interface,
+                                  &program, &refusal)) {
         char text[512];
         engine_refusal_print(&refusal, NULL, text, sizeof text);
         printf("not a program: %s\n", text);
@@ -165,8 +169,7 @@ static bool test(uint64_t seed, unsigned size, bool fail)
     return ok;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     uint64_t seed = host_nanoseconds(), count = UINT64_MAX, seconds = 8, passed = 0;
     bool fail = false;
     for (int i = 1; i < argc; i++) {
@@ -186,14 +189,18 @@ int main(int argc, char **argv)
     for (; passed < count && host_nanoseconds() < end; passed++) {
         unsigned size = 5 + (unsigned)((seed + passed) % 40);
         if (!test(seed + passed, size, fail)) {
-            printf("repeat: jit-differential --seed %llu --count 1%s\n", (unsigned long long)(seed + passed), fail ? " --failing" : "");
-            printf("jit-differential%s: %llu passed, 1 failed\n", fail ? "-failing" : "", (unsigned long long)passed);
+            printf("repeat: jit-differential --seed %llu --count 1%s\n",
+                   (unsigned long long)(seed + passed), fail ? " --failing" : "");
+            printf("jit-differential%s: %llu passed, 1 failed\n", fail ? "-failing" : "",
+                   (unsigned long long)passed);
             return 1;
         }
     }
     for (unsigned i = 0; i < ENGINE_RUN_STATUSES; i++)
         if (statuses[i])
-            printf("%8llu runs: %s\n", (unsigned long long)statuses[i], engine_status_name((enum engine_status)i));
-    printf("jit-differential%s: %llu passed, 0 failed\n", fail ? "-failing" : "", (unsigned long long)passed);
+            printf("%8llu runs: %s\n", (unsigned long long)statuses[i],
+                   engine_status_name((enum engine_status)i));
+    printf("jit-differential%s: %llu passed, 0 failed\n", fail ? "-failing" : "",
+           (unsigned long long)passed);
     return passed ? 0 : 1;
 }

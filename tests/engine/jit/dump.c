@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Writes the machine code of an object's program to a file, for objdump, with a map of slots on standard output.
+// Writes the machine code of an object's program to a file, for objdump, with a map of slots on
+// standard output.
 //
 //     jit-dump [--trust] OBJECT CODE        objdump -D -b binary -m i386:x86-64 CODE
 
@@ -12,8 +13,7 @@
 
 enum { INPUT = 1500 }; // bytes of input it is compiled for
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     bool trust = argc > 1 && strcmp(argv[1], "--trust") == 0;
     struct engine_host engine = host_make(NULL);
     struct host_program host = {0};
@@ -27,12 +27,16 @@ int main(int argc, char **argv)
     } else if (host_load_buffer(&host, argv[1], HOST_JIT, INPUT)) {
         engine_code_free(&host.code);
     }
-    if (!host.has_verdict || engine_jit_compile(host.program, &host.verdict, ENGINE_JIT_KEEP_OFFSETS, &host.code)) {
+    if (!host.has_verdict ||
+        engine_jit_compile(host.program, &host.verdict, ENGINE_JIT_KEEP_OFFSETS, &host.code)) {
         fprintf(stderr, "refused, or no memory\n");
         return 1;
     }
     FILE *out = fopen(argv[2 + trust], "wb");
-    if (!out || fwrite((const void *)(uintptr_t)host.code.memory.execute, 1, host.code.size, out) != host.code.size || fclose(out)) {
+    if (!out ||
+        fwrite((const void *)(uintptr_t)host.code.memory.execute, 1, host.code.size, out) !=
+            host.code.size ||
+        fclose(out)) {
         perror(argv[2 + trust]);
         return 1;
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Prints every form of instruction that the encoder knows, over registers and memory operands, one per line: its bytes in hex,
-// a tab, and what a disassembler should say (Intel syntax). encodings.py compares.
+// Prints every form of instruction that the encoder knows, over registers and memory operands, one
+// per line: its bytes in hex, a tab, and what a disassembler should say (Intel syntax).
+// encodings.py compares.
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,16 +11,19 @@
 
 #include "engine/jit/x86.h"
 
-static const char *const names64[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"};
-static const char *const names32[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d", "r9d", "r10d", "r11d", "r12d", "r13d", "r14d", "r15d"};
-static const char *const names16[] = {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8w", "r9w", "r10w", "r11w", "r12w", "r13w", "r14w", "r15w"};
-static const char *const names8[] = {"al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", "r8b", "r9b", "r10b", "r11b", "r12b", "r13b", "r14b", "r15b"};
+static const char *const names64[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                      "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+static const char *const names32[] = {"eax", "ecx", "edx",  "ebx",  "esp",  "ebp",  "esi",  "edi",
+                                      "r8d", "r9d", "r10d", "r11d", "r12d", "r13d", "r14d", "r15d"};
+static const char *const names16[] = {"ax",  "cx",  "dx",   "bx",   "sp",   "bp",   "si",   "di",
+                                      "r8w", "r9w", "r10w", "r11w", "r12w", "r13w", "r14w", "r15w"};
+static const char *const names8[] = {"al",  "cl",  "dl",   "bl",   "spl",  "bpl",  "sil",  "dil",
+                                     "r8b", "r9b", "r10b", "r11b", "r12b", "r13b", "r14b", "r15b"};
 
 static uint8_t bytes[64];
 static struct x86 x = {bytes, sizeof bytes, 0};
 
-__attribute__((format(printf, 1, 2))) static void line(const char *format, ...)
-{
+__attribute__((format(printf, 1, 2))) static void line(const char *format, ...) {
     va_list args;
     for (size_t i = 0; i < x.at; i++)
         printf("%02x", bytes[i]);
@@ -31,13 +35,11 @@ __attribute__((format(printf, 1, 2))) static void line(const char *format, ...)
     x.at = 0;
 }
 
-static const char *reg(unsigned w, unsigned r)
-{
+static const char *reg(unsigned w, unsigned r) {
     return w ? names64[r] : names32[r];
 }
 
-static const char *memory(const char *size, struct x86_mem m)
-{
+static const char *memory(const char *size, struct x86_mem m) {
     static char text[2][96];
     static unsigned turn;
     char *t = text[turn ^= 1];
@@ -48,25 +50,30 @@ static const char *memory(const char *size, struct x86_mem m)
         plus = " + ";
     }
     if (m.index != X86_NONE) {
-        n += snprintf(t + n, sizeof text[0] - (size_t)n, m.scale ? "%s%u*%s" : "%s%.0u%s", plus, m.scale ? 1u << m.scale : 0, names64[m.index]);
+        n += snprintf(t + n, sizeof text[0] - (size_t)n, m.scale ? "%s%u*%s" : "%s%.0u%s", plus,
+                      m.scale ? 1u << m.scale : 0, names64[m.index]);
         plus = " + ";
     }
     if (m.disp || m.base == X86_NONE) {
         bool negative = m.disp < 0 && plus[0];
-        n += snprintf(t + n, sizeof text[0] - (size_t)n, "%s%lld", negative ? " - " : plus, negative ? -(long long)m.disp : (long long)m.disp);
+        n += snprintf(t + n, sizeof text[0] - (size_t)n, "%s%lld", negative ? " - " : plus,
+                      negative ? -(long long)m.disp : (long long)m.disp);
     }
     snprintf(t + n, sizeof text[0] - (size_t)n, "]");
     return t;
 }
 
 static const char *const alu[] = {"add", "or", "adc", "sbb", "and", "sub", "xor", "cmp"};
-static const char *const shifts[] = {[X86_ROL] = "rol", [X86_ROR] = "ror", [X86_SHL] = "shl", [X86_SHR] = "shr", [X86_SAR] = "sar"};
-static const char *const unary[] = {[X86_NOT] = "not", [X86_NEG] = "neg", [X86_MUL] = "mul", [X86_IMUL] = "imul", [X86_DIV] = "div", [X86_IDIV] = "idiv"};
-static const char *const cc[] = {"o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"};
-static const int32_t immediates[] = {0, 1, -1, 127, -128, 128, -129, 0x12345678, INT32_MIN, INT32_MAX};
+static const char *const shifts[] = {
+    [X86_ROL] = "rol", [X86_ROR] = "ror", [X86_SHL] = "shl", [X86_SHR] = "shr", [X86_SAR] = "sar"};
+static const char *const unary[] = {[X86_NOT] = "not",   [X86_NEG] = "neg", [X86_MUL] = "mul",
+                                    [X86_IMUL] = "imul", [X86_DIV] = "div", [X86_IDIV] = "idiv"};
+static const char *const cc[] = {"o", "no", "b", "ae", "e", "ne", "be", "a",
+                                 "s", "ns", "p", "np", "l", "ge", "le", "g"};
+static const int32_t immediates[] = {0,   1,    -1,         127,       -128,
+                                     128, -129, 0x12345678, INT32_MIN, INT32_MAX};
 
-static void registers(unsigned a, unsigned b)
-{
+static void registers(unsigned a, unsigned b) {
     for (unsigned w = 0; w <= X86_W; w += X86_W) {
         x86_mov_rr(&x, w, a, b);
         line("mov %s, %s", reg(w, a), reg(w, b));
@@ -95,8 +102,7 @@ static void registers(unsigned a, unsigned b)
     line("movsxd %s, %s", names64[a], names32[b]);
 }
 
-static void one_register(unsigned a)
-{
+static void one_register(unsigned a) {
     for (unsigned w = 0; w <= X86_W; w += X86_W) {
         for (unsigned i = 0; i < sizeof immediates / sizeof immediates[0]; i++)
             for (unsigned op = 0; op < 8; op++) {
@@ -148,8 +154,7 @@ static void one_register(unsigned a)
     line("jmp %s", names64[a]);
 }
 
-static void with_memory(unsigned a, struct x86_mem m)
-{
+static void with_memory(unsigned a, struct x86_mem m) {
     x86_load(&x, a, m);
     line("mov %s, %s", names64[a], memory("qword", m));
     x86_store(&x, m, a);
@@ -183,7 +188,9 @@ static void with_memory(unsigned a, struct x86_mem m)
     static const char *const sizes[] = {[1] = "byte", [2] = "word", [4] = "dword", [8] = "qword"};
     for (unsigned size = 1; size <= 8; size *= 2)
         for (unsigned i = 0; i < sizeof immediates / sizeof immediates[0]; i++) {
-            int32_t imm = size == 1 ? (int8_t)immediates[i] : size == 2 ? (int16_t)immediates[i] : immediates[i];
+            int32_t imm = size == 1   ? (int8_t)immediates[i]
+                          : size == 2 ? (int16_t)immediates[i]
+                                      : immediates[i];
             x86_alu_mi(&x, X86_CMP, size, m, imm);
             line("cmp %s, %d", memory(sizes[size], m), imm);
         }
@@ -197,17 +204,19 @@ static void with_memory(unsigned a, struct x86_mem m)
     line("call %s", memory("qword", m));
 }
 
-int main(void)
-{
-    static const int32_t displacements[] = {0, 1, -1, 127, -128, 128, -129, 0x12345, INT32_MIN, INT32_MAX};
+int main(void) {
+    static const int32_t displacements[] = {0,   1,    -1,      127,       -128,
+                                            128, -129, 0x12345, INT32_MIN, INT32_MAX};
     for (unsigned a = 0; a < 16; a++) {
         one_register(a);
         for (unsigned b = 0; b < 16; b++) {
             registers(a, b);
             for (unsigned d = 0; d < sizeof displacements / sizeof displacements[0]; d++) {
-                with_memory((a + b) % 16, (struct x86_mem){(uint8_t)a, X86_NONE, 0, displacements[d]});
+                with_memory((a + b) % 16,
+                            (struct x86_mem){(uint8_t)a, X86_NONE, 0, displacements[d]});
                 if (b != X86_RSP)
-                    with_memory(d, (struct x86_mem){(uint8_t)a, (uint8_t)b, (uint8_t)(d % 4), displacements[d]});
+                    with_memory(d, (struct x86_mem){(uint8_t)a, (uint8_t)b, (uint8_t)(d % 4),
+                                                    displacements[d]});
             }
         }
         if (a != X86_RSP)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Random programs that are right by construction, with a verdict that says so: what the differential test of interpreter and
-// compiler runs. Every register is written before it is read, every loop ends (or is metered), every access is in the frame,
-// in the buffer, or masked into the arena.
+// Random programs that are right by construction, with a verdict that says so: what the
+// differential test of interpreter and compiler runs. Every register is written before it is read,
+// every loop ends (or is metered), every access is in the frame, in the buffer, or masked into the
+// arena.
 
 #ifndef TESTS_ENGINE_JIT_GENERATE_H
 #define TESTS_ENGINE_JIT_GENERATE_H
