@@ -93,10 +93,7 @@ def fake_launcher(argv):
     """`selftest.py HOW run ... --add FOLDER:/cases -- ...`: what ./tricolor run would do, spoiled."""
     how, folder = argv[0], argv[argv.index("--add") + 1].rsplit(":", 1)[0]
     with sides.LinuxSide() as linux:
-        command = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
-        if os.geteuid() != 0:
-            command += ["--map-root-user"]
-        command += ["sh", "-c", sides.LINUX_ENTER, "sh", str(linux.root), folder, " ".join(sides.DEVICES)]
+        command = [*sides.unshare_command(), "sh", "-c", sides.LINUX_ENTER, "sh", str(linux.root), folder, " ".join(sides.DEVICES)]
         data = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
     data, status = stream_spoil(how, data)
     sys.stdout.buffer.write(data)

@@ -39,6 +39,16 @@ exec chroot "$1" /bin/busybox sh /cases/batch.sh
 """
 
 
+def unshare_command():
+    """The start of a command that runs in namespaces of its own. In a plain chroot the root is no mount point, and the mounts'
+    propagation can't be changed."""
+    words = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
+    if os.geteuid() != 0:
+        words += ["--map-root-user"]
+    trial = subprocess.run([*words, "true"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return words if trial.returncode == 0 else [*words, "--propagation", "unchanged"]
+
+
 class SideError(Exception):
     """This side cannot run at all."""
 
@@ -129,10 +139,7 @@ class LinuxSide:
         with tempfile.TemporaryDirectory(dir=self.folder) as batch:
             os.chmod(batch, 0o755)
             casefile.batch_write(pathlib.Path(batch), cases, self.top)
-            enter = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
-            if os.geteuid() != 0:
-                enter += ["--map-root-user"]
-            enter += ["sh", "-c", LINUX_ENTER, "sh", str(self.root), batch, " ".join(DEVICES)]
+            enter = [*unshare_command(), "sh", "-c", LINUX_ENTER, "sh", str(self.root), batch, " ".join(DEVICES)]
             output, errors, status, reason = stream_run(enter, casefile.HEAVY_SECONDS + 10, 600)
         results, running = casefile.stream_parse(output)
         if not results and status != 0:

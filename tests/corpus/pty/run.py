@@ -273,9 +273,7 @@ def main(argv):
         return 0
     failed = 0
     with sides.LinuxSide() as linux:
-        enter = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
-        enter += [] if os.geteuid() == 0 else ["--map-root-user"]
-        enter += ["sh", "-c", LINUX_ENTER, "sh", str(linux.root), " ".join(sides.DEVICES)]
+        enter = [*sides.unshare_command(), "sh", "-c", LINUX_ENTER, "sh", str(linux.root), " ".join(sides.DEVICES)]
         reference = Player("linux", enter, 10)
         if a.host_only:
             subject = Player("linux again", enter, 10)
