@@ -17,15 +17,15 @@
 #include "libos/exos/time.h"
 #include "libos/exos/uaccess.h"
 
-// Job control: p leaves its parent. If it was what kept its group from being an orphan, and members are stopped, they are told to
-// go on.
+// Job control: p leaves its parent. If it was what kept its group from being an orphan, and members
+// are stopped, they are told to go on.
 static void pgrp_check_orphaned(struct process *p, const struct process *parent) {
     u32 pgrp = p->pgrp;
     if (parent->pgrp == pgrp || parent->session != p->session || !pgrp_is_orphaned(pgrp))
         return;
     bool stopped = false;
     PROCESS_FOR_EACH(q)
-        stopped |= q->pgrp == pgrp && q->state == PROCESS_STOPPED;
+    stopped |= q->pgrp == pgrp && q->state == PROCESS_STOPPED;
     if (stopped) {
         signal_send_pgrp(pgrp, SIGHUP);
         signal_send_pgrp(pgrp, SIGCONT);

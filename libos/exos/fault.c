@@ -12,6 +12,7 @@
 #include "libos/exos/linux/uapi_signal.h"
 #include "libos/exos/mm.h"
 #include "libos/exos/pod.h"
+#include "libos/exos/pod_priv.h"
 #include "libos/exos/process.h"
 #include "libos/exos/process_priv.h"
 #include "libos/exos/vm.h"
@@ -29,6 +30,8 @@ static u64 entry_bits(u32 prot) {
 // The slot's frame: there already, or new. 0 if there is no memory.
 static pfn_t scratch_frame(struct mm *mm) {
     u64 pte = kernel_pte(EXOS_SCRATCH);
+    if (pod_memory_low(POD_RESERVE_USER))
+        return 0;
     if (!pte) {
         i64 n = sys_space_map(POD_CAPS, mm->space, EXOS_SCRATCH, ABI_ANY, 1,
                               ABI_PTE_W | ABI_PTE_NX | SPACE_MAP_DIRTY);
@@ -103,6 +106,8 @@ static int map_file(struct mm *mm, const struct area *area, u64 page, bool write
 }
 
 static int map_zero(struct mm *mm, const struct area *area, u64 page) {
+    if (pod_memory_low(POD_RESERVE_USER))
+        return SIGKILL;
     i64 n = sys_space_map(POD_CAPS, mm->space, page, ABI_ANY, 1, entry_bits(area->prot));
     if (n == 1)
         mm->resident++;

@@ -132,13 +132,24 @@ void pod_log(const char *format, ...) {
     va_end(arguments);
 }
 
+char pod_broken[128];
+
 void pod_panic(const char *format, ...) {
+    struct thread *me = current_thread();
     va_list arguments;
     va_start(arguments, format);
     log_text(format, arguments);
     va_end(arguments);
-    sys_env_destroy(POD_CAP,
-                    current_thread()->env); // whoever waits for the lock finds the env gone
+    if (!pod_broken[0]) {
+        va_start(arguments, format);
+        format_write_va(pod_broken, sizeof(pod_broken), format, arguments);
+        va_end(arguments);
+    }
+    if (me->lock_held)
+        pod_unlock();
+    // Process 1 tells the host and ends the machine; when it is the one, the first program does.
+    sys_env_wake(POD_CAP, process_init()->threads->env);
+    sys_env_destroy(POD_CAP, me->env);
     for (;;)
         __asm__ volatile("pause");
 }

@@ -264,6 +264,10 @@ static void init_run(struct process *program) {
             if (ended == pid)
                 console_exit(status);
         }
+        if (pod_broken[0]) {
+            console_message(pod_broken);
+            console_exit(SIGABRT);
+        }
         process_bury_all();
         me->sleeping = true;
         pod_unlock();

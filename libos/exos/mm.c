@@ -23,7 +23,7 @@ space_id current_space(void) {
 }
 
 struct mm *mm_new(i64 *error) {
-    struct mm *mm = pod_alloc(sizeof(*mm));
+    struct mm *mm = pod_memory_low(POD_RESERVE_USER) ? NULL : pod_alloc(sizeof(*mm));
     if (!mm) {
         *error = -ENOMEM;
         return NULL;

@@ -86,6 +86,11 @@ static pfn_t frames_take(u64 count) {
     return 0;
 }
 
+bool pod_memory_low(u64 reserve) {
+    const volatile struct abi_account *a = abi_row(ABI_TABLE_ACCOUNTS, ABI_INDEX(pod_account));
+    return a->quota - a->frames < reserve;
+}
+
 static i64 map_shared(u64 va, pfn_t first, u64 count) {
     return rt_space_map(POD_CAPS, current_space(), va, first, count,
                         ABI_PTE_W | ABI_PTE_NX | VM_SHARED);
@@ -109,7 +114,9 @@ static bool index_grow(u64 first, u64 count) {
 
 // Binds count more pages of a region at its end.
 static bool region_bind(struct region *r, u64 count) {
-    if (count > r->pages - r->next || (r == &heap && !index_grow(r->next, count)))
+    if (count > r->pages - r->next)
+        return false;
+    if (r == &heap && (pod_memory_low(POD_RESERVE_FILES + count) || !index_grow(r->next, count)))
         return false;
     for (u64 done = 0; done < count;) {
         u64 turn = count - done < RUN_MAX ? count - done : RUN_MAX;

@@ -21,6 +21,15 @@ bool pod_fault(u64 va);
 // The space of the calling process.
 space_id current_space(void);
 
+// What pod_panic said, if it ever spoke.
+extern char pod_broken[];
+
+// Is so little memory left that only ExOS' own needs may have it? User pages stop first, then file
+// pages.
+#define POD_RESERVE_USER  512
+#define POD_RESERVE_FILES 256
+bool pod_memory_low(u64 reserve);
+
 // Keeps the vector registers and segment bases of the calling thread while it gives up the
 // processor.
 struct thread;

@@ -51,7 +51,8 @@ void wait_wake_one(struct wait_queue *queue);
 // Wakes one thread, whatever it waits for.
 void wait_wake_thread(struct thread *thread);
 
-// Sleeps until condition is true: 0, or what wait_sleep returned. A condition that came true together with a signal counts.
+// Sleeps until condition is true: 0, or what wait_sleep returned. A condition that came true
+// together with a signal counts.
 #define wait_event(queue, condition, deadline)                                                     \
     __extension__({                                                                                \
         i64 wait_error_ = 0;                                                                       \

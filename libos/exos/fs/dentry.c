@@ -9,6 +9,7 @@
 #include "base/string.h"
 #include "libos/exos/fs/fs.h"
 #include "libos/exos/fs/lock.h"
+#include "libos/exos/fs/pool.h"
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/time.h"
@@ -26,8 +27,11 @@ static u64 next_ino = 1;
 // --- vnodes
 // -------------------------------------------------------------------------------------------------------------
 
+static struct pool vnode_pool = {.bytes = sizeof(struct vnode)};
+static struct pool dentry_pool = {.bytes = sizeof(struct dentry)};
+
 struct vnode *vnode_new(const struct vnode_ops *ops, u32 mode, u32 uid, u32 gid, u32 dev) {
-    struct vnode *v = pod_alloc(sizeof(*v));
+    struct vnode *v = pool_take(&vnode_pool);
     if (!v)
         return NULL;
     v->ops = ops;
@@ -52,7 +56,7 @@ void vnode_put(struct vnode *v) {
     if (v->ops->free)
         v->ops->free(v);
     POD_ASSERT(!v->locks);
-    pod_free(v);
+    pool_give(&vnode_pool, v);
 }
 
 void vnode_touch(struct vnode *v, u32 which) {
@@ -127,12 +131,12 @@ static char *name_room(struct dentry *d, u32 length) {
 
 static struct dentry *dentry_alloc(struct dentry *parent, const char *name, u32 length,
                                    struct vnode *v) {
-    struct dentry *d = pod_alloc(sizeof(*d));
+    struct dentry *d = pool_take(&dentry_pool);
     if (!d)
         return NULL;
     d->name = name_room(d, length);
     if (!d->name) {
-        pod_free(d);
+        pool_give(&dentry_pool, d);
         return NULL;
     }
     memcpy(d->name, name, length);
@@ -206,7 +210,7 @@ void dentry_put(struct dentry *d) {
         vnode_put(d->vnode);
         if (d->name != d->local)
             pod_free(d->name);
-        pod_free(d);
+        pool_give(&dentry_pool, d);
         d = parent;
     }
 }

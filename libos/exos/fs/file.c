@@ -11,6 +11,7 @@
 #include "libos/exos/fs/epoll.h"
 #include "libos/exos/fs/fs.h"
 #include "libos/exos/fs/lock.h"
+#include "libos/exos/fs/pool.h"
 #include "libos/exos/fs/self.h"
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/pod.h"
@@ -18,8 +19,10 @@
 // --- open files
 // ---------------------------------------------------------------------------------------------------------
 
+static struct pool file_pool = {.bytes = sizeof(struct file)};
+
 struct file *file_new(const struct file_ops *ops, struct vnode *v, u32 flags) {
-    struct file *f = pod_alloc(sizeof(*f));
+    struct file *f = pool_take(&file_pool);
     if (!f)
         return NULL;
     f->ops = ops;
@@ -55,7 +58,7 @@ void file_put(struct file *f) {
         dentry_put(f->dentry);
     else
         vnode_put(f->vnode);
-    pod_free(f);
+    pool_give(&file_pool, f);
 }
 
 i64 file_dentry(struct file *f, struct dentry **found) {

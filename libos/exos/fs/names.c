@@ -36,6 +36,12 @@ static void touch_directory(struct dentry *dir) {
     vnode_touch(dir->vnode, VNODE_MTIME | VNODE_CTIME);
 }
 
+// A change of a directory and of a file in it has one time.
+static void touch_both(struct dentry *dir, struct vnode *v) {
+    vnode_touch(v, VNODE_CTIME);
+    dir->vnode->mtime = dir->vnode->ctime = v->ctime;
+}
+
 i64 names_create(struct path_walk *w, u32 mode, u64 rdev, const char *text, struct dentry **d) {
     struct vnode *dir = w->at->vnode;
     bool is_dir = (mode & LINUX_S_IFMT) == LINUX_S_IFDIR;
@@ -58,7 +64,7 @@ i64 names_create(struct path_walk *w, u32 mode, u64 rdev, const char *text, stru
         v->gid = dir->gid;
         v->mode |= is_dir ? LINUX_S_ISGID : 0;
     }
-    touch_directory(w->at);
+    dir->mtime = dir->ctime = v->ctime;
     dentry_get(*d);
     return 0;
 }
@@ -155,8 +161,7 @@ i64 names_link(i32 old_dirfd, const char *old, i32 dirfd, const char *path, u32 
         vnode_get(v);
         if (dentry_link(w.at, w.name, w.length, v)) {
             v->nlink++;
-            vnode_touch(v, VNODE_CTIME);
-            touch_directory(w.at);
+            touch_both(w.at, v);
         } else {
             vnode_put(v);
             error = -ENOMEM;
@@ -186,8 +191,7 @@ i64 names_unlink(i32 dirfd, const char *path) {
         if (!error && vnode_is_dir(d->vnode))
             error = -EISDIR;
         if (!error) {
-            vnode_touch(d->vnode, VNODE_CTIME);
-            touch_directory(w.at);
+            touch_both(w.at, d->vnode);
             dentry_unlink(d);
         }
         dentry_put(d);

@@ -129,6 +129,34 @@ static struct dentry *walk_plain(struct dentry *from, const char *path, bool fol
     }
 }
 
+// The same up to the last name: w is filled as by the walk proper.
+static bool walk_plain_parent(struct path_walk *w, struct dentry *from, const char *path) {
+    for (;;) {
+        u64 hash;
+        while (*path == '/')
+            path++;
+        u32 length = scan_name(path, &hash);
+        const struct vnode *dir = from->vnode;
+        if ((dir->mode & (LINUX_S_IFMT | 0111)) != (LINUX_S_IFDIR | 0111) || *path == '.' ||
+            !length)
+            return false;
+        if (!path[length]) {
+            dentry_get(from);
+            w->at = from;
+            w->last = PATH_LAST_NAME;
+            w->name = path;
+            w->length = length;
+            w->hash = hash;
+            w->rest = path + length;
+            return true;
+        }
+        from = dentry_find(from, path, length, hash);
+        path += length;
+        if (!from)
+            return false;
+    }
+}
+
 static void walk_to(struct path_walk *w, struct dentry *d) {
     dentry_get(d);
     dentry_put(w->at);
@@ -249,11 +277,13 @@ i64 path_walk_start(struct path_walk *w, i32 dirfd, const char *path) {
     struct dentry *from = start_of(dirfd, path, &error);
     if (!from)
         return error;
+    w->depth = w->links = 0;
+    w->slash = false;
+    if (walk_plain_parent(w, from, path))
+        return 0;
     dentry_get(from);
     w->at = from;
     w->rest = path;
-    w->depth = w->links = 0;
-    w->slash = false;
     return walk_on(w);
 }
 
