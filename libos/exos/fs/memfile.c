@@ -341,7 +341,7 @@ static i64 memfile_read(struct file *file, u64 to, u64 bytes, u64 *position) {
     if (done > 0)
         *position += (u64)done;
     if (!(file->flags & LINUX_O_NOATIME))
-        vnode_touch(file->vnode, VNODE_ATIME);
+        vnode_accessed(file->vnode);
     return done;
 }
 

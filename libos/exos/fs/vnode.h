@@ -163,6 +163,12 @@ struct vnode *vnode_new(const struct vnode_ops *ops, u32 mode, u32 uid, u32 gid,
 #define VNODE_MTIME 2u
 #define VNODE_CTIME 4u
 void vnode_touch(struct vnode *vnode, u32 which);
+// A read: the access time moves only if it was not later than the last change ("relatime"), so most
+// reads need no clock.
+static inline void vnode_accessed(struct vnode *vnode) {
+    if (vnode->atime <= vnode->mtime || vnode->atime <= vnode->ctime)
+        vnode_touch(vnode, VNODE_ATIME);
+}
 
 // A file over a vnode (whose reference is taken over) that no directory names. NULL: no memory; the
 // reference is not taken.

@@ -271,7 +271,7 @@ static i64 list(i32 fd, u64 to, u32 bytes, bool old) {
     if (!dentry_is_alive(f->dentry) && !f->vnode->ops->lookup)
         return -ENOENT;
     i64 error = f->ops->readdir(f, &s.sink);
-    vnode_touch(f->vnode, VNODE_ATIME);
+    vnode_accessed(f->vnode);
     if (error)
         return error;
     return s.used ? (i64)s.used : s.error;
