@@ -525,7 +525,9 @@ static void frame_layout(struct emit *e) {
     e->frame += e->borrows ? 8 : 0;
     e->held = e->frame;
     e->frame += held ? HELD_WORDS * 8 : 0;
-    unsigned pushed = 8 + 8 * (unsigned)__builtin_popcount(e->saved);
+    unsigned pushed = 8;
+    for (unsigned reg = 0; reg < X86_REGISTERS; reg++)
+        pushed += e->saved >> reg & 1 ? 8 : 0;
     if (calls && (e->frame + pushed) % 16)
         e->frame += 8;
 }

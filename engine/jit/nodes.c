@@ -327,7 +327,7 @@ static val with_constant(struct jit *c, enum ir_op op, unsigned w, val a, val b)
         if ((k & (k - 1)) == 0)
             return ir_binary(c, IR_SHL, w, a, ir_const(c, (unsigned)__builtin_ctzll(k)));
         // Two short instructions are faster than a multiplication.
-        if ((k - 1 & (k - 2)) == 0)
+        if (((k - 1) & (k - 2)) == 0)
             return ir_binary(
                 c, IR_ADD, w, a,
                 ir_binary(c, IR_SHL, w, a, ir_const(c, (unsigned)__builtin_ctzll(k - 1))));

@@ -6,3 +6,6 @@
 JIT_SRC := $(addprefix engine/jit/,x86.c zone.c cfg.c build.c nodes.c opt.c meter.c unroll.c widen.c lower.c live.c alloc.c emit.c \
              emit_moves.c emit_value.c emit_call.c jit.c)
 ENGINE_SRC += $(JIT_SRC)
+
+# In the kernel, small is better than fast to compile with.
+$(JIT_SRC:%.c=$(BUILD)/kernel/%.o): EXTRA_CFLAGS += -Os
