@@ -739,6 +739,24 @@ static void test_epoll(void) {
     linux_close(e);
 }
 
+static void test_socketpair(void) {
+    char text[8] = {0};
+    CHECK_EQ(linux_socketpair(2, 1, 0, (u64)fds), -EAFNOSUPPORT);
+    CHECK_EQ(linux_socketpair(1, 1 | LINUX_O_NONBLOCK, 0, (u64)fds), 0);
+    CHECK_EQ(linux_read(fds[0], (u64)text, 8), -EAGAIN);
+    CHECK_EQ(linux_write(fds[0], S("ab"), 2), 2);
+    CHECK_EQ(linux_sendto(fds[1], S("cd"), 2, 0, 0, 0), 2);
+    CHECK_EQ(linux_recvfrom(fds[0], (u64)text, 8, 0, 0, 0), 2);
+    CHECK(!strcmp(text, "cd"));
+    CHECK_EQ(linux_shutdown(fds[0], 1), 0);
+    CHECK_EQ(linux_read(fds[1], (u64)text, 8), 2);
+    CHECK_EQ(linux_read(fds[1], (u64)text, 8), 0);
+    CHECK_EQ(linux_sendto(0x77, S("x"), 1, 0, 0, 0), -EBADF);
+    CHECK_EQ(linux_close(fds[0]), 0);
+    CHECK_EQ(linux_sendto(fds[1], S("x"), 1, 0x4000, 0, 0), -EPIPE);
+    CHECK_EQ(linux_close(fds[1]), 0);
+}
+
 static void test_devices(void) {
     char text[8] = "unread";
     i32 fd = (i32)do_open("/dev/null", LINUX_O_RDWR, 0);
@@ -804,6 +822,7 @@ int main(void) {
     test_vectors();
     test_locks();
     test_epoll();
+    test_socketpair();
     test_devices();
     test_no_memory();
     return check_finish("exos-files");

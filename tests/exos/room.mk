@@ -6,7 +6,7 @@
 EXOS_TEST_FS := $(addprefix libos/exos/fs/,cpio.c dentry.c dev.c file.c fill.c lock.c map.c memfile.c memfs.c names.c \
                   open.c path.c pipe.c proc.c proc_pid.c proc_text.c root.c) \
                 $(addprefix libos/exos/tty/,console_code.c ldisc.c tty.c tty_ioctl.c) \
-                $(addprefix libos/exos/linux/,epoll.c eventfd.c file_fd.c file_lock.c file_path.c file_rw.c file_stat.c poll.c) \
+                $(addprefix libos/exos/linux/,epoll.c eventfd.c file_fd.c file_lock.c file_path.c file_rw.c file_stat.c poll.c socketpair.c) \
                 base/format.c tests/exos/shim.c
 EXOS_TEST_FS_OBJ := $(addprefix $(BUILD)/san/,$(EXOS_TEST_FS:.c=.o))
 
