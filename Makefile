@@ -141,8 +141,11 @@ test-host: all
 test-guest: all
 	+@$(PYTHON) tools/runtests.py --make '$(MAKE)' --logs $(BUILD)/testlogs $(GUEST_TESTS)
 
+# The engine's benchmarks run on the host; their rows come into the table with the others.
 bench: all
-	+@set -e; for b in $(BENCHES); do $(MAKE) --no-print-directory $$b; done
+	+@mkdir -p $(BUILD)/bench; $(if $(or $(if $(ROWS),,all),$(findstring jit,$(ROWS)),$(findstring verify,$(ROWS))),set -e; \
+	  for b in $(BENCHES); do $(MAKE) --no-print-directory $$b >$(BUILD)/bench/$$b.log; done)
+	+@$(MAKE) --no-print-directory bench-rows
 
 lint: $(LINTS)
 
@@ -158,7 +161,8 @@ help:
 	@echo 'make            build everything into $(BUILD)/        (COMPILER=gcc: with gcc, into build-gcc/; V=1: show commands)'
 	@echo 'make run        boot into a shell                      (ARGS="--smp 4 -- ls /": options of ./tricolor run)'
 	@echo 'make test       all tests; test-host, test-guest: one kind'
-	@echo 'make bench      the benchmarks, as a table and $(BUILD)/bench.json'
+	@echo 'make bench      the benchmarks beside Linux, as a table and $(BUILD)/bench.json   (ROWS=prot*,fork_exit: only these)'
+	@echo 'make profile    where the instructions of a row go     (ROW=prot1)'
 	@echo 'make debug      boot, stopped, with gdb attached'
 	@echo 'make lint       include edges, headers, formatting;  make fmt: let the formatter fix its part'
 	@echo 'make clean      remove $(BUILD)/'

@@ -77,4 +77,31 @@ upcall_unprotect: // makes the page writable
     CALL_BACK
     GO_ON
 
+// The end of a slice: ticks since the loop in wait_for_interrupt last looked.
+    .global upcall_irq, wait_for_interrupt
+upcall_irq:
+    cmp $32, %eax // UPCALL_SLICE_END
+    jne 1f
+    rdtsc
+    sub irq_seen, %eax
+    mov %eax, irq_ticks
+1:  GO_ON
+
+// void wait_for_interrupt(void): until upcall_irq has come
+wait_for_interrupt:
+    movl $0, irq_ticks
+1:  rdtsc
+    mov %eax, irq_seen
+    cmpl $0, irq_ticks
+    je 1b
+    ret
+
+    .bss
+    .balign 4
+    .global irq_ticks
+irq_seen:
+    .skip 4
+irq_ticks:
+    .skip 4
+
     .section .note.GNU-stack, "", @progbits

@@ -45,6 +45,8 @@ static inline u64 ticks(void) {
 }
 
 static u64 time_run(const struct row *row, u64 count) {
+    if (row->sample)
+        return count ? row->sample() : 0;
     if (row->reset)
         row->reset();
     u64 from = ticks();
@@ -103,10 +105,13 @@ void rt_main(u64 argument) {
     const volatile struct abi_env *row = abi_row(ABI_TABLE_ENVS, ABI_INDEX(my_env));
     my_account = row->account;
     my_space = row->space;
-    say("tsc_hz %lu cpus %u\n", ABI_INFO->tsc_hz, ABI_INFO->cpus);
+    u64 now = ticks();
+    say("tsc_hz %lu\n", ABI_INFO->tsc_hz);
+    say("value first_program ticks %lu\n", now - ABI_INFO->tsc_boot);
     for (const struct row *r = __start_bench_rows; r < __stop_bench_rows; r++)
         if (wanted(r->id))
             measure(r);
+    say("bench: end\n");
     sys_machine_exit(CAP_SLOT_MACHINE, MACHINE_EXIT_OK);
     for (;;)
         ;

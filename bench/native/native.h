@@ -23,12 +23,17 @@ struct row {
     void (*reset)(void);   // before each run, not timed; may be null
     void (*run)(u64 count);
     void (*finish)(void); // may be null
+    u64 (*sample)(void);  // instead of run: the ticks of one operation, where a loop can't tell
 };
 
 #define ROW(row_id, row_count, row_prepare, row_reset, row_run, row_finish)                        \
     static const struct row set_##row_id                                                           \
         __attribute__((used, section("bench_rows"), aligned(8))) = {                               \
-            #row_id, row_count, row_prepare, row_reset, row_run, row_finish}
+            #row_id, row_count, row_prepare, row_reset, row_run, row_finish, 0}
+#define ROW_SAMPLED(row_id, row_prepare, row_sample, row_finish)                                   \
+    static const struct row set_##row_id                                                           \
+        __attribute__((used, section("bench_rows"), aligned(8))) = {                               \
+            #row_id, 1, row_prepare, 0, 0, row_finish, row_sample}
 
 // The first program's own.
 extern account_id my_account;
@@ -48,7 +53,8 @@ static inline void must(i64 result, i64 want, const char *what) {
 // What upcalls do: set by a row's prepare. In assembly, so that nothing but the operation is
 // measured.
 extern void (*volatile upcall_entry)(void);
-extern const char upcall_skip2[], upcall_skip0[], upcall_map[], upcall_unprotect[], upcall_enter[];
+extern const char upcall_skip2[], upcall_skip0[], upcall_map[], upcall_unprotect[], upcall_enter[],
+    upcall_irq[];
 void set_upcall(const char *entry);
 
 #endif

@@ -7,6 +7,9 @@
 #include "base/string.h"
 #include "bench/native/native.h"
 
+void call_times(u64 count, u64 cap, env_id env);
+void yield_times(u64 count, u64 cap, env_id env);
+
 // --- processor ----------------------------------------------------------------------------------
 
 static void run_null(u64 count) {
@@ -43,8 +46,6 @@ ROW(exc_de, 1000, skip2, 0, run_de, 0);
 // --- transfer and yield -------------------------------------------------------------------------
 
 extern const char server_start[], server_call[], server_yield[], server_end[];
-void call_times(u64 count, u64 cap, env_id env);
-void yield_times(u64 count, u64 cap, env_id env);
 
 #define CODE 0x400000ul
 #define DATA 0x500000ul
@@ -119,6 +120,33 @@ static void run_yields(u64 count) {
     yield_times(count, server_cap, server);
 }
 ROW(yield_to, 1000, server_yields, 0, run_yields, server_free);
+
+// The timer's interrupt to the handler, at the end of a slice. Another env has the next position of
+// the vector, and gives the processor back at once.
+void wait_for_interrupt(void);
+extern volatile u32 irq_ticks;
+
+#define OTHER_SLICE 7
+
+static void two_in_turn(void) {
+    set_upcall(upcall_irq);
+    server_make(server_yield);
+    must(sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), my_account, OTHER_SLICE, 1),
+         0, "slice_alloc");
+    must(sys_slice_assign(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), OTHER_SLICE, server), 0,
+         "slice_assign");
+}
+static u64 sample_irq(void) {
+    wait_for_interrupt();
+    u64 result = irq_ticks;
+    yield_times(1, server_cap, server);
+    return result;
+}
+static void one_again(void) {
+    must(sys_slice_free(CAP_SLOT_SLICES, OTHER_SLICE, 1), 0, "slice_free");
+    server_free();
+}
+ROW_SAMPLED(irq_user, two_in_turn, sample_irq, one_again);
 
 // --- memory -------------------------------------------------------------------------------------
 
