@@ -52,6 +52,9 @@ struct file *file_new_at(const struct file_ops *ops, struct dentry *dentry, u32 
 // Opens. path as for path_lookup.
 i64 file_open(i32 dirfd, const char *path, u32 flags, u32 mode, struct file **file);
 
+// A program that runs from a file keeps it from being written.
+bool file_is_executing(const struct vnode *v);
+
 // The record lock commands of fcntl.
 i64 file_lock_call(struct file *file, u32 command, u64 argument);
 

@@ -21,8 +21,7 @@
      LINUX_O_DIRECT | LINUX_O_LARGEFILE | LINUX_O_DIRECTORY | LINUX_O_NOFOLLOW | LINUX_O_NOATIME | \
      LINUX_O_PATH)
 
-// A program that runs from the file keeps it from being written.
-static bool is_executing(const struct vnode *v) {
+bool file_is_executing(const struct vnode *v) {
     if (!v->map_refs)
         return false;
     PROCESS_FOR_EACH(p)
@@ -55,7 +54,7 @@ static i64 may_open(const struct vnode *v, u32 flags) {
         return error;
     if ((flags & LINUX_O_NOATIME) && self()->fsuid != 0 && self()->fsuid != v->uid)
         return -EPERM;
-    if (vnode_is_reg(v) && (want & LINUX_W_OK) && is_executing(v))
+    if (vnode_is_reg(v) && (want & LINUX_W_OK) && file_is_executing(v))
         return -ETXTBSY;
     return 0;
 }

@@ -339,6 +339,8 @@ i64 linux_truncate(u64 path, i64 size) {
         error = -EISDIR;
     else
         error = path_permission(d->vnode, LINUX_W_OK);
+    if (!error && file_is_executing(d->vnode))
+        error = -ETXTBSY;
     if (!error)
         error = resize(d->vnode, size);
     dentry_put(d);
