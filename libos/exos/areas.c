@@ -29,30 +29,50 @@ struct area *areas_find(const struct areas *areas, u64 address) {
     return i < areas->count && areas->list[i].start <= address ? &areas->list[i] : NULL;
 }
 
+// Moves the list to offset at of block (which may be the one it is in).
+static void move_list(struct areas *areas, struct area *block, u32 at) {
+    memmove(block + at, areas->list, areas->count * sizeof(struct area));
+    areas->list = block + at;
+}
+
 i64 areas_reserve(struct areas *areas, u32 n) {
-    if (areas->count + n <= areas->capacity)
+    u32 before = (u32)(areas->list - areas->block);
+    u32 after = areas->capacity - before - areas->count;
+    if (before >= n && after >= n)
         return 0;
-    u32 capacity = areas->capacity ? areas->capacity * 2 : 16;
-    while (capacity < areas->count + n)
+    u32 capacity = areas->capacity ? areas->capacity : 16;
+    while (areas->count + 2 * n > capacity / 2 + 6)
         capacity *= 2;
-    struct area *list = pod_alloc(capacity * sizeof(struct area));
-    if (!list)
+    struct area *block = areas->block;
+    if (capacity != areas->capacity && !(block = pod_alloc(capacity * sizeof(struct area))))
         return -ENOMEM;
-    memcpy(list, areas->list, areas->count * sizeof(struct area));
-    pod_free(areas->list);
-    areas->list = list;
+    move_list(areas, block, (capacity - areas->count) / 2);
+    if (block != areas->block)
+        pod_free(areas->block);
+    areas->block = block;
     areas->capacity = capacity;
     return 0;
 }
 
 static void open_gap(struct areas *areas, u32 at) {
-    memmove(&areas->list[at + 1], &areas->list[at], (areas->count - at) * sizeof(struct area));
+    if (at < areas->count / 2) {
+        areas->list--;
+        memmove(areas->list, areas->list + 1, at * sizeof(struct area));
+    } else {
+        memmove(&areas->list[at + 1], &areas->list[at], (areas->count - at) * sizeof(struct area));
+    }
     areas->count++;
 }
 
-static void close_gap(struct areas *areas, u32 at) {
-    areas->count--;
-    memmove(&areas->list[at], &areas->list[at + 1], (areas->count - at) * sizeof(struct area));
+// Takes n areas out at at.
+static void close_gap(struct areas *areas, u32 at, u32 n) {
+    areas->count -= n;
+    if (at < areas->count / 2) {
+        memmove(areas->list + n, areas->list, at * sizeof(struct area));
+        areas->list += n;
+    } else {
+        memmove(&areas->list[at], &areas->list[at + n], (areas->count - at) * sizeof(struct area));
+    }
 }
 
 static bool mergeable(const struct area *a, const struct area *b) {
@@ -68,7 +88,7 @@ static bool merge_next(struct areas *areas, u32 i) {
     areas->list[i].end = areas->list[i + 1].end;
     if (areas->list[i].vnode)
         vnode_map_put(areas->list[i].vnode);
-    close_gap(areas, i + 1);
+    close_gap(areas, i + 1, 1);
     return true;
 }
 
@@ -110,10 +130,8 @@ void areas_remove(struct areas *areas, u64 start, u64 end) {
         if (areas->list[i + n].vnode)
             vnode_map_put(areas->list[i + n].vnode);
     }
-    if (!n)
-        return;
-    areas->count -= n;
-    memmove(&areas->list[i], &areas->list[i + n], (areas->count - i) * sizeof(struct area));
+    if (n)
+        close_gap(areas, i, n);
 }
 
 i64 areas_protect(struct areas *areas, u64 start, u64 end, u32 prot) {
@@ -160,12 +178,14 @@ u64 areas_gap(const struct areas *areas, u64 bytes, u64 bottom, u64 top) {
 }
 
 i64 areas_copy(struct areas *to, const struct areas *from) {
-    *to = (struct areas){0};
-    i64 error = areas_reserve(to, from->count);
-    if (error)
-        return error;
-    memcpy(to->list, from->list, from->count * sizeof(struct area));
+    u32 capacity = from->count + 16;
+    *to = (struct areas){.block = pod_alloc(capacity * sizeof(struct area))};
+    if (!to->block)
+        return -ENOMEM;
+    to->capacity = capacity;
+    to->list = to->block + 8;
     to->count = from->count;
+    memcpy(to->list, from->list, from->count * sizeof(struct area));
     for (u32 i = 0; i < to->count; i++) {
         if (to->list[i].vnode)
             vnode_map_get(to->list[i].vnode);
@@ -178,7 +198,7 @@ void areas_clear(struct areas *areas) {
         if (areas->list[i].vnode)
             vnode_map_put(areas->list[i].vnode);
     }
-    pod_free(areas->list);
+    pod_free(areas->block);
     *areas = (struct areas){0};
 }
 

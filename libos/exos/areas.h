@@ -26,10 +26,15 @@ struct area {
     u32 flags;  // AREA_*
 };
 
+// The array lies in a larger block, with room on both sides: an insertion moves the shorter part, so that mappings that pile
+// up downwards, as mmap's do, cost the same however many there are.
 struct areas {
-    struct area *list;
+    struct area *list;  // in block
+    struct area *block; // capacity of them
     u32 count, capacity;
 };
+
+#define AREAS_MAX 65530u // as Linux
 
 // Index of the first area that ends above address (count if none).
 u32 areas_search(const struct areas *areas, u64 address);

@@ -14,7 +14,8 @@
 #include "libos/exos/uaccess.h"
 #include "libos/exos/vm.h"
 
-#define MASK (ABI_PAGE - 1)
+#define MASK    (ABI_PAGE - 1)
+#define F_GETFD 1
 
 static u64 page_up(u64 value) {
     return (value + MASK) & ~MASK;
@@ -94,7 +95,7 @@ static i64 mmap_address(struct mm *mm, u64 hint, u64 bytes, u64 flags) {
 
 // Puts an area in, over what is there; takes over the vnode's reference, also on error.
 static i64 mmap_place(struct mm *mm, struct area *area, u64 populate) {
-    if (areas_reserve(&mm->areas, 2)) {
+    if (mm->areas.count > AREAS_MAX || areas_reserve(&mm->areas, 2)) {
         if (area->vnode)
             vnode_map_put(area->vnode);
         return -ENOMEM;
@@ -117,6 +118,8 @@ static i64 mmap_place(struct mm *mm, struct area *area, u64 populate) {
 i64 linux_mmap(u64 address, u64 bytes, u64 prot, u64 flags, i32 fd, u64 offset) {
     struct mm *mm = current()->mm;
     u64 type = flags & MAP_TYPE, length = page_up(bytes);
+    if (!(flags & MAP_ANONYMOUS) && linux_fcntl(fd, F_GETFD, 0) < 0)
+        return -EBADF;
     if (!bytes || offset & MASK ||
         (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE))
         return -EINVAL;
