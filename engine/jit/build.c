@@ -46,6 +46,7 @@ static bool find_slots(struct jit *c) {
     uint32_t frame = c->verdict->functions[c->function].frame_size, count = frame / GRANULE;
     c->slot_count = 0;
     c->granules = 0;
+    c->escapes = false;
     if (!count)
         return true;
     uint8_t *kinds = jit_zone(c, count);
@@ -65,16 +66,21 @@ static bool find_slots(struct jit *c) {
                 return true;
             if (effect != ENGINE_EFFECT_LOAD && engine_insn_uses_src(insn) &&
                 insn->src == ENGINE_R10)
-                return true;
+                c->escapes = true;
             continue;
         }
         if (effect == ENGINE_EFFECT_LDIMM || effect == ENGINE_EFFECT_JUMP ||
             effect == ENGINE_EFFECT_EXIT ||
             (effect == ENGINE_EFFECT_CALL && insn->op != ENGINE_OP_CALL_REG))
             continue;
-        if ((engine_insn_uses_src(insn) && insn->src == ENGINE_R10) || insn->dst == ENGINE_R10)
-            return true; // its address escapes
+        c->escapes |=
+            (engine_insn_uses_src(insn) && insn->src == ENGINE_R10) || insn->dst == ENGINE_R10;
     }
+    if (c->escapes && !c->hull)
+        return true;
+    for (int32_t off = c->hull_low; c->escapes && off < c->hull_high; off++)
+        if (off >= -(int32_t)frame && off < 0)
+            kinds[(uint32_t)(off + (int32_t)frame) / GRANULE] = CONFLICT;
     for (uint32_t g = 0; g < count && c->slot_count < IR_SLOTS; g++) {
         unsigned kind = kinds[g];
         if (kind == 0 || kind == CONFLICT || kind == TAIL ||

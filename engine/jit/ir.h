@@ -188,6 +188,9 @@ struct jit {
     uint8_t slot_bytes[IR_SLOTS];
     uint32_t slot_count, granules;
     uint8_t *slot_of;
+    bool escapes;               // addresses in the frame are computed
+    bool hull;                  // and all of them are in the hull:
+    int32_t hull_low, hull_high; // from r10; hull_high is exclusive; low >= high if there are none
     val *outs; // per block: value of each variable at its end
     uint32_t var_count;
     val run, frame, arena; // values, or 0
@@ -278,6 +281,8 @@ bool jit_build(struct jit *c);
 uint32_t jit_proved_local(const struct jit *c,
                           uint32_t pc); // function that a CALL_REG is proved to call
 bool jit_optimise(struct jit *c);
+void jit_clean(struct jit *c);              // opt.c: phis simplified, copies resolved
+bool jit_hull(struct jit *c, bool *found); // hull.c
 bool jit_meter(struct jit *c);                 // meter.c
 bool jit_unroll(struct jit *c);                // unroll.c: loops of one block
 bool jit_widen(struct jit *c);                 // widen.c: byte-wise accesses become wide ones

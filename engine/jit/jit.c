@@ -90,8 +90,18 @@ static bool entry_sequence(struct jit *c) {
 static bool compile_function(struct jit *c, uint32_t function) {
     c->function = function;
     c->loops = c->irreducible = false;
-    bool ok = jit_cfg(c) && jit_build(c) && jit_optimise(c) && jit_lower(c) && jit_live(c) &&
-              jit_allocate(c) && jit_emit(c);
+    c->hull = false;
+    bool ok = jit_cfg(c) && jit_build(c);
+    if (ok && c->escapes) {
+        jit_clean(c);
+        ok = jit_hull(c, &c->hull);
+        if (ok && c->hull) { // again, knowing more
+            jit_zone_reset(c);
+            c->loops = c->irreducible = false;
+            ok = jit_cfg(c) && jit_build(c);
+        }
+    }
+    ok = ok && jit_optimise(c) && jit_lower(c) && jit_live(c) && jit_allocate(c) && jit_emit(c);
     jit_zone_reset(c);
     return ok && !c->failed;
 }

@@ -234,7 +234,7 @@ static void use_operands(struct jit *c, val v, val *stack, uint32_t *depth) {
 
 // Is something of the frame left in memory?
 static bool frame_in_memory(const struct jit *c) {
-    if (!c->granules)
+    if (!c->granules || (c->escapes && c->hull_low < c->hull_high))
         return true;
     for (uint32_t i = 0; i < c->order_count; i++)
         for (val v = c->blocks[c->rpo[i]].first; v; v = c->v[v].next)
@@ -317,6 +317,12 @@ static void sink_steps(struct jit *c, uint32_t header) {
             }
         }
     }
+}
+
+void jit_clean(struct jit *c) {
+    for (unsigned i = 0; i < PHI_ROUNDS && simplify_phis(c); i++)
+        ;
+    resolve_operands(c);
 }
 
 bool jit_optimise(struct jit *c) {

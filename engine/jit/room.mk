@@ -3,7 +3,7 @@
 #
 # The compiler to machine code. Its tests are in tests/engine/jit/.
 
-JIT_SRC := $(addprefix engine/jit/,x86.c zone.c cfg.c build.c nodes.c opt.c meter.c unroll.c widen.c lower.c live.c alloc.c emit.c \
+JIT_SRC := $(addprefix engine/jit/,x86.c zone.c cfg.c build.c hull.c nodes.c opt.c meter.c unroll.c widen.c lower.c live.c alloc.c emit.c \
              emit_moves.c emit_value.c emit_call.c jit.c)
 ENGINE_SRC += $(JIT_SRC)
 
