@@ -206,7 +206,14 @@ static void stack_access(struct state *s) {
     unsigned base = target(s), index = target(s);
     emit(s, ENGINE_OP_MOV64_REG, base, ENGINE_R10, 0, 0);
     emit(s, ENGINE_OP_ADD64_IMM, base, 0, 0, -256);
-    if (index != base) {
+    unsigned counter = 0;
+    while (counter < 10 && !(s->reserved >> counter & 1))
+        counter++;
+    if (index != base && counter < 10 && chance(s, 60)) { // an array indexed by a loop's counter
+        emit(s, ENGINE_OP_MOV64_REG, index, counter, 0, 0);
+        emit(s, ENGINE_OP_LSH64_IMM, index, 0, 0, 3);
+        emit(s, ENGINE_OP_ADD64_REG, base, index, 0, 0);
+    } else if (index != base) {
         emit(s, ENGINE_OP_AND64_IMM, index, 0, 0, 63);
         emit(s, ENGINE_OP_ADD64_REG, base, index, 0, 0);
     }
