@@ -98,7 +98,7 @@ struct engine_code {
 };
 
 // Writes the initial image of the globals and their fixups to a fresh arena and clears the rest of
-// the first `size` bytes. arena must be a multiple of the arena size.
+// the first `size` bytes (at least arena_image_size). arena must be a multiple of the arena size.
 void engine_arena_init(const struct engine_program *program, void *arena, size_t size);
 
 // The one place where imports with references are called: keeps held[]. Also checks run->status
