@@ -86,6 +86,13 @@ static void positions_kick(const struct env *env) {
         }
 }
 
+void sched_offer(struct env *env) {
+    env->row->state = ENV_READY;
+    u32 first = env->slices;
+    if (env->caller || (first && (slice_next[first - 1] || (first - 1) / ABI_SLICES != sal_cpu())))
+        positions_kick(env);
+}
+
 void sched_ready(struct env *env) {
     sched_unsleep(env);
     env->fast_entry = 0;
@@ -308,7 +315,9 @@ __attribute__((noreturn)) static void force(struct env *env, const struct sal_re
                                             enum env_state state) {
     sal_context_save_full(&env->context, regs);
     env->row->state = state;
-    if (state != ENV_READY)
+    if (state == ENV_READY)
+        sched_offer(env);
+    else
         sched_unready(env);
     sched_next();
 }

@@ -19,6 +19,9 @@ static inline struct env *sched_current(void) {
 
 // Makes an env that was not runnable READY, and wakes a processor that idles for want of it.
 void sched_ready(struct env *env);
+// The running env gives up its processor but could go on: others on which it has positions may take
+// it at once.
+void sched_offer(struct env *env);
 // The env's state is no longer one that can run, lend its positions, or sleep.
 void sched_unready(struct env *env);
 

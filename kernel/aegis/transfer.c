@@ -91,7 +91,7 @@ struct sal_context *transfer_send(u64 cap, env_id id, struct transfer_exit *exit
         return refuse(-E_BUSY, exit);
     caller = sched_current();
     env_save_switched(caller, 0);
-    caller->row->state = ENV_READY;
+    sched_offer(caller);
     return enter(callee, callee->send_entry, callee->call_stack, caller->id, exit);
 }
 
@@ -99,7 +99,7 @@ i64 sys_env_yield(u64 cap, env_id id) {
     struct env *env, *self = sched_current();
     if (!id) {
         env_save_switched(self, 0);
-        self->row->state = ENV_READY;
+        sched_offer(self);
         sched_next();
     }
     i64 error = cap_check_env(cap, id, CAP_RIGHT_YIELD, &env);
@@ -108,6 +108,6 @@ i64 sys_env_yield(u64 cap, env_id id) {
     if (env->row->state != ENV_READY)
         return -E_BUSY;
     env_save_switched(self, 0);
-    self->row->state = ENV_READY;
+    sched_offer(self);
     sched_switch(env);
 }

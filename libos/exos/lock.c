@@ -25,6 +25,12 @@ static inline u64 exchange_if(u64 expected, u64 value) {
     return expected;
 }
 
+static u64 tsc_read(void) {
+    u32 low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (u64)high << 32 | low;
+}
+
 static void lock_contended(struct thread *me) {
     for (unsigned turn = 1;; turn++) {
         u64 holder = exchange_if(0, (u64)me);
@@ -42,7 +48,9 @@ static void lock_contended(struct thread *me) {
             continue;
         }
         fp_save(me);
-        sys_env_yield(POD_CAP, env);
+        if (sys_env_yield(POD_CAP, env) <
+            0) // it runs on another processor: let that have the machine
+            sys_env_sleep(kernel_env(me->env)->wakes, tsc_read() + (ABI_INFO->tsc_hz >> 15));
         fp_restore(me);
     }
 }

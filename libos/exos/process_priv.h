@@ -20,6 +20,7 @@ struct vfork_wait {
 void slice_boot(void);
 u64 slice_take(void); // the free slice where least runs; ABI_ANY: none
 void slice_give(u64 slice);
+void slice_balance(void);
 
 // --- threads (thread.c) ---
 // A thread structure on a new stack, without env; NULL: no memory. Its trap frame is zero but for

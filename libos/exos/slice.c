@@ -11,8 +11,7 @@ static u16 free_positions[ABI_CPUS_MAX][ABI_SLICES];
 static u16 free_count[ABI_CPUS_MAX];
 
 void slice_boot(void) {
-    u32 cpus = ABI_INFO->cpus < ABI_CPUS_MAX ? ABI_INFO->cpus : ABI_CPUS_MAX;
-    for (u32 cpu = 0; cpu < cpus; cpu++) {
+    for (u32 cpu = 0; cpu < ABI_INFO->cpus && cpu < ABI_CPUS_MAX; cpu++) {
         for (u32 i = ABI_SLICES; i-- > 0;) {
             const volatile struct abi_slice *s = kernel_slice(cpu * ABI_SLICES + i);
             if (s->owner == pod_account && !s->env)
@@ -25,21 +24,52 @@ static const volatile struct abi_cpu *cpu_row(u32 cpu) {
     return abi_row(ABI_TABLE_CPUS, cpu);
 }
 
+static u32 cpu_count(void) {
+    return ABI_INFO->cpus < ABI_CPUS_MAX ? ABI_INFO->cpus : ABI_CPUS_MAX;
+}
+
+static u64 take_from(u32 cpu) {
+    return cpu * ABI_SLICES + free_positions[cpu][--free_count[cpu]];
+}
+
+// The processor where least runs, this one first. The caller itself does not count: who starts a
+// thread mostly waits for it.
 u64 slice_take(void) {
-    u32 cpus = ABI_INFO->cpus < ABI_CPUS_MAX ? ABI_INFO->cpus : ABI_CPUS_MAX;
-    u32 best = ~0u, here = cpus > 1 ? kernel_env(current_thread()->env)->cpu : 0, least = ~0u;
+    u32 cpus = cpu_count(), best = ~0u, least = ~0u;
+    u32 here = cpus > 1 ? kernel_env(current_thread()->env)->cpu : 0;
     for (u32 i = 0, cpu = here; i < cpus; i++, cpu = cpu + 1 == cpus ? 0 : cpu + 1) {
         if (!free_count[cpu] || !cpu_row(cpu)->online)
             continue;
         u32 load = cpus > 1 ? cpu_row(cpu)->runnable : 0;
+        if (cpu == here && load)
+            load--;
         if (load < least) {
             least = load;
             best = cpu;
         }
     }
-    if (best == ~0u)
-        return ABI_ANY;
-    return best * ABI_SLICES + free_positions[best][--free_count[best]];
+    return best == ~0u ? ABI_ANY : take_from(best);
+}
+
+// Moves the calling thread to a processor that has nothing to run, if its own has others.
+void slice_balance(void) {
+    struct thread *t = current_thread();
+    u32 cpus = cpu_count(), here = kernel_env(t->env)->cpu;
+    if (t->slice == ABI_ANY || cpu_row(here)->runnable < 2)
+        return;
+    for (u32 cpu = 0; cpu < cpus; cpu++) {
+        if (cpu == here || cpu_row(cpu)->runnable || !free_count[cpu] || !cpu_row(cpu)->online)
+            continue;
+        u64 old = t->slice, new = take_from(cpu);
+        if (sys_slice_assign(POD_CAPS, new, t->env)) {
+            slice_give(new);
+            return;
+        }
+        sys_slice_assign(POD_CAPS, old, 0);
+        t->slice = new;
+        slice_give(old);
+        return;
+    }
 }
 
 void slice_give(u64 slice) {

@@ -11,6 +11,7 @@
 #include "libos/exos/mm.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/pod_priv.h"
+#include "libos/exos/process_priv.h"
 #include "libos/exos/signal_priv.h"
 #include "libos/exos/vm.h"
 
@@ -91,17 +92,20 @@ static void program_exception(const struct upcall_frame *f) {
     }
 }
 
-// Timers and limits of running programs are looked at whenever a slice ends.
+// Timers and limits of running programs are looked at whenever a slice ends, and whether there is a
+// better place to run.
 static void slice_end(void) {
-    struct process *p = current();
-    if (timer_armed(p)) {
-        pod_lock();
-        timer_check(p);
-        pod_unlock();
-    }
     const volatile struct abi_cpu *cpu =
         abi_row(ABI_TABLE_CPUS, kernel_env(current_thread()->env)->cpu);
-    if (cpu->runnable > 1)
+    bool others = cpu->runnable > 1, timers = timer_armed(current());
+    if (timers || (others && ABI_INFO->cpus > 1)) {
+        pod_lock();
+        if (timers)
+            timer_check(current());
+        slice_balance();
+        pod_unlock();
+    }
+    if (others)
         thread_yield();
 }
 
