@@ -14,7 +14,7 @@ ENGINE_SRC := $(addprefix engine/,isa.c decode.c btf.c object.c object_info.c so
 ENGINE_KERNEL_SRC := $(filter-out engine/disasm.c engine/interp.c engine/link.c,$(ENGINE_SRC))
 $(BUILD)/kernel/engine/%.o: EXTRA_CFLAGS += -Oz
 
-BPF_CFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -fno-builtin -Wall -Wextra -Wno-unused-parameter -ffile-prefix-map=$(CURDIR)=. -I. -I$(BUILD)/gen
+BPF_CFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -ffreestanding -fno-builtin -Wall -Wextra -Wno-unused-parameter -ffile-prefix-map=$(CURDIR)=. -I. -I$(BUILD)/gen
 $(BUILD)/bpf/%.o: %.c | gen
 	$(call say,BPFCC,$<)
 	$(call compile,$(CLANG) $(BPF_CFLAGS))

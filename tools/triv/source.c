@@ -14,8 +14,9 @@
 #include "tools/engine/asm.h"
 #include "tools/triv/triv.h"
 
-static const char *const flags[] = {"clang", "-target", "bpf",          "-mcpu=v3", "-std=gnu11",
-                                    "-O2",   "-g",      "-fno-builtin", "-Wall"};
+static const char *const flags[] = {"clang",        "-target", "bpf", "-mcpu=v3",
+                                    "-std=gnu11",   "-O2",     "-g",  "-ffreestanding",
+                                    "-fno-builtin", "-Wall"};
 
 int triv_compile(const struct triv_request *request, const char *output) {
     const char *arguments[64];
