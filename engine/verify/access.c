@@ -66,6 +66,7 @@ static uint32_t packet_value(struct verifier *v, struct state *s, const struct e
         struct value *end = value_at(v, id);
         end->num = length->num;
         end->symbol = length->symbol;
+        end->scale = length->scale;
         end->offset = length->offset;
     }
     return id;
@@ -150,9 +151,26 @@ static bool out_of_bounds(struct verifier *v, struct work *w, const struct state
     const struct value *pointer = value_at(v, access->pointer);
     int64_t low = 0, high = 0;
     bool known = extent(pointer, access, &low, &high);
-    (void)refuse(v, w, s, code, access->pc, access->reg, low, high);
+    (void)refuse(v, w, s, code, access->pc, access->reg, low, known ? high - 1 : 0);
+    bool fixed = num_is_const(&pointer->num);
     if (!known)
-        refuse_words(v, "a bound of the offset in r%u", access->reg);
+        refuse_words(v, "a bound of the offset in r%u, from below and above", access->reg);
+    else if (low < 0 && code != ENGINE_REFUSED_STACK_BOUNDS)
+        refuse_words(v, "that the offset in r%u is not negative", access->reg);
+    else if (code == ENGINE_REFUSED_PACKET_BOUNDS) {
+        refuse_words(v, "that the packet reaches %u bytes beyond r%u%+lld", access->size,
+                     access->reg, (long long)access->offset);
+        if (fixed)
+            refuse_supply(v, "if (data + %lld > data_end) return 0; before this line",
+                          (long long)high);
+    } else if (code == ENGINE_REFUSED_BUFFER_BOUNDS) {
+        refuse_words(v, "that the buffer has %lld bytes", (long long)high);
+        if (fixed)
+            refuse_supply(v, "if (length < %lld) return 0; before this line", (long long)high);
+        else
+            refuse_supply(v, "compare the index with the length, or give it a constant limit, "
+                             "before this line");
+    }
     return false;
 }
 

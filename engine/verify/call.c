@@ -403,7 +403,7 @@ static uint32_t carry_back_result(struct verifier *v, struct state *s, uint32_t 
         return 0;
     uint32_t id = value_new(v, result.kind);
     if (result.symbol)
-        result.symbol = symbol_new(v), result.offset = 0;
+        result.symbol = symbol_new(v), result.scale = 1, result.offset = 0;
     result.home = 0;
     *value_at(v, id) = result;
     return id;
@@ -470,7 +470,9 @@ static enum call_result call_local(struct verifier *v, struct work *w, struct st
         enum join_mode mode = summary->rounds < 4   ? JOIN_HEAD
                               : summary->rounds < 8 ? JOIN_WIDEN
                                                     : JOIN_WIDEN_HARD;
-        struct num_steps steps = {f->flow.steps_u, f->flow.steps_s, f->flow.step_count};
+        struct num_steps steps = {.count = 0};
+        for (unsigned i = 7; i < 64; i++)
+            num_step(&steps, (UINT64_C(1) << i) - 1);
         grew |= state_join(v, summary->before, entry, mode, &steps);
         state_free(v, entry);
     }

@@ -3,6 +3,7 @@
 //
 // Arithmetic and branches: how one instruction changes what is known.
 
+#include "base/bits.h"
 #include "engine/verify/priv.h"
 
 enum { FAR = 1 << 29 }; // pointers further than that from their origin are not followed
@@ -29,13 +30,16 @@ static bool arithmetic_refused(struct verifier *v, struct work *w, struct state 
 
 // ---- Pointers
 
-// The pointer in id was moved: one that went too far is no longer followed.
+// The pointer in id was moved: one that went out of sight is no longer followed. (Farther than what
+// can be accessed, because a loop's condition may still bring it back.)
 static uint32_t settle_pointer(struct verifier *v, uint32_t id) {
+    const int64_t sight = (int64_t)1 << 40;
     struct value *value = value_at(v, id);
-    if (value->kind == VALUE_NUMBER || (value->num.smin > -FAR && value->num.smax < FAR))
+    if (value->kind == VALUE_NUMBER || (value->num.smin > -sight && value->num.smax < sight))
         return id;
     value->num = num_any;
     value->symbol = 0;
+    value->scale = 1;
     return id;
 }
 
@@ -209,6 +213,56 @@ static void note_divisor(struct verifier *v, struct work *w, uint32_t pc, enum e
         proof_set(v, w, pc, ENGINE_PROOF_DIVISOR); // inverted at the end: "may be zero"
 }
 
+// a divided by the constant c, without remainder, a not negative: c * result is at most a.
+static void note_quotient(struct verifier *v, struct state *s, uint32_t a, uint32_t result,
+                          uint64_t c) {
+    uint32_t back = value_scale(v, result, c);
+    const struct value *x = value_at(v, a);
+    if (!back || x->num.smin < 0)
+        return;
+    bool exact = bits_is_power2(c) && !((x->num.value | x->num.mask) & (c - 1));
+    state_bound(v, s, value_at(v, back), x, 0);
+    state_bound(v, s, x, value_at(v, back), exact ? 0 : (int64_t)c - 1);
+}
+
+// a & mask that only clears low bits.
+static void note_rounding(struct verifier *v, struct state *s, uint32_t a, uint32_t result,
+                          uint64_t mask) {
+    const struct value *x = value_at(v, a);
+    uint64_t cleared = (x->num.value | x->num.mask) & ~mask;
+    if (x->num.smin < 0 || cleared > SCALE_MAX)
+        return;
+    state_bound(v, s, value_at(v, result), x, 0);
+    state_bound(v, s, x, value_at(v, result), (int64_t)cleared);
+}
+
+// Products and quotients by constants, which keep relations; 0: nothing special.
+static uint32_t scale_number(struct verifier *v, struct state *s, enum engine_alu op, unsigned bits,
+                             uint32_t a, uint64_t c) {
+    const struct value *x = value_at(v, a);
+    if (bits == 32 && x->num.umax > UINT32_MAX)
+        return 0;
+    if (op == ENGINE_ALU_LSH || op == ENGINE_ALU_RSH) {
+        if ((c &= bits - 1) > 12)
+            return 0;
+        c = UINT64_C(1) << c;
+    }
+    if (op == ENGINE_ALU_MUL || op == ENGINE_ALU_LSH)
+        return bits == 64 || x->num.umax * c <= UINT32_MAX ? value_scale(v, a, c) : 0;
+    struct num num = x->num, divisor;
+    num_set(&divisor, c);
+    if (op == ENGINE_ALU_AND)
+        num_alu(op, bits, &num, &divisor);
+    else
+        num_alu(ENGINE_ALU_DIV, bits, &num, &divisor);
+    uint32_t id = value_number(v, &num);
+    if (op == ENGINE_ALU_AND)
+        note_rounding(v, s, a, id, bits == 32 ? (uint32_t)c : c);
+    else if (c > 1)
+        note_quotient(v, s, a, id, c);
+    return id;
+}
+
 static uint32_t alu_numbers(struct verifier *v, struct state *s, enum engine_alu op, unsigned bits,
                             uint32_t a, uint32_t b) {
     const struct value *x = value_at(v, a), *y = value_at(v, b);
@@ -222,6 +276,13 @@ static uint32_t alu_numbers(struct verifier *v, struct state *s, enum engine_alu
     if (op == ENGINE_ALU_AND &&
         !((x->num.value | x->num.mask) & ~(bits == 32 ? (uint32_t)y->num.value : y->num.value)))
         return a;
+    bool scales = op == ENGINE_ALU_MUL || op == ENGINE_ALU_LSH || op == ENGINE_ALU_RSH ||
+                  op == ENGINE_ALU_DIV || op == ENGINE_ALU_AND;
+    if (scales && x->symbol && num_is_const(&y->num)) {
+        uint32_t id = scale_number(v, s, op, bits, a, y->num.value);
+        if (id)
+            return id;
+    }
     struct num num = x->num;
     num_alu(op, bits, &num, &y->num);
     return value_number(v, &num);

@@ -107,7 +107,7 @@ static uint32_t turns_by(const struct verifier *v, const struct state *head, con
     if (down ? !value_less(v, s, to, from, -1) : !value_less(v, s, from, to, -1))
         return 0;
     int64_t step = 1;
-    if (a->symbol && a->symbol == b->symbol)
+    if (a->symbol && a->symbol == b->symbol && a->scale == b->scale)
         step = down ? a->offset - b->offset : b->offset - a->offset;
     return down ? turns(b, a, step) : turns(a, b, step);
 }
@@ -230,11 +230,42 @@ static enum join_mode mode_of(const struct loop *l) {
     return l->rounds < 1 ? JOIN_HEAD : l->rounds < 12 ? JOIN_WIDEN : JOIN_WIDEN_HARD;
 }
 
+// Thresholds for the loop: what its branches compare with, if it does not change.
+static void loop_steps(const struct verifier *v, const struct work *w, const struct loop *l,
+                       const struct state *by, struct num_steps *steps) {
+    const struct flow *flow = flow_of(v, w);
+    const struct state *head = state_at(v, l->state);
+    steps->count = 0;
+    num_step(steps, INT32_MAX);
+    num_step(steps, UINT32_MAX);
+    num_step(steps, (uint64_t)INT32_MIN);
+    for (uint32_t p = l->head; p <= l->last && steps->count + 6 <= NUM_STEPS; p++) {
+        const struct engine_insn *insn = &v->program->insns[flow->blocks[p].end - 1];
+        if (engine_insn_effect(insn) != ENGINE_EFFECT_BRANCH)
+            continue;
+        if (!engine_insn_uses_src(insn)) {
+            for (int64_t c = insn->imm - 1; c <= insn->imm + 1; c++)
+                num_step(steps, (uint64_t)c);
+            continue;
+        }
+        for (int k = 0; k < 2; k++) {
+            unsigned reg = k ? insn->dst : insn->src;
+            const struct value *limit = reg_at(v, head, reg), *later = reg_at(v, by, reg);
+            if (limit->num.umax == UINT64_MAX || limit->symbol != later->symbol ||
+                limit->offset != later->offset)
+                continue; // changes in the loop
+            for (uint64_t c = limit->num.umax - 1; c != limit->num.umax + 2; c++)
+                num_step(steps, c);
+        }
+    }
+}
+
 static bool loop_grow(struct verifier *v, struct work *w, struct loop *l, uint32_t by) {
-    struct flow *flow = flow_of(v, w);
-    flow_steps(v, w->function);
-    struct num_steps steps = {flow->steps_u, flow->steps_s, flow->step_count};
-    bool grew = state_join(v, l->state, by, mode_of(l), &steps);
+    struct num_steps steps;
+    enum join_mode mode = mode_of(l);
+    if (mode == JOIN_WIDEN)
+        loop_steps(v, w, l, state_at(v, by), &steps);
+    bool grew = state_join(v, l->state, by, mode, &steps);
     l->rounds += l->rounds < UINT16_MAX;
     return grew;
 }

@@ -15,7 +15,7 @@
 #include "base/string.h"
 #include "engine/verify/priv.h"
 
-#define LEAST ((int64_t)1 << 59) // bounds are kept well inside of 64 bits
+#define LEAST ((int64_t)1 << 43) // bounds are kept well inside of 64 bits
 
 enum { PAIRS = 64, RENAMES = 64, KEY_NULL = 0xbfffffff, KEY_VALUE = 0x80000000 };
 
@@ -24,7 +24,7 @@ struct pair {
 };
 
 struct rename {
-    uint32_t a, b, to;
+    uint32_t a, b, to, ratio;
     int64_t difference;
 };
 
@@ -51,13 +51,13 @@ static uint32_t symbol_key(struct join *j, uint32_t id) {
 }
 
 // New symbol for the pair; 0 if there is no room to relate it.
-static uint32_t rename(struct join *j, uint32_t a, uint32_t b, int64_t difference) {
-    bool identity = a == b && difference == 0;
+static uint32_t rename(struct join *j, uint32_t a, uint32_t b, uint32_t ratio, int64_t difference) {
+    bool identity = a == b && ratio == 1 && difference == 0;
     if (j->mode == JOIN_SAME && !identity && a && a != KEY_NULL)
         j->changed = true;
     for (unsigned i = 0; i < j->rename_count; i++) {
         const struct rename *r = &j->renames[i];
-        if (r->a == a && r->b == b && r->difference == difference)
+        if (r->a == a && r->b == b && r->ratio == ratio && r->difference == difference)
             return r->to;
         if (r->a == a && a && a != KEY_NULL && j->mode != JOIN_MERGE && !WEAK(JOIN_RELATION))
             j->changed = true;
@@ -67,7 +67,7 @@ static uint32_t rename(struct join *j, uint32_t a, uint32_t b, int64_t differenc
         return identity ? a : 0;
     }
     uint32_t to = identity ? a : symbol_new(j->v);
-    j->renames[j->rename_count++] = (struct rename){a, b, to, difference};
+    j->renames[j->rename_count++] = (struct rename){a, b, to, ratio, difference};
     return to;
 }
 
@@ -107,13 +107,13 @@ static uint32_t join_null(struct join *j, uint32_t a, uint32_t b) {
         j->changed = true;
     else if (j->mode != JOIN_MERGE) {
         if (pointer.symbol)
-            (void)rename(j, pointer.symbol, KEY_NULL, 0);
+            (void)rename(j, pointer.symbol, KEY_NULL, 1, 0);
         return a;
     }
     uint32_t id = value_new(j->v, pointer.kind);
     if (pointer.symbol)
-        pointer.symbol =
-            left ? rename(j, pointer.symbol, KEY_NULL, 0) : rename(j, KEY_NULL, pointer.symbol, 0);
+        pointer.symbol = left ? rename(j, pointer.symbol, KEY_NULL, 1, 0)
+                              : rename(j, KEY_NULL, pointer.symbol, 1, 0);
     if (pointer.kind == VALUE_REFERENCE && !pointer.symbol)
         return unusable(j, a, b);
     pointer.flags |= VALUE_NULLABLE;
@@ -140,6 +140,43 @@ static uint32_t join_kinds(struct join *j, uint32_t a, uint32_t b) {
     return WEAK(JOIN_KINDS) && value_is_pointer(x) ? a : unusable(j, a, b);
 }
 
+// Relation of the union of a and b: scale * u + offset of a. u stands for a's symbol on the one
+// side, for ratio * symbol of b + difference on the other. Of two constants, u counts the steps
+// between them: so variables that move together in a loop stay related, whatever their steps.
+static void relate(struct join *j, uint32_t a, uint32_t b, struct value *result) {
+    const struct value *x = value_at(j->v, a), *y = value_at(j->v, b);
+    uint32_t of_a = symbol_key(j, a), of_b = symbol_key(j, b), ratio = 1;
+    int64_t difference, scale = of_a ? x->scale : y->scale;
+    bool head = j->mode != JOIN_MERGE;
+    bool known = !__builtin_sub_overflow(y->offset, x->offset, &difference);
+    result->offset = x->offset;
+    if (!of_a && !of_b && known && difference > 1 && difference <= SCALE_MAX &&
+        x->num.smin > -LEAST && x->num.smax < LEAST) {
+        scale = difference;
+        difference = 1;
+    } else if (known && scale != 1) {
+        known = difference % scale == 0 && (!of_a || !of_b || y->scale % (uint32_t)scale == 0);
+        difference /= scale;
+        ratio = of_a && of_b ? y->scale / (uint32_t)scale : 1;
+    } else if (of_a && of_b)
+        ratio = y->scale;
+    else if (!known && scale == 1) {
+        known = true;
+        difference = (int64_t)((uint64_t)y->offset - (uint64_t)x->offset);
+    }
+    if (!known) { // what a claims of its symbol does not hold in b
+        j->changed |= head;
+        result->symbol = head ? 0 : symbol_new(j->v);
+        result->scale = 1;
+        result->offset = 0;
+        return;
+    }
+    result->scale = (uint32_t)scale;
+    result->symbol = rename(j, of_a, of_b, ratio, difference);
+    if (!result->symbol)
+        result->scale = 1;
+}
+
 static uint32_t join_same_kind(struct join *j, uint32_t a, uint32_t b) {
     struct verifier *v = j->v;
     const struct value *x = value_at(v, a), *y = value_at(v, b);
@@ -154,20 +191,17 @@ static uint32_t join_same_kind(struct join *j, uint32_t a, uint32_t b) {
     if (result.flags != x->flags)
         j->changed = true;
     if (x->parent != y->parent &&
-        (!x->parent || !y->parent || !(result.parent = rename(j, x->parent, y->parent, 0))))
+        (!x->parent || !y->parent || !(result.parent = rename(j, x->parent, y->parent, 1, 0))))
         return unusable(j, a, b);
-    bool related = x->symbol || num_is_const(&x->num) || !head;
     if (x->kind == VALUE_REFERENCE) {
-        if (!(result.symbol = rename(j, x->symbol, y->symbol, 0)))
+        if (!(result.symbol = rename(j, x->symbol, y->symbol, 1, 0)))
             return unusable(j, a, b);
     } else if (num_is_const(&result.num))
-        result.symbol = 0, result.offset = (int64_t)result.num.value;
-    else if (related) {
-        int64_t difference = (int64_t)((uint64_t)y->offset - (uint64_t)x->offset);
-        result.symbol = rename(j, symbol_key(j, a), symbol_key(j, b), difference);
-    }
+        result.symbol = 0, result.scale = 1, result.offset = (int64_t)result.num.value;
+    else
+        relate(j, a, b, &result);
     if (head && num_includes(&x->num, &result.num) && result.flags == x->flags &&
-        result.symbol == x->symbol && result.parent == x->parent)
+        result.symbol == x->symbol && result.scale == x->scale && result.parent == x->parent)
         return a;
     uint32_t id = value_new(v, result.kind);
     *value_at(v, id) = result;
@@ -177,8 +211,9 @@ static uint32_t join_same_kind(struct join *j, uint32_t a, uint32_t b) {
 static uint32_t join_values(struct join *j, uint32_t a, uint32_t b) {
     const struct value *x = value_at(j->v, a), *y = value_at(j->v, b);
     if (a == b) {
-        if (j->mode != JOIN_MERGE && x->symbol)
-            (void)rename(j, x->symbol, x->symbol, 0);
+        uint32_t key = j->mode == JOIN_MERGE ? 0 : symbol_key(j, a);
+        if (key)
+            (void)rename(j, key, key, 1, 0);
         return a;
     }
     if (x->kind == y->kind && x->kind != VALUE_REFERENCE && !x->symbol && !y->symbol &&
@@ -240,7 +275,7 @@ static uint32_t join_odd_cells(struct join *j, uint32_t a, uint32_t b) {
     join_facts(j, &x, &y, &joined);
     if (a && (a & 3) == tag && num_includes(&x, &joined) && j->mode != JOIN_MERGE) {
         if (value->symbol)
-            (void)rename(j, value->symbol, 0xc0000000u | j->unique++, 0);
+            (void)rename(j, value->symbol, 0xc0000000u | j->unique++, 1, 0);
         return a;
     }
     j->changed = true;
@@ -341,35 +376,11 @@ static uint32_t location(const struct state *s, unsigned i) {
 
 enum { LOCATIONS = ENGINE_REGISTERS + LENGTHS };
 
-// Least bound of a - b that ranges, a common symbol or a stated bound give.
-static bool best_bound(const struct join *j, const struct state *s, uint32_t a, uint32_t b,
-                       int64_t *bound) {
-    const struct value *x = value_at(j->v, a), *y = value_at(j->v, b);
-    bool found = false;
-    int64_t d;
-    if (!__builtin_sub_overflow(x->num.smax, y->num.smin, &d) && d < LEAST)
-        *bound = d < -LEAST ? -LEAST : d, found = true;
-    if (x->symbol && x->symbol == y->symbol) {
-        d = (int64_t)((uint64_t)x->offset - (uint64_t)y->offset);
-        if (value_less(j->v, s, a, b, d) && (!found || d < *bound))
-            *bound = d, found = true;
-    }
-    for (unsigned i = 0; i < s->bound_count; i++) {
-        const struct bound *p = &s->bounds[i];
-        if (__builtin_sub_overflow(x->offset, y->offset, &d) ||
-            __builtin_add_overflow(d, p->bound, &d))
-            continue;
-        if (p->x == x->symbol && p->y == y->symbol && value_less(j->v, s, a, b, d) &&
-            (!found || d < *bound))
-            *bound = d, found = true;
-    }
-    return found;
-}
-
-static unsigned find_location(const struct join *j, const struct state *s, uint32_t symbol) {
+static unsigned find_location(const struct join *j, const struct state *s, uint32_t symbol,
+                              uint32_t scale) {
     for (unsigned i = 0; i < LOCATIONS; i++) {
         const struct value *value = value_at(j->v, location(s, i));
-        if (value->symbol == symbol && value->kind != VALUE_REFERENCE)
+        if (value->symbol == symbol && value->scale == scale && value->kind != VALUE_REFERENCE)
             return i;
     }
     return LOCATIONS;
@@ -385,13 +396,17 @@ static bool renamed(const struct join *j, uint32_t symbol) {
 static void join_pair(struct join *j, struct state *result, unsigned x, unsigned y) {
     int64_t in_a, in_b;
     if (x >= LOCATIONS || y >= LOCATIONS || x == y ||
-        !best_bound(j, j->a, location(j->a, x), location(j->a, y), &in_a) ||
-        !best_bound(j, j->b, location(j->b, x), location(j->b, y), &in_b))
+        !value_difference(j->v, j->a, location(j->a, x), location(j->a, y), &in_a) ||
+        !value_difference(j->v, j->b, location(j->b, x), location(j->b, y), &in_b))
         return;
     if (j->mode >= JOIN_WIDEN && in_b > in_a)
         return;
     state_bound(j->v, result, value_at(j->v, location(result, x)),
                 value_at(j->v, location(result, y)), in_a > in_b ? in_a : in_b);
+}
+
+static bool same_bound(const struct bound *p, const struct bound *q) {
+    return p->x == q->x && p->y == q->y && p->times_x == q->times_x && p->times_y == q->times_y;
 }
 
 // Does b have each bound that a claims?
@@ -401,15 +416,16 @@ static bool bounds_hold(const struct join *j) {
         bool holds = false;
         for (unsigned k = 0; k < j->b->bound_count; k++) {
             const struct bound *q = &j->b->bounds[k];
-            holds |= q->x == p->x && q->y == p->y && q->bound <= p->bound && !renamed(j, p->x) &&
-                     !renamed(j, p->y);
+            holds |=
+                same_bound(p, q) && q->bound <= p->bound && !renamed(j, p->x) && !renamed(j, p->y);
         }
-        unsigned x = find_location(j, j->a, p->x), y = find_location(j, j->a, p->y);
+        unsigned x = find_location(j, j->a, p->x, p->times_x),
+                 y = find_location(j, j->a, p->y, p->times_y);
         if (!holds && x < LOCATIONS && y < LOCATIONS) {
             int64_t in_b, in_a = p->bound + value_at(j->v, location(j->a, x))->offset -
                                  value_at(j->v, location(j->a, y))->offset;
-            holds =
-                best_bound(j, j->b, location(j->b, x), location(j->b, y), &in_b) && in_b <= in_a;
+            holds = value_difference(j->v, j->b, location(j->b, x), location(j->b, y), &in_b) &&
+                    in_b <= in_a;
         }
         if (!holds && !WEAK(JOIN_BOUNDS))
             return false;
@@ -423,16 +439,17 @@ static void join_bounds(struct join *j, struct state *result) {
         const struct bound *p = &j->a->bounds[i];
         for (unsigned k = 0; k < j->b->bound_count; k++) {
             const struct bound *q = &j->b->bounds[k];
-            if (q->x == p->x && q->y == p->y && !renamed(j, p->x) && !renamed(j, p->y) &&
+            if (same_bound(p, q) && !renamed(j, p->x) && !renamed(j, p->y) &&
                 (j->mode < JOIN_WIDEN || q->bound <= p->bound) && result->bound_count < BOUNDS)
-                result->bounds[result->bound_count++] =
-                    (struct bound){p->x, p->y, p->bound > q->bound ? p->bound : q->bound};
+                result->bounds[result->bound_count++] = (struct bound){
+                    p->x, p->y, p->times_x, p->times_y, p->bound > q->bound ? p->bound : q->bound};
         }
-        join_pair(j, result, find_location(j, j->a, p->x), find_location(j, j->a, p->y));
+        join_pair(j, result, find_location(j, j->a, p->x, p->times_x),
+                  find_location(j, j->a, p->y, p->times_y));
     }
     for (unsigned i = 0; i < j->b->bound_count; i++)
-        join_pair(j, result, find_location(j, j->b, j->b->bounds[i].x),
-                  find_location(j, j->b, j->b->bounds[i].y));
+        join_pair(j, result, find_location(j, j->b, j->b->bounds[i].x, j->b->bounds[i].times_x),
+                  find_location(j, j->b, j->b->bounds[i].y, j->b->bounds[i].times_y));
     if (j->mode == JOIN_MERGE || j->mode == JOIN_WIDEN_HARD)
         return;
     // A loop's counter and what does not change in it: i <= n, i < n and the like.

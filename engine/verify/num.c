@@ -168,57 +168,49 @@ bool num_meet(struct num *a, const struct num *b) {
 
 // ---- Widening
 
+void num_step(struct num_steps *steps, uint64_t threshold) {
+    if (steps->count == NUM_STEPS)
+        return;
+    unsigned u = steps->count, i = steps->count++;
+    for (; u && steps->u[u - 1] > threshold; u--)
+        steps->u[u] = steps->u[u - 1];
+    steps->u[u] = threshold;
+    for (; i && steps->s[i - 1] > (int64_t)threshold; i--)
+        steps->s[i] = steps->s[i - 1];
+    steps->s[i] = (int64_t)threshold;
+}
+
 static uint64_t step_up(const struct num_steps *steps, uint64_t bound, uint64_t end) {
-    unsigned low = 0, high = steps->count;
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-        if (steps->u[middle] < bound)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < steps->count && steps->u[low] < end ? steps->u[low] : end;
+    for (unsigned i = 0; i < steps->count; i++)
+        if (steps->u[i] >= bound)
+            return steps->u[i] < end ? steps->u[i] : end;
+    return end;
 }
 
 static uint64_t step_down(const struct num_steps *steps, uint64_t bound) {
-    unsigned low = 0, high = steps->count;
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-        if (steps->u[middle] <= bound)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low ? steps->u[low - 1] : 0;
+    for (unsigned i = steps->count; i--;)
+        if (steps->u[i] <= bound)
+            return steps->u[i];
+    return 0;
 }
 
 static int64_t step_up_signed(const struct num_steps *steps, int64_t bound, int64_t end) {
-    unsigned low = 0, high = steps->count;
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-        if (steps->s[middle] < bound)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < steps->count && steps->s[low] < end ? steps->s[low] : end;
+    for (unsigned i = 0; i < steps->count; i++)
+        if (steps->s[i] >= bound)
+            return steps->s[i] < end ? steps->s[i] : end;
+    return end;
 }
 
 static int64_t step_down_signed(const struct num_steps *steps, int64_t bound, int64_t end) {
-    unsigned low = 0, high = steps->count;
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-        if (steps->s[middle] <= bound)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low && steps->s[low - 1] > end ? steps->s[low - 1] : end;
+    for (unsigned i = steps->count; i--;)
+        if (steps->s[i] <= bound)
+            return steps->s[i] > end ? steps->s[i] : end;
+    return end;
 }
 
 void num_widen(const struct num *a, struct num *j, const struct num_steps *given, bool hard) {
-    static const struct num_steps none = {0};
-    const struct num_steps *steps = hard ? &none : given;
+    static const struct num_steps none;
+    const struct num_steps *steps = hard || !given ? &none : given;
     if (j->umax > a->umax)
         j->umax = step_up(steps, j->umax, UINT64_MAX);
     if (j->umin < a->umin)
@@ -296,8 +288,10 @@ static void alu_add(struct num *r, const struct num *a, const struct num *b) {
 
 static void alu_sub(struct num *r, const struct num *a, const struct num *b) {
     bits_sub(r, a, b);
-    if (a->umin >= b->umax || WEAK(NUM_SUB))
+    if (a->umin >= b->umax)
         r->umin = a->umin - b->umax, r->umax = a->umax - b->umin;
+    else if (WEAK(NUM_SUB))
+        r->umax = a->umax;
     int64_t s, t;
     if (!__builtin_sub_overflow(a->smin, b->smax, &s) &&
         !__builtin_sub_overflow(a->smax, b->smin, &t))

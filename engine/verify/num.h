@@ -56,12 +56,14 @@ bool num_includes(const struct num *a, const struct num *b);
 // Intersection into a; false if empty.
 bool num_meet(struct num *a, const struct num *b);
 
-// Thresholds: ascending numbers at which growing bounds stop first.
+// Thresholds: numbers at which growing bounds stop first; ascending, as unsigned and as signed.
+enum { NUM_STEPS = 64 };
 struct num_steps {
-    const uint64_t *u;
-    const int64_t *s;
+    uint64_t u[NUM_STEPS];
+    int64_t s[NUM_STEPS];
     unsigned count;
 };
+void num_step(struct num_steps *steps, uint64_t threshold);
 // a grew to joined (a join): bounds that moved go to the next threshold; from round `hard` on, to
 // the ends.
 void num_widen(const struct num *a, struct num *joined, const struct num_steps *steps, bool hard);

@@ -87,6 +87,7 @@ uint32_t value_new(struct verifier *v, enum value_kind kind) {
     value->flags = 0;
     value->home = 0;
     value->object = value->symbol = value->parent = 0;
+    value->scale = 1;
     value->offset = 0;
     v->value_count++;
     return id;

@@ -52,11 +52,14 @@ struct value {
     uint16_t home;   // 1 + stack cell that holds it too, perhaps (a hint; cell numbers count down
                      // from r10)
     uint32_t object; // see kinds
-    uint32_t symbol; // the number (or distance) is symbol + offset, modulo 2^64; 0: it is offset
+    uint32_t symbol; // the number (or distance) is scale * symbol + offset; 0: it is offset
     uint32_t parent; // REFERENCE, CONTEXT: symbol of the reference that it was loaded through, or 0
+    uint32_t scale;  // 1..SCALE_MAX
     int64_t offset;
     struct num num;
 };
+
+enum { SCALE_MAX = 4096 };
 
 // ---- Regions: memory that values point to, other than stack, contexts and the arena.
 
@@ -91,13 +94,14 @@ struct node {
 
 // ---- States
 
-// symbol x - symbol y <= bound, as signed 64-bit numbers that do not overflow.
+// times_x * symbol x - times_y * symbol y <= bound, as integers (see value.c).
 struct bound {
     uint32_t x, y;
+    uint16_t times_x, times_y;
     int64_t bound;
 };
 
-enum { BOUNDS = 8, HELD = NODE_ENTRIES - 1, HELD_TORN = INT32_MIN };
+enum { BOUNDS = 10, HELD = NODE_ENTRIES - 1, HELD_TORN = INT32_MIN };
 
 struct state {
     uint32_t reg[ENGINE_REGISTERS];
@@ -146,9 +150,6 @@ struct flow {
     struct block *blocks; // in the order of analysis
     struct loop *loops;   // ascending head
     uint32_t *position;   // per slot of the function: position of the block that begins there
-    uint64_t *steps_u;
-    int64_t *steps_s;
-    uint32_t step_count;
     size_t bytes;
 };
 
@@ -279,9 +280,14 @@ uint32_t value_pointer(struct verifier *v, enum value_kind kind, uint32_t object
 // The number, pointer moved by a number; keeps relations where it can.
 uint32_t value_add(struct verifier *v, struct state *s, uint32_t a, uint32_t b, bool subtract);
 uint32_t value_add_constant(struct verifier *v, uint32_t a, int64_t c);
+// a * c, 1 < c <= SCALE_MAX, if that cannot overflow and keeps a relation; else 0.
+uint32_t value_scale(struct verifier *v, uint32_t a, uint64_t c);
 // a - b <= bound is certain.
 bool value_less(const struct verifier *v, const struct state *s, uint32_t a, uint32_t b,
                 int64_t bound);
+// The least bound of a - b that ranges, a common symbol or stated bounds give; false: none.
+bool value_difference(const struct verifier *v, const struct state *s, uint32_t a, uint32_t b,
+                      int64_t *bound);
 void state_bound(struct verifier *v, struct state *s, const struct value *a, const struct value *b,
                  int64_t bound);
 // Locations that hold `old` hold `refined`, and those with the same symbol learn what follows.
@@ -318,7 +324,6 @@ bool frame_has_pointers(struct verifier *v, const struct state *s, uint32_t dept
 // ---- flow.c
 bool flow_build(struct verifier *v, uint32_t function);
 void flow_free(struct verifier *v, uint32_t function);
-void flow_steps(struct verifier *v, uint32_t function);
 
 // ---- access.c
 struct access {

@@ -25,6 +25,7 @@ struct watch {
     bool wrong;
 };
 static struct watch *watching;
+static uint64_t current_seed;
 
 static void note_belief(void *cookie, uint32_t pc, const struct engine_belief *beliefs) {
     struct watch *watch = cookie;
@@ -67,8 +68,9 @@ static void look(struct engine_run *run, uint32_t pc, const uint64_t *registers)
     if (w->wrong)
         return;
     if (++w->steps > STEPS_MAX) {
-        fprintf(stderr, "slot %u: still running after %u instructions, without a meter\n", pc,
-                STEPS_MAX);
+        fprintf(stderr,
+                "seed %llu, slot %u: still running after %u instructions, without a meter\n",
+                (unsigned long long)current_seed, pc, STEPS_MAX);
         exit(1);
     }
     if (!w->believed[pc]) {
@@ -255,6 +257,7 @@ bool oracle_check(struct generated_program *p, uint64_t seed, struct oracle_coun
     struct engine_refusal refusal;
     static struct engine_belief beliefs[GENERATED_SLOTS][ENGINE_REGISTERS];
     static uint8_t believed[GENERATED_SLOTS];
+    current_seed = seed;
     interface_for(p->hook, &single);
     counts->programs++;
     for (unsigned i = 0; i < REPAIRS; i++) {
