@@ -28,3 +28,17 @@ $(BUILD)/fuzz/cpio: tests/exos/fuzz_cpio.c libos/exos/fs/cpio.c
 	$(Q)mkdir -p $(@D) && $(CLANG) $(SAN_CFLAGS) -fsanitize=fuzzer $^ -o $@
 fuzz-cpio: $(BUILD)/fuzz/cpio
 	@cd $(BUILD)/fuzz && ./cpio -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 && echo "fuzz-cpio: 1 passed, 0 failed"
+
+# Wrong calls in the guest, on 1, 2 and 4 CPUs, with a new seed each time (printed; WRONG_SEED repeats one).
+GUEST_TESTS += test-exos-calls
+WRONG_SEED ?= $(shell date +%s)
+WRONG_CALLS ?= 15000
+.PHONY: test-exos-calls
+$(BUILD)/guest/wrong_calls: tests/exos/wrong_calls.c
+	$(call say,GUESTCC,$@)
+	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -static -o $@ $<
+test-exos-calls: $(BUILD)/guest/wrong_calls all
+	@bad=0; for cpus in 1 2 4; do for memory in "" memory; do \
+	  line="--smp $$cpus --timeout 100 --add $< -- /wrong_calls $(WRONG_SEED) $(WRONG_CALLS) $$memory"; \
+	  ./tricolor run $$line </dev/null || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
+	done; done; echo "exos-calls: $$((6 - bad)) passed, $$bad failed"; [ $$bad = 0 ]

@@ -6,6 +6,7 @@
 #include "libos/exos/fs/dev.h"
 
 #include "base/string.h"
+#include "libos/exos/fs/breathe.h"
 #include "libos/exos/fs/data.h"
 #include "libos/exos/fs/dentry.h"
 #include "libos/exos/fs/memfs.h"
@@ -31,8 +32,14 @@ static i64 zero_read(struct file *f, u64 to, u64 bytes, u64 *position) {
         memset((void *)to, 0, bytes);
         return (i64)bytes;
     }
-    i64 error = clear_user(to, bytes);
-    return error ? error : (i64)bytes;
+    for (u64 done = 0;;) {
+        u64 part = bytes - done < BREATH_BYTES ? bytes - done : BREATH_BYTES;
+        if (clear_user(to + done, part))
+            return done ? (i64)done : -EFAULT;
+        done += part;
+        if (done == bytes || fs_breathe() || signal_pending())
+            return (i64)done;
+    }
 }
 
 static i64 full_write(struct file *f, u64 from, u64 bytes, u64 *position) {
@@ -51,7 +58,7 @@ static i64 random_read(struct file *f, u64 to, u64 bytes, u64 *position) {
         done += copied;
         if (copied < now)
             return done ? (i64)done : -EFAULT;
-        if (!(done & 0xffff) && signal_pending())
+        if (!(done & 0x3fff) && (fs_breathe() || signal_pending()))
             break;
     }
     return (i64)done;

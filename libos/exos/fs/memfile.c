@@ -7,6 +7,7 @@
 
 #include "abi/tables.h"
 #include "base/string.h"
+#include "libos/exos/fs/breathe.h"
 #include "libos/exos/fs/data.h"
 #include "libos/exos/fs/fs.h"
 #include "libos/exos/fs/self.h"
@@ -337,12 +338,22 @@ void vnode_map_put(struct vnode *v) {
 // --------------------------------------------------------------------------------------------------------------
 
 static i64 memfile_read(struct file *file, u64 to, u64 bytes, u64 *position) {
-    i64 done = memfile_read_at(file->vnode, *position, to, bytes);
-    if (done > 0)
-        *position += (u64)done;
+    u64 total = 0;
+    i64 done;
+    for (;;) {
+        u64 part = bytes - total < BREATH_BYTES ? bytes - total : BREATH_BYTES;
+        done = memfile_read_at(file->vnode, *position, to + total, part);
+        if (done > 0)
+            *position += (u64)done;
+        if (done != (i64)part || part == bytes - total)
+            break;
+        total += part;
+        if (fs_breathe())
+            return (i64)total;
+    }
     if (!(file->flags & LINUX_O_NOATIME))
         vnode_accessed(file->vnode);
-    return done;
+    return done >= 0 ? (i64)total + done : total ? (i64)total : done;
 }
 
 // How much of a write at position the file size limit allows: bytes, or -EFBIG.
@@ -365,14 +376,27 @@ static i64 memfile_write(struct file *file, u64 from, u64 bytes, u64 *position) 
     i64 allowed = size_limit(*position, bytes);
     if (allowed < 0 || !bytes)
         return allowed;
-    i64 done = memfile_write_at(v, *position, from, (u64)allowed);
-    if (done > 0) {
-        *position += (u64)done;
+    u64 done = 0;
+    i64 now;
+    for (;;) {
+        // What is appended stays in one piece.
+        u64 part = (u64)allowed - done;
+        if (part > BREATH_BYTES && !(file->flags & LINUX_O_APPEND))
+            part = BREATH_BYTES;
+        now = memfile_write_at(v, *position, from + done, part);
+        if (now > 0) {
+            *position += (u64)now;
+            done += (u64)now;
+        }
+        if (now != (i64)part || done == (u64)allowed || fs_breathe())
+            break;
+    }
+    if (done) {
         vnode_touch(v, VNODE_MTIME | VNODE_CTIME);
         if ((v->mode & (LINUX_S_ISUID | LINUX_S_ISGID)) && self()->fsuid != 0)
             v->mode &= ~(v->mode & 010 ? LINUX_S_ISUID | LINUX_S_ISGID : LINUX_S_ISUID);
     }
-    return done;
+    return done ? (i64)done : now;
 }
 
 const struct file_ops memfile_ops = {.read = memfile_read, .write = memfile_write};

@@ -3,6 +3,7 @@
 //
 // System calls that move bytes: read, write and their vectors, sendfile, copy_file_range.
 
+#include "libos/exos/fs/breathe.h"
 #include "libos/exos/fs/data.h"
 #include "libos/exos/fs/file.h"
 #include "libos/exos/fs/fs.h"
@@ -277,7 +278,7 @@ static i64 move_between(struct file *in, u64 *in_at, struct file *out, u64 *out_
             break;
         }
         done += (u64)put;
-        if (signal_pending())
+        if (fs_breathe() || signal_pending())
             break;
     }
     pod_free(buffer);
