@@ -136,7 +136,8 @@ static void idiom(struct state *s) {
     switch (pick(s, 5)) {
     case 0: // rotation
         emit(s, w ? ENGINE_OP_MOV64_REG : ENGINE_OP_MOV32_REG, b, a, 0, 0);
-        emit(s, w ? ENGINE_OP_RSH64_IMM : ENGINE_OP_RSH32_IMM, b, 0, 0, bits - n);
+        emit(s, w ? ENGINE_OP_RSH64_IMM : ENGINE_OP_RSH32_IMM, b, 0, 0,
+             chance(s, 85) ? bits - n : n);
         emit(s, w ? ENGINE_OP_LSH64_IMM : ENGINE_OP_LSH32_IMM, a, 0, 0, n);
         emit(s, w ? ENGINE_OP_OR64_REG : ENGINE_OP_OR32_REG, a, b, 0, 0);
         break;
@@ -203,6 +204,10 @@ static void stack_access(struct state *s) {
         access(s, ENGINE_R10, off, log2);
         return;
     }
+    if (chance(s, 40)) { // words of the array itself
+        access(s, ENGINE_R10, -256 + 8 * (int)pick(s, 16), 3);
+        return;
+    }
     unsigned base = target(s), index = target(s);
     emit(s, ENGINE_OP_MOV64_REG, base, ENGINE_R10, 0, 0);
     emit(s, ENGINE_OP_ADD64_IMM, base, 0, 0, -256);
@@ -213,6 +218,7 @@ static void stack_access(struct state *s) {
         emit(s, ENGINE_OP_MOV64_REG, index, counter, 0, 0);
         emit(s, ENGINE_OP_LSH64_IMM, index, 0, 0, 3);
         emit(s, ENGINE_OP_ADD64_REG, base, index, 0, 0);
+        access(s, base, 8 * (int)pick(s, 11), 3);
     } else if (index != base) {
         emit(s, ENGINE_OP_AND64_IMM, index, 0, 0, 63);
         emit(s, ENGINE_OP_ADD64_REG, base, index, 0, 0);
@@ -267,6 +273,9 @@ static void bytes_access(struct state *s) {
         emit(s, n < 8 && chance(s, 30) ? ENGINE_OP_RSH32_IMM : ENGINE_OP_RSH64_IMM, t, 0, 0,
              (int)shift);
         emit(s, ENGINE_OP_STXB, BUFFER_REG, t, (int)(off + i), 0);
+        if (chance(s, 8))
+            emit(s, chance(s, 50) ? ENGINE_OP_STH : ENGINE_OP_STB, BUFFER_REG, 0,
+                 (int)(off + pick(s, n)), interesting(s));
     }
 }
 
@@ -417,8 +426,15 @@ static void loop(struct state *s) {
         emit(s, ENGINE_OP_MOV64_IMM, reg, 0, 0, 0);
         s->reserved |= 1u << reg;
     }
-    uint32_t top = s->g->count, leave = UINT32_MAX;
+    uint32_t enter = chance(s, 30) ? emit(s, ENGINE_OP_JA, 0, 0, 0, 0) : UINT32_MAX;
+    uint32_t top = s->g->count, leave = UINT32_MAX, early = UINT32_MAX;
     statements(s, 1 + pick(s, 5));
+    if (enter != UINT32_MAX) { // entered in the middle: the way back is not the end of the loop
+        if (chance(s, 60))
+            early = emit(s, condition(s), target(s), number(s), 0, interesting(s));
+        aim(s, enter, s->g->count);
+        statements(s, 1 + pick(s, 3));
+    }
     if (chance(s, 25))
         leave = emit(s, condition(s), target(s), number(s), 0, interesting(s));
     unsigned counter = in_memory ? target(s) : reg;
@@ -434,6 +450,8 @@ static void loop(struct state *s) {
         s->g->proof[back] |= ENGINE_PROOF_METERED;
     if (leave != UINT32_MAX)
         aim(s, leave, s->g->count);
+    if (early != UINT32_MAX)
+        aim(s, early, s->g->count);
     if (!in_memory)
         s->reserved &= ~(1u << reg);
     s->depth--;
