@@ -11,7 +11,7 @@
 #include "libos/exos/fs/path.h"
 #include "libos/exos/linux/calls.h"
 #include "libos/exos/linux/uapi_errno.h"
-#include "shim.h"
+#include "tests/exos/shim.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #include "libos/exos/tty/ldisc.h"
 #include "libos/exos/tty/console.h"
-#include "shim.h"
+#include "tests/exos/shim.h"
 
 #include <stdlib.h>
 #include <string.h>

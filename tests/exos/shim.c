@@ -3,7 +3,7 @@
 //
 // The ground under the file layer in host tests, see shim.h.
 
-#include "shim.h"
+#include "tests/exos/shim.h"
 
 #include "libos/exos/boot.h"
 #include "libos/exos/fs/breathe.h"

@@ -13,8 +13,8 @@
 #define BREATH_BYTES (128ul << 10) // at most so much between two breaths
 
 // Gives the lock up for a moment, and the processor if the slice has ended; timers are looked at.
-// Whatever the lock guards may have changed. True: a signal waits, the caller should return with
-// what it has done.
+// Whatever the lock guards may have changed. True: the process is being killed, the caller should
+// return with what it has done.
 bool fs_breathe(void);
 
 #endif
