@@ -39,3 +39,14 @@ $(BUILD)/user/boot/exos.elf: $(EXOS_OBJ) libos/exos/exos.ld
 	$(Q)mkdir -p $(@D) && $(LD) -m elf_x86_64 -static -z max-page-size=4096 -z noexecstack -T libos/exos/exos.ld \
 	  -o $(@:.elf=.debug) $(EXOS_OBJ)
 	$(Q)$(OBJCOPY) --strip-all $(@:.elf=.debug) $@
+
+# Tests of ExOS' pure parts on the host, under the sanitizers.
+EXOS_CORE_TESTS := areas elf
+HOST_TESTS += $(addprefix test-exos-core-,$(EXOS_CORE_TESTS))
+.PHONY: $(addprefix test-exos-core-,$(EXOS_CORE_TESTS))
+$(addprefix $(BUILD)/san/tests/exos/bin-core-,$(EXOS_CORE_TESTS)): $(BUILD)/san/tests/exos/bin-core-%: \
+  $(BUILD)/san/tests/exos/core_%.o $(BUILD)/san/libos/exos/%.o
+	$(call say,SANLD,$@)
+	$(Q)$(CLANG) $(SAN_FLAGS) -o $@ $^
+$(addprefix test-exos-core-,$(EXOS_CORE_TESTS)): test-exos-core-%: $(BUILD)/san/tests/exos/bin-core-%
+	@$<

@@ -103,7 +103,7 @@ void areas_insert(struct areas *areas, const struct area *area) {
 
 // Cuts area i at address, which is inside it.
 static void split(struct areas *areas, u32 i, u64 address) {
-    open_gap(areas, i);
+    open_gap(areas, i + 1);
     struct area *a = &areas->list[i], *b = a + 1;
     *b = *a;
     a->end = b->start = address;

@@ -26,8 +26,8 @@ struct area {
     u32 flags;  // AREA_*
 };
 
-// The array lies in a larger block, with room on both sides: an insertion moves the shorter part, so that mappings that pile
-// up downwards, as mmap's do, cost the same however many there are.
+// The array lies in a larger block, with room on both sides: an insertion moves the shorter part,
+// so that mappings that pile up downwards, as mmap's do, cost the same however many there are.
 struct areas {
     struct area *list;  // in block
     struct area *block; // capacity of them

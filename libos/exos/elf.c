@@ -77,30 +77,39 @@ static u64 headers_in_memory(const struct elf_program *p, u64 offset, u64 bytes)
     return 0;
 }
 
+static i64 header_take(struct elf_program *p, const struct elf_phdr *ph, u64 file_bytes) {
+    switch (ph->type) {
+    case PT_LOAD:
+        return add_segment(p, ph, file_bytes);
+    case PT_GNU_STACK:
+        p->stack_prot = flags_to_prot(ph->flags) | PROT_READ | PROT_WRITE;
+        return 0;
+    case PT_INTERP:
+        if (ph->filesz < 2 || ph->filesz > INTERPRETER_MAX ||
+            !checked_range(ph->offset, ph->filesz, file_bytes))
+            return -ENOEXEC;
+        p->interpreter_offset = ph->offset;
+        p->interpreter_bytes = ph->filesz;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
 i64 elf_check(const void *head, u64 head_bytes, u64 file_bytes, u64 low, u64 high,
               struct elf_program *p) {
     const struct elf_header *h = head;
     memset(p, 0, sizeof(*p));
     if (head_bytes > file_bytes || !header_ok(h, head_bytes))
         return -ENOEXEC;
-    const struct elf_phdr *ph = (const struct elf_phdr *)((const char *)head + h->phoff);
     p->position_independent = h->type == ET_DYN;
     p->entry = h->entry;
     p->header_count = h->phnum;
     p->stack_prot = PROT_READ | PROT_WRITE;
     for (u32 i = 0; i < h->phnum; i++) {
-        i64 error = 0;
-        if (ph[i].type == PT_LOAD)
-            error = add_segment(p, &ph[i], file_bytes);
-        else if (ph[i].type == PT_GNU_STACK)
-            p->stack_prot = flags_to_prot(ph[i].flags) | PROT_READ | PROT_WRITE;
-        else if (ph[i].type == PT_INTERP) {
-            if (ph[i].filesz < 2 || ph[i].filesz > INTERPRETER_MAX ||
-                !checked_range(ph[i].offset, ph[i].filesz, file_bytes))
-                return -ENOEXEC;
-            p->interpreter_offset = ph[i].offset;
-            p->interpreter_bytes = ph[i].filesz;
-        }
+        struct elf_phdr ph; // phoff need not be aligned
+        memcpy(&ph, (const char *)head + h->phoff + i * sizeof(ph), sizeof(ph));
+        i64 error = header_take(p, &ph, file_bytes);
         if (error)
             return error;
     }
@@ -109,6 +118,6 @@ i64 elf_check(const void *head, u64 head_bytes, u64 file_bytes, u64 low, u64 hig
     if (p->position_independent ? p->high - p->low > (high - low) / 2
                                 : p->low < low || p->high > high)
         return -ENOMEM;
-    p->header_address = headers_in_memory(p, h->phoff, (u64)h->phnum * sizeof(*ph));
+    p->header_address = headers_in_memory(p, h->phoff, (u64)h->phnum * sizeof(struct elf_phdr));
     return 0;
 }
