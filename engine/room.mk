@@ -100,7 +100,11 @@ fuzz-engine-object test-engine-fuzz: $(BUILD)/fuzz/engine-object $(ENGINE_OBJECT
 	    -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/object-corpus $(BUILD)/fuzz/object-seeds 2> $(BUILD)/fuzz/object.log; \
 	then grep -E 'executed_units' $(BUILD)/fuzz/object.log; echo 'engine-fuzz: 1 passed, 0 failed'; \
 	else tail -40 $(BUILD)/fuzz/object.log; echo 'engine-fuzz: 0 passed, 1 failed'; exit 1; fi
-HOST_TESTS += test-engine-cases test-engine-objects test-engine-conformance test-engine-fuzz
+
+.PHONY: test-engine-tools
+test-engine-tools: $(BUILD)/host/triv $(BUILD)/host/engine-plugin $(BUILD)/host/engine-bench
+	@$(PYTHON) tests/engine/test_triv.py $(BUILD)/host
+HOST_TESTS += test-engine-tools test-engine-cases test-engine-objects test-engine-conformance test-engine-fuzz
 
 # Does a broken core go unnoticed? Takes minutes; not part of `make test`.
 .PHONY: mutate-engine-core
