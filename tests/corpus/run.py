@@ -105,8 +105,8 @@ def arguments_parse(argv):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--case", action="append", default=[], metavar="NAME", help="only this case; NAME* for a prefix")
     p.add_argument("--list", action="store_true", help="print the names (and tags) and stop")
-    p.add_argument("--smp", type=int, default=2, metavar="N", help="CPUs of the guest")
-    p.add_argument("--jobs", type=int, default=0, metavar="N", help="machines at a time (default: host CPUs / 2)")
+    p.add_argument("--smp", type=int, default=1, metavar="N", help="CPUs of the guest")
+    p.add_argument("--jobs", type=int, default=0, metavar="N", help="machines at a time (default: host CPUs / N of --smp)")
     p.add_argument("--batch", type=int, default=40, metavar="N", help="cases per boot")
     p.add_argument("--no-heavy", action="store_true", help="leave out the cases tagged heavy")
     p.add_argument("--host-only", action="store_true", help="check that the cases are deterministic on Linux")
@@ -149,7 +149,7 @@ def main(argv):
             repeat = lambda name: f"{own} --host-only --case {name}"
         else:
             guest = sides.TricolorSide(shlex.split(a.launcher), a.smp, a.option)
-            got, lost = side_run(guest, batches, a.jobs or max(1, cpus // 2))
+            got, lost = side_run(guest, batches, a.jobs or max(1, cpus // a.smp))
             repeat = lambda name: f"{own} --smp {a.smp} --case {name}"
     failed = failures_print(cases, want, got, lost, repeat)
     passed, boots = len(cases) - failed, ""
