@@ -698,6 +698,8 @@ static void test_locks(void) {
     CHECK_EQ(linux_fcntl(b, LINUX_F_SETLK, (u64)&l), 0);
     l = (struct linux_flock){.type = LINUX_F_WRLCK, .start = 12, .length = 1};
     CHECK_EQ(linux_fcntl(b, LINUX_F_SETLK, (u64)&l), -EAGAIN);
+    l = (struct linux_flock){.type = LINUX_F_WRLCK, .start = 15, .length = 1};
+    CHECK_EQ(linux_fcntl(b, LINUX_F_SETLK, (u64)&l), -EAGAIN);
     files_put(other);
     shim_process.files = mine;
     linux_close(b); // POSIX: any close drops the process's record locks
