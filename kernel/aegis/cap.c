@@ -7,6 +7,7 @@
 
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/account.h"
+#include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/env.h"
 #include "kernel/aegis/frame.h"
 #include "kernel/aegis/sched.h"
@@ -29,9 +30,10 @@ static struct cap *cap_at(cap_ref ref) {
 
 // --- trees ---------------------------------------------------------------------------------------
 
+// Puts a capability, with what is below it, under another, or makes it a root.
 static void cap_link(struct cap *cap, cap_ref ref, cap_ref parent) {
     cap->parent = parent;
-    cap->child = cap->previous = cap->next = 0;
+    cap->previous = cap->next = 0;
     if (!parent)
         return;
     struct cap *above = cap_at(parent);
@@ -59,6 +61,7 @@ void cap_fill(struct env *env, u32 slot, enum cap_type type, u64 object, u32 cou
     cap->type = (u8)type;
     cap->reserved = 0;
     cap->rights = (u16)rights;
+    cap->child = 0;
     cap_link(cap, cap_ref_of(env, slot), parent);
     env->row->caps++;
 }
@@ -109,15 +112,6 @@ i64 cap_check_account(u64 slot, account_id id, u32 rights, struct abi_account **
         return -E_TYPE;
     *account = account_find(id);
     return *account ? cap_covers(cap, CAP_NONE, id, id, rights) : -E_STALE;
-}
-
-// The common case of the two checks below: a capability for just that object. Its index is one of
-// the kernel's own.
-static inline int cap_is_for(u64 slot, enum cap_type type, u64 id, u32 rights) {
-    if (slot >= CAP_SLOTS)
-        return 0;
-    const struct cap *cap = &sched_current()->caps[slot];
-    return cap->type == type && cap->object == id && !(rights & ~(u32)cap->rights);
 }
 
 i64 cap_check_space(u64 slot, space_id id, u32 rights, struct abi_space **space) {

@@ -199,6 +199,71 @@ TEST(cap_tree) {
     CHECK_EQ(sys_cap_mint(to_self, my_env(), CAP_RIGHT_READ, 5, 0), -E_RANGE);
 }
 
+// Trees grow and shrink at random, and every slot is what a plain model says: rights, and who goes
+// when what is revoked.
+#define MODEL_SLOTS 24
+
+TEST(cap_tree_model) {
+    u32 parent[CAP_SLOTS], rights[CAP_SLOTS], live[CAP_SLOTS];
+    for (u32 i = 0; i < CAP_SLOTS; i++)
+        parent[i] = rights[i] = live[i] = 0;
+    live[CAP_SLOT_ACCOUNT] = 1;
+    rights[CAP_SLOT_ACCOUNT] = CAP_RIGHTS_ALL;
+    for (u32 step = 0; step < 3000; step++) {
+        u32 slot = CAP_SLOT_FREE + (u32)(guest_random() % MODEL_SLOTS);
+        u32 from = guest_random() % 4 ? slot : CAP_SLOT_ACCOUNT;
+        u32 wanted = (u32)guest_random() & CAP_RIGHTS_ALL;
+        switch (guest_random() % 8) {
+        case 0: // drop: children go to the parent
+            CHECK_EQ(sys_cap_drop(slot), live[slot] ? 0 : -E_CAP);
+            for (u32 i = 0; live[slot] && i < CAP_SLOTS; i++)
+                if (live[i] && parent[i] == slot)
+                    parent[i] = parent[slot];
+            live[slot] = 0;
+            break;
+        case 1: { // revoke: all below goes
+            i64 removed = sys_cap_revoke(slot);
+            i64 expected = live[slot] ? 0 : -E_CAP;
+            for (u32 again = 1; live[slot] && again;) {
+                again = 0;
+                for (u32 i = CAP_SLOT_FREE; i < CAP_SLOTS; i++) {
+                    u32 up = parent[i];
+                    if (live[i] && (up == slot || (up >= CAP_SLOT_FREE && !live[up]))) {
+                        live[i] = 0;
+                        expected++;
+                        again = 1;
+                    }
+                }
+            }
+            CHECK_EQ(removed, expected);
+            break;
+        }
+        default: { // mint
+            u32 free = CAP_SLOT_FREE;
+            while (free < CAP_SLOTS && live[free])
+                free++;
+            if (free >= CAP_SLOT_FREE + MODEL_SLOTS)
+                break;
+            wanted = live[from] && guest_random() % 8 ? wanted & rights[from] : wanted;
+            i64 got = sys_cap_mint(CAP_PAIR(from, CAP_SLOT_SELF), my_env(), wanted, 0, 0);
+            i64 expected = !live[from] ? -E_CAP : wanted & ~rights[from] ? -E_RIGHTS : (i64)free;
+            CHECK_EQ(got, expected);
+            if (got > 0) {
+                live[got] = 1;
+                parent[got] = from;
+                rights[got] = wanted;
+            }
+            break;
+        }
+        }
+        i64 wake = rights[slot] & CAP_RIGHT_WAKE ? 0 : -E_RIGHTS;
+        CHECK_EQ(sys_env_wake(slot, my_env()), live[slot] ? wake : -E_CAP);
+    }
+    for (u32 slot = CAP_SLOT_FREE; slot < CAP_SLOTS; slot++)
+        if (live[slot])
+            CHECK_EQ(sys_cap_drop(slot), 0);
+}
+
 TEST(cap_table_full) {
     u64 to_self = CAP_PAIR(CAP_SLOT_SELF, CAP_SLOT_SELF);
     i64 first = sys_cap_mint(to_self, my_env(), CAP_RIGHTS_ALL, 0, 0), slot;
