@@ -102,13 +102,13 @@ static void text_loadavg(struct format_text *to, struct process *p, u32 number) 
 
 static void text_mounts(struct format_text *to, struct process *p, u32 number) {
     (void)p, (void)number;
-    format_append(to, "rootfs / tmpfs rw 0 0\nproc /proc proc rw 0 0\ndev /dev devtmpfs rw 0 0\n");
+    format_append(to, "tmpfs / tmpfs rw 0 0\nproc /proc proc rw 0 0\ndev /dev devtmpfs rw 0 0\n");
 }
 
 static void text_mountinfo(struct format_text *to, struct process *p, u32 number) {
     (void)p, (void)number;
     format_append(to,
-                  "1 0 0:%u / / rw - tmpfs rootfs rw\n2 1 0:%u / /proc rw - proc proc rw\n"
+                  "1 0 0:%u / / rw - tmpfs tmpfs rw\n2 1 0:%u / /proc rw - proc proc rw\n"
                   "3 1 0:%u / /dev rw - devtmpfs dev rw\n",
                   FS_DEV_ROOT, FS_DEV_PROC, FS_DEV_DEV);
 }
