@@ -45,12 +45,12 @@ static struct process *process_or_self(i32 pid) {
 
 i64 linux_getpgid(i32 pid) {
     struct process *p = process_or_self(pid);
-    return p ? p->pgrp : -ESRCH;
+    return p ? (i64)p->pgrp : -ESRCH;
 }
 
 i64 linux_getsid(i32 pid) {
     struct process *p = process_or_self(pid);
-    return p ? p->session : -ESRCH;
+    return p ? (i64)p->session : -ESRCH;
 }
 
 i64 linux_setpgid(i32 pid, i32 pgrp) {
