@@ -114,16 +114,19 @@ static void frame_own(pfn_t pfn, account_id account, enum frame_kind kind, u32 f
     row->flags = flags;
 }
 
+pfn_t frame_take_for(struct abi_account *account, enum frame_kind kind, u32 flags, int dirty) {
+    pfn_t pfn = abi_info->free_first;
+    if (!pfn || account->frames >= account->quota)
+        return 0;
+    account->frames++;
+    free_list_remove(pfn);
+    frame_own(pfn, account->id, kind, flags, dirty);
+    return pfn;
+}
+
 i64 frame_take(account_id account, enum frame_kind kind, u32 flags, int dirty, pfn_t *pfn) {
-    *pfn = abi_info->free_first;
-    if (!*pfn)
-        return -E_NOMEM;
-    i64 error = account_charge(account, 1);
-    if (error)
-        return error;
-    free_list_remove(*pfn);
-    frame_own(*pfn, account, kind, flags, dirty);
-    return 0;
+    *pfn = frame_take_for(account_find(account), kind, flags, dirty);
+    return *pfn ? 0 : -E_NOMEM;
 }
 
 i64 frame_take_named(account_id account, pfn_t pfn, u32 flags, int dirty) {

@@ -24,6 +24,8 @@ extern u64 frame_count;
 
 // Takes any free frame and charges it; zeroed unless dirty and this account had it last. E_NOMEM.
 i64 frame_take(account_id account, enum frame_kind kind, u32 flags, int dirty, pfn_t *pfn);
+// The same for an account that is known; 0: none is free, or no quota.
+pfn_t frame_take_for(struct abi_account *account, enum frame_kind kind, u32 flags, int dirty);
 // Takes a particular one. E_BUSY, E_NOMEM.
 i64 frame_take_named(account_id account, pfn_t pfn, u32 flags, int dirty);
 // Gives a frame back and refunds its owner. Not mapped, not pinned.

@@ -9,6 +9,7 @@
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/cap.h"
+#include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/frame.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space_priv.h"
@@ -21,7 +22,7 @@
 // Whether other processors may use the space's translations, hence change its entries (A, D) at any
 // time.
 static int space_is_shared(const struct abi_space *space) {
-    return tlb_users(space) != 0;
+    return sal_machine.cpus > 1 && tlb_users(space) != 0;
 }
 
 // --- map -----------------------------------------------------------------------------------------
@@ -36,7 +37,7 @@ struct map_request {
 
 // Frames whose last translation goes, until they have been flushed.
 struct dropped {
-    u32 count;
+    u32 count; // how many of pfn are set
     pfn_t pfn[FRAMES_PER_CALL];
 };
 
@@ -61,7 +62,7 @@ static i64 map_one(const struct map_request *request, u64 va, pfn_t first, u64 i
                    struct dropped *dropped) {
     u64 *entry;
     pfn_t pfn;
-    i64 error = space_entry_make(request->space, va, &entry);
+    i64 error = space_entry_find(request->space, va, &entry);
     if (error)
         return error;
     u64 old = *entry;
@@ -103,9 +104,11 @@ static i64 map_check(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 
     return count ? space_check_range(va, count) : -E_RANGE;
 }
 
-i64 sys_space_map(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 flags) {
+__attribute__((noinline)) static i64 map_slowly(u64 caps, space_id id, u64 va, pfn_t first,
+                                                u64 count, u64 flags) {
     struct map_request request;
-    struct dropped dropped = {.count = 0};
+    struct dropped dropped;
+    dropped.count = 0;
     i64 error = map_check(caps, id, va, first, count, flags, &request);
     if (error)
         return error;
@@ -118,6 +121,52 @@ i64 sys_space_map(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 fla
     if (dropped.count)
         dropped_flush(&dropped, request.space, va, done);
     return error ? error : (i64)done;
+}
+
+// The frame that one page is to be mapped to: a new one, or one of the account's own. 0: the full
+// way must decide.
+static inline pfn_t map_quick_frame(const struct cap *cap, pfn_t first) {
+    if (first == ABI_ANY) {
+        struct abi_account *account = account_find(cap->object);
+        return account ? frame_take_for(account, FRAME_USER, FRAME_AUTO, 0) : 0;
+    }
+    if (first >= frame_count)
+        return 0;
+    const struct abi_frame *row = frame_row(first);
+    return row->kind == FRAME_USER && row->owner == cap->object ? first : 0;
+}
+
+static inline u64 map_quick_bits(const struct cap *cap, pfn_t first, u64 flags) {
+    u32 rights = cap->rights | (first == ABI_ANY ? CAP_RIGHT_WRITE | CAP_RIGHT_EXEC : 0);
+    return flags | ABI_PTE_P | ABI_PTE_U | (rights & CAP_RIGHT_WRITE ? ABI_PTE_MAY_W : 0) |
+           (rights & CAP_RIGHT_EXEC ? ABI_PTE_MAY_X : 0);
+}
+
+// One page that was not mapped, by an account's capability, where the tables are there: here.
+// Everything else, and every error, is left to the full way.
+i64 sys_space_map(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 flags) {
+    u32 rights = first == ABI_ANY ? (u32)CAP_RIGHT_ALLOC
+                                  : CAP_RIGHT_READ | (flags & ABI_PTE_W ? CAP_RIGHT_WRITE : 0) |
+                                        (flags & ABI_PTE_NX ? 0 : CAP_RIGHT_EXEC);
+    const struct abi_space *space;
+    const struct cap *cap;
+    u64 end, *entry;
+    pfn_t pfn;
+    if (count != 1 || flags & ~ABI_PTE_PROT ||
+        !(space = cap_space_at((u32)caps, id, CAP_RIGHT_MAP, va)) ||
+        !(cap = cap_account_in(caps >> 32, rights)))
+        goto slowly;
+    if (!(entry = space_walk(space, va, &end)) || *entry & ABI_PTE_P ||
+        !(pfn = map_quick_frame(cap, first)))
+        goto slowly;
+    u32 index = va >> ABI_PAGE_SHIFT & 511;
+    frame_row(pfn)->maps++;
+    table_note(entry - index, index, index);
+    u64 bits = map_quick_bits(cap, first, flags);
+    __atomic_store_n(entry, pfn << ABI_PAGE_SHIFT | bits, __ATOMIC_RELEASE);
+    return 1;
+slowly:
+    return map_slowly(caps, id, va, first, count, flags);
 }
 
 i64 space_map_first(struct abi_space *space, u64 va, pfn_t pfn, u64 bits) {
@@ -153,7 +202,8 @@ static inline struct run run_next(const struct abi_space *space, u64 va, u64 pag
 
 i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
     struct abi_space *space;
-    struct dropped dropped = {.count = 0};
+    struct dropped dropped;
+    dropped.count = 0;
     i64 error = cap_check_space(cap, id, CAP_RIGHT_MAP, &space);
     if (!error)
         error = space_check_range(va, count);
@@ -272,7 +322,14 @@ static i64 protect_range(struct abi_space *space, u64 va, u64 count, const struc
 #define LESS_IF_CLEARED (ABI_PTE_W | ABI_PTE_A | ABI_PTE_D | ABI_PTE_PKEY_MASK)
 #define LESS_IF_SET     (ABI_PTE_NX | ABI_PTE_PKEY_MASK)
 
-i64 sys_space_protect(u64 cap, space_id id, u64 va, u64 count, u64 clear, u64 set) {
+static inline struct change change_of(u64 clear, u64 set) {
+    return (struct change){ABI_PTE_P | (set & ABI_PTE_W ? ABI_PTE_MAY_W : 0) |
+                               (clear & ~set & ABI_PTE_NX ? ABI_PTE_MAY_X : 0),
+                           ~clear, set};
+}
+
+__attribute__((noinline)) static i64 protect_slowly(u64 cap, space_id id, u64 va, u64 count,
+                                                    u64 clear, u64 set) {
     struct abi_space *space;
     i64 error = cap_check_space(cap, id, CAP_RIGHT_MAP, &space);
     if (error)
@@ -282,13 +339,29 @@ i64 sys_space_protect(u64 cap, space_id id, u64 va, u64 count, u64 clear, u64 se
     error = space_check_range(va, count);
     if (error)
         return error;
-    struct change change = {ABI_PTE_P, ~clear, set};
-    change.must |= set & ABI_PTE_W ? ABI_PTE_MAY_W : 0;
-    change.must |= clear & ~set & ABI_PTE_NX ? ABI_PTE_MAY_X : 0;
+    struct change change = change_of(clear, set);
     i64 done = protect_range(space, va, count, &change);
     if (clear & LESS_IF_CLEARED || set & LESS_IF_SET)
         tlb_flush(space, va, done < 0 ? count : (u64)done);
     return done;
+}
+
+// One page, by a capability for the space, on a machine with one processor, is changed here;
+// everything else, and every error, is left to the full way.
+i64 sys_space_protect(u64 cap, space_id id, u64 va, u64 count, u64 clear, u64 set) {
+    const struct abi_space *space;
+    struct change change = change_of(clear, set);
+    u64 end, *entry;
+    if (count != 1 || (clear | set) & ~ABI_PTE_PROT || sal_machine.cpus > 1)
+        goto slowly;
+    if (!(space = cap_space_at(cap, id, CAP_RIGHT_MAP, va)) ||
+        !(entry = space_walk(space, va, &end)) || (*entry & change.must) != change.must)
+        goto slowly;
+    *entry = (*entry & change.keep) | change.set;
+    sal_tlb_flush_page(va); // harmless if another space is loaded
+    return 1;
+slowly:
+    return protect_slowly(cap, id, va, count, clear, set);
 }
 
 // --- copy ----------------------------------------------------------------------------------------

@@ -121,12 +121,23 @@ static struct used table_used(pfn_t pfn) {
     return (struct used){512 - (seen >> 16), seen & 0xffff};
 }
 
+// The first entry from i on that is present, or end. Tables are sparse: four are looked at at once.
+static inline u32 table_next(const u64 *table, u32 i, u32 end) {
+    while (i + 4 <= end && !((table[i] | table[i + 1] | table[i + 2] | table[i + 3]) & ABI_PTE_P))
+        i += 4;
+    while (i < end && !(table[i] & ABI_PTE_P))
+        i++;
+    return i;
+}
+
 // All entries that were present are zero afterwards, and the others always were.
 static void tear_leaf_table(u64 *table, struct used used) {
     for (u32 i = used.at; i < used.end; i++) {
         u64 entry = table[i];
-        if (!(entry & ABI_PTE_P))
+        if (!(entry & ABI_PTE_P)) {
+            i = table_next(table, i + 1, used.end) - 1;
             continue;
+        }
         table[i] = 0;
         struct abi_frame *row = frame_row(ABI_PTE_FRAME(entry));
         if (--row->maps == 0 && row->flags & FRAME_AUTO && !row->pins)
@@ -141,9 +152,7 @@ static void tear_below(struct abi_space *space, u64 *entry, u32 level, u32 *budg
     if (level == 1) {
         tear_leaf_table(table, used);
     } else {
-        for (u32 i = used.at; i < used.end; i++) {
-            if (!(table[i] & ABI_PTE_P))
-                continue;
+        for (u32 i = used.at; (i = table_next(table, i, used.end)) < used.end; i++) {
             if (!*budget)
                 return;
             tear_below(space, &table[i], level - 1, budget);
@@ -162,9 +171,8 @@ i64 space_tear(struct abi_space *space) {
     u32 budget = TEAR_PER_CALL;
     u64 *root = sal_frame(space->root);
     struct used used = table_used(space->root);
-    for (u32 i = used.at; i < used.end && i < 256; i++) {
-        if (!(root[i] & ABI_PTE_P))
-            continue;
+    used.end = used.end < 256 ? used.end : 256;
+    for (u32 i = used.at; (i = table_next(root, i, used.end)) < used.end; i++) {
         if (!budget)
             return -E_AGAIN;
         tear_below(space, &root[i], 3, &budget);

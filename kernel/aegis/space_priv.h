@@ -40,6 +40,16 @@ static inline void table_note(u64 *table, u32 low, u32 high) {
         seen = (seen & 0xffff0000) | to;
     row->next = seen;
 }
+// space_entry_make, quick where the tables are there.
+static inline i64 space_entry_find(struct abi_space *space, u64 va, u64 **entry) {
+    u64 end;
+    u32 index = va >> ABI_PAGE_SHIFT & 511;
+    *entry = space_walk(space, va, &end);
+    if (!*entry)
+        return space_entry_make(space, va, entry);
+    table_note(*entry - index, index, index);
+    return 0;
+}
 // E_ALIGN, E_RANGE.
 i64 space_check_range(u64 va, u64 pages);
 // One entry less names the frame; the translations are flushed already.

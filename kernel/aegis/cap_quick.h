@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// The common cases of capability checks, inline: they say yes, or that the full check must decide.
+
+#ifndef KERNEL_AEGIS_CAP_QUICK_H
+#define KERNEL_AEGIS_CAP_QUICK_H
+
+#include "abi/layout.h"
+#include "kernel/aegis/env.h"
+#include "kernel/aegis/sched.h"
+#include "kernel/aegis/space.h"
+
+// Type and rights in one comparison.
+static inline int cap_is(const struct cap *cap, enum cap_type type, u32 rights) {
+    const u32 *word = (const u32 *)&cap->type; // reserved is between them
+    _Static_assert(__builtin_offsetof(struct cap, rights) ==
+                       __builtin_offsetof(struct cap, type) + 2,
+                   "one word");
+    return (*word & (rights << 16 | 0xff)) == (rights << 16 | type);
+}
+
+// The running env's capability in that slot is for just this object. Then the object's index is one
+// of the kernel's own.
+static inline int cap_is_for(u64 slot, enum cap_type type, u64 id, u32 rights) {
+    if (slot >= CAP_SLOTS)
+        return 0;
+    const struct cap *cap = &sched_current()->caps[slot];
+    return cap_is(cap, type, rights) && cap->object == id;
+}
+
+// The space, if the capability is just for it and va is a page of user space; otherwise null.
+static inline struct abi_space *cap_space_at(u64 slot, space_id id, u32 rights, u64 va) {
+    if (va & (ABI_PAGE - 1) || va >= ABI_USER_END || !cap_is_for(slot, CAP_SPACE, id, rights))
+        return 0;
+    struct abi_space *space = space_row(id);
+    return space->id == id ? space : 0;
+}
+
+// The capability, if it is for an account and has the rights; otherwise null.
+static inline const struct cap *cap_account_in(u64 slot, u32 rights) {
+    if (slot >= CAP_SLOTS)
+        return 0;
+    const struct cap *cap = &sched_current()->caps[slot];
+    return cap_is(cap, CAP_ACCOUNT, rights) ? cap : 0;
+}
+
+#endif
