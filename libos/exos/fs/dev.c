@@ -32,6 +32,10 @@ static i64 zero_read(struct file *f, u64 to, u64 bytes, u64 *position) {
         memset((void *)to, 0, bytes);
         return (i64)bytes;
     }
+    if (bytes <= BREATH_BYTES) {
+        i64 error = clear_user(to, bytes);
+        return error ? error : (i64)bytes;
+    }
     for (u64 done = 0;;) {
         u64 part = bytes - done < BREATH_BYTES ? bytes - done : BREATH_BYTES;
         if (clear_user(to + done, part))

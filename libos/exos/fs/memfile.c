@@ -337,23 +337,32 @@ void vnode_map_put(struct vnode *v) {
 // --- files
 // --------------------------------------------------------------------------------------------------------------
 
-static i64 memfile_read(struct file *file, u64 to, u64 bytes, u64 *position) {
+// More than fits between two breaths.
+static i64 read_long(struct vnode *v, u64 to, u64 bytes, u64 *position) {
     u64 total = 0;
-    i64 done;
-    for (;;) {
+    while (total < bytes) {
         u64 part = bytes - total < BREATH_BYTES ? bytes - total : BREATH_BYTES;
-        done = memfile_read_at(file->vnode, *position, to + total, part);
-        if (done > 0)
-            *position += (u64)done;
-        if (done != (i64)part || part == bytes - total)
+        i64 done = memfile_read_at(v, *position, to + total, part);
+        if (done < 0)
+            return total ? (i64)total : done;
+        *position += (u64)done;
+        total += (u64)done;
+        if (done != (i64)part || fs_breathe())
             break;
-        total += part;
-        if (fs_breathe())
-            return (i64)total;
     }
+    return (i64)total;
+}
+
+static i64 memfile_read(struct file *file, u64 to, u64 bytes, u64 *position) {
+    struct vnode *v = file->vnode;
     if (!(file->flags & LINUX_O_NOATIME))
-        vnode_accessed(file->vnode);
-    return done >= 0 ? (i64)total + done : total ? (i64)total : done;
+        vnode_accessed(v);
+    if (bytes > BREATH_BYTES)
+        return read_long(v, to, bytes, position);
+    i64 done = memfile_read_at(v, *position, to, bytes);
+    if (done > 0)
+        *position += (u64)done;
+    return done;
 }
 
 // How much of a write at position the file size limit allows: bytes, or -EFBIG.
