@@ -41,12 +41,15 @@ def call_numbers():
 
 def script(names, elves):
     """A shell script that runs each case between two counts, in its own subshell."""
-    lines = ["cd /tmp", "h=/hostile/hostile", "$h count >/dev/null; $h count >/dev/null"]
+    lines = ["cd /tmp", "h=/hostile/hostile", "$h count >/dev/null; $h count >/dev/null",
+             # What was killed needs a moment to be gone: wait until the count is what it was, two seconds at most.
+             "settle() { n=0; a=$($h count); while [ \"$a\" != \"$b\" ] && [ $n -lt 40 ]; do",
+             "sleep 0.05; n=$((n+1)); a=$($h count); done; }"]
 
     def case(name, command):
         # Once to fill what is kept for next time, once to count.
-        lines.append(f'{command} >/dev/null 2>&1 </dev/null; sleep 0.05')
-        lines.append(f'b=$($h count); {command} >/tmp/out 2>/dev/null </dev/null; s=$?; sleep 0.05; a=$($h count)')
+        lines.append(f'b=$($h count); {command} >/dev/null 2>&1 </dev/null; settle')
+        lines.append(f'b=$($h count); {command} >/tmp/out 2>/dev/null </dev/null; s=$?; settle')
         lines.append(f'echo "== {name} $s"; cat /tmp/out; echo "-- $b -> $a"')
 
     for name in names:
@@ -93,7 +96,7 @@ def run(options, smp):
     names = [n for n in DYING + TELLING + SURVIVED if options.only in n]
     bad = dict(badelf.cases(elf)) | dict(badelf.mutations(elf, MUTATIONS, options.seed))
     elves = [n for n in bad if options.only in n]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
         subprocess.run(["cp", options.program, folder + "/hostile"], check=True)
         for name, data in bad.items():
             with open(f"{folder}/{name}", "wb") as file:
