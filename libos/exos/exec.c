@@ -328,9 +328,9 @@ static i64 map_segment(struct mm *mm, struct vnode *vnode, const struct elf_segm
     u64 zero = start + file_pages;
     if (!error && end > zero)
         error = mm_map_fixed(mm, zero, end - zero, s->prot, 0, NULL, 0);
+    // Linux clears the rest of the last file page, and the dynamic loader counts on it.
     if (!error && end > file_end && file_pages && s->prot & PROT_WRITE)
-        error = clear_user(file_end,
-                           zero - file_end < end - file_end ? zero - file_end : end - file_end);
+        error = clear_user(file_end, zero - file_end);
     return error;
 }
 

@@ -186,3 +186,21 @@ i64 linux_mlockall(i32 flags) {
 i64 linux_munlockall(void) {
     return 0;
 }
+
+// Extended attributes.
+#define NOT_SUPPORTED(name)                                                                        \
+    i64 linux_##name(void) {                                                                       \
+        return -EOPNOTSUPP;                                                                        \
+    }
+NOT_SUPPORTED(setxattr)
+NOT_SUPPORTED(lsetxattr)
+NOT_SUPPORTED(fsetxattr)
+NOT_SUPPORTED(getxattr)
+NOT_SUPPORTED(lgetxattr)
+NOT_SUPPORTED(fgetxattr)
+NOT_SUPPORTED(listxattr)
+NOT_SUPPORTED(llistxattr)
+NOT_SUPPORTED(flistxattr)
+NOT_SUPPORTED(removexattr)
+NOT_SUPPORTED(lremovexattr)
+NOT_SUPPORTED(fremovexattr)

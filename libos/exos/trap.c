@@ -51,7 +51,12 @@ void syscall_handle(struct trap_frame *tf) {
 
 static void exception_signal(int signal, i32 code, u64 address) {
     struct linux_siginfo info = {.signo = signal, .code = code};
+    struct process *p = current();
     info.fault.address = address;
+    if (p->actions->action[signal].handler == SIG_DFL)
+        pod_log("exos: %s (%u): signal %d, address %lx, at %lx, stack %lx", p->comm, p->pid, signal,
+                address, thread_trap_frame(current_thread())->frame.rip,
+                thread_trap_frame(current_thread())->frame.rsp);
     signal_force(current_thread(), &info);
 }
 
