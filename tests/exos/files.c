@@ -389,6 +389,23 @@ static void test_pages(void) {
     CHECK_EQ(linux_unlink(S("/pages")), 0);
 }
 
+static void test_full(void) {
+    static u8 data[5 * 4096];
+    i32 fd = (i32)do_open("/full", CREATE, 0600);
+    u64 before = memfile_pages;
+    memfile_pages_max = before + 3;
+    CHECK_EQ(linux_write(fd, (u64)data, sizeof(data)), 3 * 4096);
+    CHECK_EQ(linux_write(fd, (u64)data, 1), -ENOSPC);
+    CHECK_EQ(linux_pwrite64(fd, (u64)data, 100, 0), 100);
+    CHECK_EQ(linux_fallocate(fd, 0, 0, 5 * 4096), -ENOSPC);
+    CHECK_EQ(linux_ftruncate(fd, 4096), 0);
+    CHECK_EQ(linux_pwrite64(fd, (u64)data, 4096, 4096), 4096);
+    linux_close(fd);
+    CHECK_EQ(linux_unlink(S("/full")), 0);
+    CHECK_EQ(memfile_pages, before);
+    memfile_pages_max = ~0ul;
+}
+
 static void test_faults(void) {
     static u8 buffer[8192];
     i32 fd = (i32)do_open("/fault", CREATE, 0600);
@@ -814,6 +831,7 @@ int main(void) {
     test_contents();
     test_punch();
     test_pages();
+    test_full();
     test_faults();
     test_descriptors();
     test_open_rules();

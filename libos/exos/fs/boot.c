@@ -5,15 +5,18 @@
 
 #include "libos/exos/boot.h"
 
+#include "abi/layout.h"
 #include "base/string.h"
 #include "libos/exos/fs/dentry.h"
 #include "libos/exos/fs/dev.h"
 #include "libos/exos/fs/file.h"
 #include "libos/exos/fs/fill.h"
 #include "libos/exos/fs/fs.h"
+#include "libos/exos/fs/memfile.h"
 #include "libos/exos/fs/memfs.h"
 #include "libos/exos/fs/proc.h"
 #include "libos/exos/fs/root.h"
+#include "libos/exos/fs/system.h"
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/process.h"
@@ -26,6 +29,7 @@ i64 fs_boot(void) {
         error = console_init();
     if (error)
         return error;
+    memfile_pages_max = system_memory().total >> ABI_PAGE_SHIFT >> 1;
     init->files = files_new();
     init->fs = fs_ctx_new();
     if (!init->files || !init->fs)

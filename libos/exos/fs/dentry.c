@@ -15,6 +15,7 @@
 #include "libos/exos/time.h"
 
 struct dentry *dentry_root;
+u64 vnode_count;
 
 struct dentry **dentry_table;
 u64 dentry_table_mask;
@@ -34,6 +35,7 @@ struct vnode *vnode_new(const struct vnode_ops *ops, u32 mode, u32 uid, u32 gid,
     struct vnode *v = pool_take(&vnode_pool);
     if (!v)
         return NULL;
+    vnode_count++;
     v->ops = ops;
     v->refs = 1;
     v->mode = mode;
@@ -56,6 +58,7 @@ void vnode_put(struct vnode *v) {
     if (v->ops->free)
         v->ops->free(v);
     POD_ASSERT(!v->locks);
+    vnode_count--;
     pool_give(&vnode_pool, v);
 }
 

@@ -25,6 +25,8 @@ struct node {
 #define PAGE_INDEX(position)  ((position) >> ABI_PAGE_SHIFT)
 #define PAGE_OFFSET(position) ((position) & (PAGE - 1))
 
+u64 memfile_pages, memfile_pages_max = ~0ul;
+
 static const u8 zero_page[PAGE] __attribute__((aligned(4096)));
 
 u64 data_put_zeros(u64 to, u64 bytes) {
@@ -114,9 +116,14 @@ static void tree_cut(struct vnode *v, struct page_tree *tree, u64 first, u64 las
         tree->levels = 0;
 }
 
+static void page_drop(void *page) {
+    memfile_pages--;
+    pod_page_free(page);
+}
+
 static void drop_page(struct vnode *v, void *page) {
     (void)v;
-    pod_page_free(page);
+    page_drop(page);
 }
 
 // A mapped page must outlive its place in the file. If even the bookkeeping finds no memory, the
@@ -149,15 +156,16 @@ static u8 *page_make(struct vnode *v, u64 index) {
     u8 *page = tree_find(&v->reg.tree, index);
     if (page)
         return page;
-    page = pod_page_alloc();
+    page = memfile_pages < memfile_pages_max ? pod_page_alloc() : NULL;
     if (!page)
         return NULL;
+    memfile_pages++;
     const u8 *rom;
     u64 bytes = rom_part(v, index, &rom);
     if (bytes)
         memcpy(page, rom, bytes);
     if (!tree_insert(&v->reg.tree, index, page)) {
-        pod_page_free(page);
+        page_drop(page);
         return NULL;
     }
     return page;

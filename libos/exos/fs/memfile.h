@@ -18,6 +18,10 @@
 
 extern const struct file_ops memfile_ops;
 
+// Pages of all files, and how many there may be: files must not take the memory that programs live
+// on. Writing beyond gives -ENOSPC.
+extern u64 memfile_pages, memfile_pages_max;
+
 // Reads at position into address (data.h); bytes, 0 at the end, -EFAULT.
 i64 memfile_read_at(struct vnode *v, u64 position, u64 to, u64 bytes);
 // Bytes written (fewer: memory ran out or a fault, after some), -EFAULT, -ENOSPC.

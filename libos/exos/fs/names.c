@@ -8,6 +8,7 @@
 #include "libos/exos/fs/dentry.h"
 #include "libos/exos/fs/file.h"
 #include "libos/exos/fs/fs.h"
+#include "libos/exos/fs/memfile.h"
 #include "libos/exos/fs/memfs.h"
 #include "libos/exos/fs/self.h"
 #include "libos/exos/linux/uapi_errno.h"
@@ -52,6 +53,8 @@ i64 names_create(struct path_walk *w, u32 mode, u64 rdev, const char *text, stru
     i64 error = names_may_change(w->at);
     if (error)
         return error;
+    if (vnode_count >= memfile_pages_max) // as many files as pages, as tmpfs has it
+        return -ENOSPC;
     if ((mode & LINUX_S_IFMT) != LINUX_S_IFLNK)
         mode &= ~self()->fs->umask;
     error = memfs_make(w->at, w->name, w->length, mode, rdev, text, d);

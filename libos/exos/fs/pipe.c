@@ -8,6 +8,7 @@
 
 #include "libos/exos/fs/data.h"
 #include "libos/exos/fs/fs.h"
+#include "libos/exos/fs/memfile.h"
 #include "libos/exos/fs/poll.h"
 #include "libos/exos/fs/self.h"
 #include "libos/exos/linux/uapi_errno.h"
@@ -30,8 +31,10 @@ struct pipe *pipe_new(void) {
 
 static void free_pages(struct pipe *p) {
     for (u32 i = 0; i < p->pages; i++) {
-        if (p->page[i])
-            pod_page_free(p->page[i]);
+        if (!p->page[i])
+            continue;
+        pod_page_free(p->page[i]);
+        pipe_pages--;
         p->page[i] = NULL;
     }
 }
@@ -91,7 +94,7 @@ i64 pipe_put(struct pipe *p, u64 from, u64 bytes) {
         u64 offset = p->head & (PAGE - 1), part = PAGE - offset;
         part = part < bytes - done ? part : bytes - done;
         u8 **page = &p->page[(p->head >> 12) & (p->pages - 1)];
-        if (!*page && !(*page = pod_page_alloc()))
+        if (!*page && !(*page = ring_page_new()))
             return done ? (i64)done : -ENOMEM;
         u64 copied = data_get(*page + offset, from + done, part);
         done += copied;

@@ -7,6 +7,7 @@
 
 #include "abi/tables.h"
 #include "base/string.h"
+#include "libos/exos/fs/memfile.h"
 #include "libos/exos/linux/uapi_time.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/time.h"
@@ -16,7 +17,7 @@ struct system_memory system_memory(void) {
     return (struct system_memory){
         .total = ABI_INFO->frames << ABI_PAGE_SHIFT,
         .free = (ABI_INFO->free_frames + spare) << ABI_PAGE_SHIFT,
-        .files = (pod_pages_total() - spare) << ABI_PAGE_SHIFT,
+        .files = memfile_pages << ABI_PAGE_SHIFT,
     };
 }
 

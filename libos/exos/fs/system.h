@@ -12,7 +12,7 @@ struct linux_utsname;
 
 struct system_memory {
     u64 total, free; // bytes: the machine's frames
-    u64 files;       // in pages of the pod: files, pipes and tables
+    u64 files;       // in pages of files
 };
 
 struct system_memory system_memory(void);

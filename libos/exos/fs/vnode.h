@@ -159,6 +159,8 @@ static inline bool vnode_is_link(const struct vnode *v) {
 // A fresh vnode with one reference, the next inode number, the caller's time; NULL: no memory.
 struct vnode *vnode_new(const struct vnode_ops *ops, u32 mode, u32 uid, u32 gid, u32 dev);
 
+extern u64 vnode_count; // there are now
+
 #define VNODE_ATIME 1u
 #define VNODE_MTIME 2u
 #define VNODE_CTIME 4u

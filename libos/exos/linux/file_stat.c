@@ -371,11 +371,11 @@ static i64 put_statfs(const struct vnode *v, u64 to) {
     s.bsize = s.frsize = 4096;
     s.namelen = LINUX_NAME_MAX;
     if (v->dev != FS_DEV_PROC) {
-        struct system_memory m = system_memory();
-        s.blocks = m.total >> ABI_PAGE_SHIFT;
-        s.bfree = s.bavail = m.free >> ABI_PAGE_SHIFT;
-        s.files = s.blocks;
-        s.ffree = s.bfree;
+        u64 room = memfile_pages_max - memfile_pages;
+        u64 free = system_memory().free >> ABI_PAGE_SHIFT;
+        s.blocks = s.files = memfile_pages_max;
+        s.bfree = s.bavail = room < free ? room : free;
+        s.ffree = vnode_count < memfile_pages_max ? memfile_pages_max - vnode_count : 0;
     }
     s.fsid[0] = (i32)v->dev;
     return copy_to_user(to, &s, sizeof(s));
