@@ -176,7 +176,7 @@ static bool predecessors(struct jit *c) {
                 c->blocks[c->blocks[c->rpo[i]].succ[k]].preds++;
                 total++;
             }
-    c->preds = jit_zone(c, (total + 2 * IR_UNROLLED) * sizeof *c->preds);
+    c->preds = jit_zone(c, (total + 4 * IR_UNROLLED) * sizeof *c->preds);
     c->pred_count = total;
     if (!c->preds)
         return false;
@@ -238,13 +238,13 @@ static bool dominators(struct jit *c) {
     for (uint32_t i = 0;;) {
         struct ir_block *block = &c->blocks[c->rpo[i]];
         block->idom = i ? c->rpo[idom[i]] : IR_NO_BLOCK;
-        block->dom_in = clock++;
+        block->dom_in = clock += 2;
         if (child[i]) {
             i = child[i];
             continue;
         }
         for (;;) {
-            c->blocks[c->rpo[i]].dom_out = clock++;
+            c->blocks[c->rpo[i]].dom_out = clock += 2;
             if (sibling[i] || !i)
                 break;
             i = idom[i];

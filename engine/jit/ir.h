@@ -116,6 +116,7 @@ struct ir_block {
     uint32_t up;            // header: the loop around it
     uint32_t cost, cost_pc; // edge block: metered, see engine_insn_cost
     uint8_t depth, header, metered, dead;
+    uint8_t done;  // unrolled
     uint8_t early; // BR: 1 + index of the successor whose moves are done before the jump
     uint64_t live, uses, defs, loop_defs; // sets of variables
     val first, last;
@@ -125,7 +126,7 @@ struct ir_block {
 };
 #define IR_NO_BLOCK UINT32_MAX
 enum { IR_METERED_LOOPS = 32 }; // loops that get a sum of their costs
-enum { IR_UNROLLED = 64 };      // blocks that unrolling may add
+enum { IR_UNROLLED = 128 };      // blocks that unrolling may add
 
 enum { IR_VARS = 64, IR_SLOTS = IR_VARS - ENGINE_R10 };
 

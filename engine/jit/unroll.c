@@ -45,7 +45,8 @@ static bool plain_back(const struct jit *c, struct loop *l) {
 // Fills in the loop that block b is, if it is one.
 static bool recognise(const struct jit *c, uint32_t b, struct loop *l) {
     const struct ir_block *block = &c->blocks[b];
-    if (!block->header || block->preds != 2 || !block->last || c->v[block->last].op != IR_BR)
+    if (!block->header || block->done || block->preds != 2 || !block->last ||
+        c->v[block->last].op != IR_BR)
         return false;
     l->block = b;
     l->size = 0;
@@ -103,8 +104,7 @@ static void decide(const struct jit *c, struct loop *l) {
         if (n && n % l->copies == 0 && l->size * l->copies <= TOTAL)
             return;
     l->counted = false;
-    unsigned size = l->size + (l->meter ? 1 : 0);
-    l->copies = size <= 7 ? 4 : size <= 14 ? 2 : 1;
+    l->copies = l->size <= 8 ? 4 : l->size <= 14 ? 2 : 1;
     if (n && n < 2 * l->copies)
         l->copies = 1;
 }
@@ -158,11 +158,28 @@ static val copy(struct jit *c, const struct loop *l, val v) {
     return n;
 }
 
-// One more turn: phis take the values of the turn before, the body is copied.
-static bool turn(struct jit *c, struct loop *l, val *next) {
+// The phis take the values of the turn before.
+static void advance(const struct jit *c, struct loop *l, val *next) {
+    unsigned n = 0;
+    for (val v = c->blocks[l->block].first; c->v[v].op == IR_PHI; v = c->v[v].next)
+        next[n++] = mapped(l, back_operand(c, l, v));
+    n = 0;
+    for (val v = c->blocks[l->block].first; c->v[v].op == IR_PHI; v = c->v[v].next)
+        l->map[v] = next[n++];
+}
+
+static bool copy_body(struct jit *c, struct loop *l) {
     if (!jit_reserve(c, 6 * (l->size + 2)))
         return false;
-    unsigned n = 0;
+    for (unsigned i = 0; i < l->size; i++)
+        l->map[l->body[i]] = copy(c, l, l->body[i]);
+    return true;
+}
+
+// One more turn, with its meter.
+static bool turn(struct jit *c, struct loop *l, val *next) {
+    if (!jit_reserve(c, 12))
+        return false;
     if (l->meter) {
         struct ir_value m = c->v[l->meter];
         if (m.b)
@@ -171,14 +188,8 @@ static bool turn(struct jit *c, struct loop *l, val *next) {
         val v = ir_new(c, IR_METER, 1, m.a, mapped(l, m.b));
         c->v[v].imm = m.imm;
     }
-    for (val v = c->blocks[l->block].first; c->v[v].op == IR_PHI; v = c->v[v].next)
-        next[n++] = mapped(l, back_operand(c, l, v));
-    n = 0;
-    for (val v = c->blocks[l->block].first; c->v[v].op == IR_PHI; v = c->v[v].next)
-        l->map[v] = next[n++];
-    for (unsigned i = 0; i < l->size; i++)
-        l->map[l->body[i]] = copy(c, l, l->body[i]);
-    return true;
+    advance(c, l, next);
+    return copy_body(c, l);
 }
 
 // Values of the loop that are used elsewhere. False if there are too many.
@@ -186,7 +197,7 @@ static bool find_live_out(struct jit *c, struct loop *l) {
     l->outs = 0;
     for (uint32_t i = 0; i < c->order_count; i++) {
         const struct ir_block *block = &c->blocks[c->rpo[i]];
-        if (c->rpo[i] == l->block)
+        if (c->rpo[i] == l->block || c->rpo[i] == l->back)
             continue;
         for (val v = block->first; v; v = c->v[v].next) {
             val *operands[IR_ARGS + 1];
@@ -215,7 +226,7 @@ static void replace(const struct loop *l, const val *by, val *operand) {
 static void replace_live_out(struct jit *c, const struct loop *l, const val *by, uint32_t fresh) {
     for (uint32_t i = 0; i < c->order_count && l->outs; i++) {
         const struct ir_block *block = &c->blocks[c->rpo[i]];
-        if (c->rpo[i] == l->block || c->rpo[i] >= fresh)
+        if (c->rpo[i] == l->block || c->rpo[i] == l->back || c->rpo[i] >= fresh)
             continue;
         for (val v = block->first; v; v = c->v[v].next) {
             val *operands[IR_ARGS + 1];
@@ -284,11 +295,12 @@ static void insert_order(struct jit *c, uint32_t after, const uint32_t *blocks, 
         c->blocks[c->rpo[i]].order = i;
 }
 
-static val exit_phi(struct jit *c, const struct loop *l, const val (*values)[OUTS], unsigned k) {
+static val exit_phi(struct jit *c, const struct loop *l, unsigned count, const val (*values)[OUTS],
+                    unsigned k) {
     val v = ir_loose(c, IR_PHI, 1, 0, 0);
     c->v[v].imm = c->phi_count;
     c->v[v].nz = 0;
-    for (unsigned i = 0; i < l->copies; i++) {
+    for (unsigned i = 0; i < count; i++) {
         c->v[v].nz |= c->v[values[i][k]].nz;
         c->phis[c->phi_count++] = values[i][k];
     }
@@ -300,13 +312,14 @@ static val exit_phi(struct jit *c, const struct loop *l, const val (*values)[OUT
 }
 
 // The ways out of the copies, joined: edges to the block that was the way out, and phis there.
-static bool join_exits(struct jit *c, struct loop *l, const uint32_t *bodies,
-                       const val (*values)[OUTS], uint32_t fresh) {
-    uint32_t edges[UNCOUNTED];
+// They are placed behind block `after`.
+static bool join_exits(struct jit *c, struct loop *l, const uint32_t *bodies, unsigned count,
+                       const val (*values)[OUTS], uint32_t fresh, uint32_t after) {
+    uint32_t edges[UNCOUNTED + 1];
     val by[OUTS];
-    if (!jit_reserve_phis(c, l->outs * l->copies) || !jit_reserve(c, l->outs + l->copies))
+    if (!jit_reserve_phis(c, l->outs * count) || !jit_reserve(c, l->outs + count))
         return false;
-    for (unsigned i = 0; i < l->copies; i++) {
+    for (unsigned i = 0; i < count; i++) {
         edges[i] = new_block(c, l->out, bodies[i]);
         c->blocks[edges[i]].succ[0] = l->out;
         c->blocks[bodies[i]].succ[l->yes ^ 1] = edges[i];
@@ -315,20 +328,17 @@ static bool join_exits(struct jit *c, struct loop *l, const uint32_t *bodies,
     }
     struct ir_block *out = &c->blocks[l->out];
     out->pred = c->pred_count;
-    out->preds = l->copies;
-    for (unsigned i = 0; i < l->copies; i++)
+    out->preds = count;
+    for (unsigned i = 0; i < count; i++)
         c->preds[c->pred_count++] = edges[i];
-    uint32_t place = c->blocks[bodies[l->copies - 1]].order;
-    if (c->rpo[place + 1] == l->back)
-        place++;
-    insert_order(c, place, edges, l->copies);
+    insert_order(c, c->blocks[after].order, edges, count);
     // Uses are replaced before the phis are there: those want the old values.
     val first = c->value_count;
     for (unsigned k = 0; k < l->outs; k++)
         by[k] = first + k;
     replace_live_out(c, l, by, fresh);
     for (unsigned k = 0; k < l->outs; k++)
-        exit_phi(c, l, values, k);
+        exit_phi(c, l, count, values, k);
     return true;
 }
 
@@ -360,7 +370,112 @@ static bool unroll_checked(struct jit *c, struct loop *l, val *next) {
         l->map[sum] = 0;
     }
     close_phis(c, l);
-    return join_exits(c, l, bodies, values, fresh);
+    uint32_t last = bodies[l->copies - 1];
+    if (c->rpo[c->blocks[last].order + 1] == l->back)
+        last = l->back;
+    return join_exits(c, l, bodies, l->copies, values, fresh, last);
+}
+
+// A block of the loop with `header`, outside of everything that the old loop dominates.
+static uint32_t fast_block(struct jit *c, const struct loop *l, uint32_t pred, uint32_t header) {
+    uint32_t b = new_block(c, l->block, pred);
+    c->blocks[b].dom_in = c->blocks[b].dom_out = c->blocks[l->block].dom_in - 1;
+    c->blocks[b].loop = header == IR_NO_BLOCK ? b : header;
+    return b;
+}
+
+// The head of the fast loop: phis as the old one has, and the question whether the meter lasts for
+// all copies.
+static bool fast_head(struct jit *c, const struct loop *l, uint32_t head, unsigned entry,
+                      val *phis) {
+    unsigned n = 0;
+    val sum = c->v[l->meter].b;
+    if (!jit_reserve(c, IR_VARS + 8) || !jit_reserve_phis(c, 2 * IR_VARS))
+        return false;
+    c->current = head;
+    for (val v = c->blocks[l->block].first; c->v[v].op == IR_PHI; v = c->v[v].next) {
+        val phi = ir_new(c, IR_PHI, 1, 0, 0);
+        c->v[phi].imm = c->phi_count;
+        c->v[phi].nz = c->v[v].nz;
+        c->phis[c->phi_count++] = c->phis[c->v[v].imm + entry];
+        c->phis[c->phi_count++] = 0;
+        phis[n++] = phi;
+    }
+    n = 0;
+    for (val v = c->blocks[l->block].first; c->v[v].op == IR_PHI; v = c->v[v].next)
+        l->map[v] = phis[n++];
+    c->pc = c->v[l->meter].pc;
+    val wanted = ir_binary(c, IR_ADD, 1, mapped(l, c->v[sum].a),
+                           ir_const(c, (uint64_t)c->v[l->meter].imm * l->copies));
+    val left = ir_new(c, IR_LOAD, 1, c->v[l->meter].a, 0);
+    c->v[left].imm = offsetof(struct engine_run, meter);
+    c->v[left].bytes = 8;
+    c->v[left].flags = IR_PINNED;
+    val br = ir_new(c, IR_BR, 1, left, wanted);
+    c->v[br].cc = X86_L;
+    return true;
+}
+
+// Metered: a loop of copies without meters, which asks at its head whether the meter lasts for all
+// of them; if not, the old loop goes on from there, turn by turn.
+static bool unroll_guarded(struct jit *c, struct loop *l, val *next) {
+    uint32_t fresh = c->block_count, bodies[UNCOUNTED + 1] = {l->block}, order[UNCOUNTED + 2];
+    val values[UNCOUNTED + 1][OUTS], phis[IR_VARS];
+    struct ir_block *old = &c->blocks[l->block];
+    unsigned entry = c->preds[old->pred] == l->back ? 1 : 0, n = 0;
+    uint32_t from = c->preds[old->pred + entry], head = fast_block(c, l, from, IR_NO_BLOCK);
+    val br = old->last, sum = c->v[l->meter].b;
+    c->pred_count++; // a second predecessor
+    c->blocks[head].preds = 2;
+    c->blocks[head].header = c->blocks[head].done = old->done = 1;
+    c->blocks[head].up = old->up;
+    if (!fast_head(c, l, head, entry, phis))
+        return false;
+    for (unsigned k = 0; k < l->outs; k++)
+        values[0][k] = l->out_values[k];
+    order[0] = head;
+    for (unsigned i = 1; i <= l->copies; i++) {
+        uint32_t pred = i == 1 ? head : bodies[i - 1], b = fast_block(c, l, pred, head);
+        order[i] = bodies[i] = b;
+        c->blocks[pred].succ[i == 1 ? 1 : l->yes] = b;
+        c->current = b;
+        if (!jit_reserve(c, 12))
+            return false;
+        if (i > 1) {
+            l->map[sum] = copy(c, l, sum);
+            advance(c, l, next);
+        }
+        if (!copy_body(c, l) || !jit_reserve(c, 12))
+            return false;
+        val v = ir_new(c, IR_BR, c->v[br].w, mapped(l, c->v[br].a), mapped(l, c->v[br].b));
+        c->v[v].cc = c->v[br].cc;
+        c->v[v].pc = c->v[br].pc;
+        for (unsigned k = 0; k < l->outs; k++)
+            values[i][k] = mapped(l, l->out_values[k]);
+    }
+    uint32_t back = fast_block(c, l, bodies[l->copies], head), slow = fast_block(c, l, head, head);
+    order[l->copies + 1] = back;
+    c->blocks[bodies[l->copies]].succ[l->yes] = back;
+    c->blocks[back].succ[0] = head;
+    c->preds[c->blocks[head].pred + 1] = back;
+    c->current = back;
+    l->map[sum] = copy(c, l, sum);
+    ir_new(c, IR_JMP, 1, 0, 0);
+    for (val v = c->blocks[l->block].first; c->v[v].op == IR_PHI; v = c->v[v].next, n++) {
+        c->phis[c->v[phis[n]].imm + 1] = mapped(l, back_operand(c, l, v));
+        c->phis[c->v[v].imm + entry] = phis[n];
+    }
+    c->blocks[head].succ[0] = slow;
+    c->blocks[slow].succ[0] = l->block;
+    c->blocks[slow].loop = c->blocks[l->block].up;
+    c->blocks[slow].depth--;
+    c->current = slow;
+    ir_new(c, IR_JMP, 1, 0, 0);
+    c->preds[c->blocks[l->block].pred + entry] = slow;
+    c->blocks[from].succ[c->blocks[from].succ[0] == l->block ? 0 : 1] = head;
+    insert_order(c, c->blocks[l->block].order - 1, order, l->copies + 2);
+    insert_order(c, c->blocks[back].order, &slow, 1);
+    return join_exits(c, l, bodies, l->copies + 1, values, fresh, back);
 }
 
 bool jit_unroll(struct jit *c) {
@@ -380,7 +495,10 @@ bool jit_unroll(struct jit *c) {
             return false;
         l.mapped = c->value_count;
         loops++;
-        if (!(l.counted ? unroll_counted(c, &l, next) : unroll_checked(c, &l, next)))
+        bool guarded = l.meter && c->v[l.meter].b;
+        if (!(l.counted ? unroll_counted(c, &l, next)
+              : guarded ? unroll_guarded(c, &l, next)
+                        : unroll_checked(c, &l, next)))
             return false;
     }
     return true;
