@@ -190,7 +190,7 @@ i64 linux_munlockall(void) {
 // Extended attributes.
 #define NOT_SUPPORTED(name)                                                                        \
     i64 linux_##name(void) {                                                                       \
-        return -EOPNOTSUPP;                                                                        \
+        return -ENOTSUP;                                                                           \
     }
 NOT_SUPPORTED(setxattr)
 NOT_SUPPORTED(lsetxattr)
