@@ -246,8 +246,7 @@ static void test_random(void) {
     CHECK(true);
 }
 
-// --- the console's coding
-// -----------------------------------------------------------------------------------------------
+// --- the console's coding --------------------------------------------------------------------
 
 static char decoded[256];
 static u32 ends, rows, columns;

@@ -36,8 +36,7 @@ i64 (*shim_sleep)(u64 deadline);
 struct exos_boot exos_boot;
 u32 check_passed, check_failed;
 
-// --- memory
-// -------------------------------------------------------------------------------------------------------------
+// --- memory ----------------------------------------------------------------------------------
 
 static bool allocation_fails(void) {
     return shim_alloc_fail_at && --shim_alloc_fail_at == 0;
@@ -91,8 +90,7 @@ void pod_panic(const char *format, ...) {
     abort();
 }
 
-// --- user memory
-// --------------------------------------------------------------------------------------------------------
+// --- user memory -----------------------------------------------------------------------------
 
 bool user_range_ok(u64 address, u64 bytes) {
     return address + bytes >= address;
@@ -144,8 +142,7 @@ i64 put_user_u64(u64 to, u64 value) {
     return copy_to_user(to, &value, 8);
 }
 
-// --- time, waiting, signals
-// ---------------------------------------------------------------------------------------------
+// --- time, waiting, signals ------------------------------------------------------------------
 
 u64 time_monotonic(void) {
     return shim_now;
@@ -213,8 +210,7 @@ void signal_set_blocked(u64 mask) {
     (void)mask;
 }
 
-// --- processes
-// ----------------------------------------------------------------------------------------------------------
+// --- processes -------------------------------------------------------------------------------
 
 struct process *process_find(u32 pid) {
     return pid == shim_process.pid ? &shim_process : NULL;
@@ -278,8 +274,7 @@ void shim_boot(void) {
     shim_process.fs = fs_ctx_new();
 }
 
-// --- checks
-// -------------------------------------------------------------------------------------------------------------
+// --- checks ----------------------------------------------------------------------------------
 
 void check_report(bool ok, const char *file, int line, const char *text) {
     if (ok) {

@@ -25,8 +25,7 @@ static u64 next_ino = 1;
 #define TABLE_FIRST 512u
 #define ENTRY_SIZE  20u // what an entry adds to the size of its directory: tmpfs says so too
 
-// --- vnodes
-// -------------------------------------------------------------------------------------------------------------
+// --- vnodes ----------------------------------------------------------------------------------
 
 static struct pool vnode_pool = {.bytes = sizeof(struct vnode)};
 static struct pool dentry_pool = {.bytes = sizeof(struct dentry)};
@@ -91,8 +90,7 @@ u32 vnode_dev(const struct vnode *v) {
     return v->dev;
 }
 
-// --- hash table
-// ---------------------------------------------------------------------------------------------------------
+// --- hash table ------------------------------------------------------------------------------
 
 static void hash_insert(struct dentry *d) {
     struct dentry **bucket = &dentry_table[dentry_bucket(d->parent, d->hash)];
@@ -125,8 +123,7 @@ static void hash_grow(void) {
     pod_free(old);
 }
 
-// --- life of a dentry
-// ---------------------------------------------------------------------------------------------------
+// --- life of a dentry ------------------------------------------------------------------------
 
 static char *name_room(struct dentry *d, u32 length) {
     return length < DENTRY_INLINE ? d->local : pod_alloc(((u64)length + 8) & ~7ul);

@@ -16,8 +16,7 @@
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/pod.h"
 
-// --- open files
-// ---------------------------------------------------------------------------------------------------------
+// --- open files ------------------------------------------------------------------------------
 
 static struct pool file_pool = {.bytes = sizeof(struct file)};
 
@@ -79,8 +78,7 @@ i64 file_dentry(struct file *f, struct dentry **found) {
     return 0;
 }
 
-// --- tables
-// -------------------------------------------------------------------------------------------------------------
+// --- tables ----------------------------------------------------------------------------------
 
 static u64 bit_of(u32 fd) {
     return 1ul << (fd & 63);
@@ -255,8 +253,7 @@ void lock_file_closed(struct files *t, struct file *file) {
         lock_release_owner(file->vnode, t);
 }
 
-// --- root, working directory, umask
-// -------------------------------------------------------------------------------------
+// --- root, working directory, umask ----------------------------------------------------------
 
 struct fs_ctx *fs_ctx_new(void) {
     struct fs_ctx *fs = pod_alloc(sizeof(*fs));

@@ -41,8 +41,7 @@ u64 data_put_zeros(u64 to, u64 bytes) {
     return done;
 }
 
-// --- page trees
-// ---------------------------------------------------------------------------------------------------------
+// --- page trees ------------------------------------------------------------------------------
 
 static void *tree_find(const struct page_tree *tree, u64 index) {
     u32 levels = tree->levels;
@@ -138,8 +137,7 @@ static void cut_pages(struct vnode *v, u64 first, u64 last) {
         tree_cut(v, &v->reg.tree, first, last, v->map_refs ? hold_page : drop_page);
 }
 
-// --- pages of a file
-// ----------------------------------------------------------------------------------------------------
+// --- pages of a file -------------------------------------------------------------------------
 
 // Archive bytes of a page: how many, and where.
 static u64 rom_part(const struct vnode *v, u64 index, const u8 **at) {
@@ -303,8 +301,7 @@ u64 memfile_blocks(const struct vnode *v) {
     return pages * (PAGE / 512);
 }
 
-// --- mappings
-// -----------------------------------------------------------------------------------------------------------
+// --- mappings --------------------------------------------------------------------------------
 
 // A page of the archive that can be mapped as it is: on a page of its own, wholly inside the file.
 static const u8 *rom_whole_page(const struct vnode *v, u64 index) {
@@ -342,8 +339,7 @@ void vnode_map_put(struct vnode *v) {
     vnode_put(v);
 }
 
-// --- files
-// --------------------------------------------------------------------------------------------------------------
+// --- files -----------------------------------------------------------------------------------
 
 // More than fits between two breaths.
 static i64 read_long(struct vnode *v, u64 to, u64 bytes, u64 *position) {

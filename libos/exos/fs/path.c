@@ -32,8 +32,7 @@ i64 path_copy(enum path_buffer which, const char *text, const char **path) {
     return string_copy(buffers[which], text, LINUX_PATH_MAX) ? 0 : -ENAMETOOLONG;
 }
 
-// --- permissions
-// --------------------------------------------------------------------------------------------------------
+// --- permissions -----------------------------------------------------------------------------
 
 bool path_in_group(u32 gid) {
     const struct process *p = self();
@@ -64,8 +63,7 @@ i64 path_permission(const struct vnode *v, u32 want) {
     return path_permission_as(v, want, p->fsuid, p->fsgid);
 }
 
-// --- walking
-// ------------------------------------------------------------------------------------------------------------
+// --- walking ---------------------------------------------------------------------------------
 
 static u64 zero_bytes(u64 word) {
     return (word - NAME_ONES) & ~word & NAME_HIGHS;

@@ -17,8 +17,16 @@
 
 #define PAGE 4096ul
 
-// --- the ring
-// -----------------------------------------------------------------------------------------------------------
+// Pages in all pipes. They may take half of what files may, and no more: programs live on the rest.
+static u64 pipe_pages;
+
+static u8 *ring_page_new(void) {
+    u8 *page = pipe_pages < memfile_pages_max / 2 ? pod_page_alloc() : NULL;
+    pipe_pages += page != NULL;
+    return page;
+}
+
+// --- the ring --------------------------------------------------------------------------------
 
 struct pipe *pipe_new(void) {
     struct pipe *p = pod_alloc(sizeof(*p));
@@ -105,8 +113,7 @@ i64 pipe_put(struct pipe *p, u64 from, u64 bytes) {
     return (i64)done;
 }
 
-// --- waiting
-// ------------------------------------------------------------------------------------------------------------
+// --- waiting ---------------------------------------------------------------------------------
 
 i64 pipe_read_wait(struct pipe *p, u64 to, u64 bytes, u32 flags) {
     if (!bytes)
@@ -164,8 +171,7 @@ i64 pipe_write_wait(struct pipe *p, u64 from, u64 bytes, u32 flags) {
     }
 }
 
-// --- files
-// --------------------------------------------------------------------------------------------------------------
+// --- files -----------------------------------------------------------------------------------
 
 static i64 pipe_read(struct file *f, u64 to, u64 bytes, u64 *position) {
     (void)position;

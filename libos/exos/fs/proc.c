@@ -19,8 +19,7 @@ static const struct vnode_ops proc_dir_ops, proc_text_ops, proc_link_ops;
 
 static struct dentry *proc_mount; // the dentry of /proc itself, once one is looked up below it
 
-// --- vnodes
-// -------------------------------------------------------------------------------------------------------------
+// --- vnodes ----------------------------------------------------------------------------------
 
 // Numbers stay the same for the same thing, as programs that compare (device, inode) need.
 static u64 ino_of(const struct proc_entry *entry, u32 pid, u32 number) {
@@ -74,8 +73,7 @@ struct vnode *proc_root(void) {
     return proc_vnode(&root_entry, 0, 0);
 }
 
-// --- look-up
-// ------------------------------------------------------------------------------------------------------------
+// --- look-up ---------------------------------------------------------------------------------
 
 bool proc_parse_number(const char *text, u32 length, u32 *number) {
     u32 value = 0;
@@ -140,8 +138,7 @@ i64 proc_pid_dentry(u32 pid, struct dentry **found) {
                        found);
 }
 
-// --- listing
-// ------------------------------------------------------------------------------------------------------------
+// --- listing ---------------------------------------------------------------------------------
 
 // Positions: 0 ".", 1 "..", 2 + i the table's entries, and from NUMBERS on NUMBERS + number.
 #define NUMBERS 1024ul
@@ -239,8 +236,7 @@ static i64 dir_read(struct file *f, u64 to, u64 bytes, u64 *position) {
 static const struct file_ops dir_file = {.read = dir_read, .readdir = proc_readdir};
 static const struct vnode_ops proc_dir_ops = {.file = &dir_file, .lookup = proc_lookup};
 
-// --- links
-// --------------------------------------------------------------------------------------------------------------
+// --- links -----------------------------------------------------------------------------------
 
 static i64 proc_follow(struct dentry *link, struct dentry **target) {
     const struct vnode *v = link->vnode;
@@ -286,8 +282,7 @@ static const struct file_ops no_file = {.stream = true};
 static const struct vnode_ops proc_link_ops = {
     .file = &no_file, .follow = proc_follow, .readlink = proc_readlink};
 
-// --- texts
-// --------------------------------------------------------------------------------------------------------------
+// --- texts -----------------------------------------------------------------------------------
 
 struct proc_snapshot {
     u64 length;

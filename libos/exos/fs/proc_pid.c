@@ -170,8 +170,7 @@ static void text_limits(struct format_text *to, struct process *p, u32 number) {
         limit_line(to, names[i].name, p->limits[i], names[i].unit);
 }
 
-// --- links
-// --------------------------------------------------------------------------------------------------------------
+// --- links -----------------------------------------------------------------------------------
 
 static bool may_look(const struct process *p) {
     u32 uid = self()->fsuid;

@@ -180,8 +180,7 @@ static void text_nothing(struct format_text *to, struct process *p, u32 number) 
     (void)to, (void)p, (void)number;
 }
 
-// --- sys/kernel
-// ---------------------------------------------------------------------------------------------------------
+// --- sys/kernel ------------------------------------------------------------------------------
 
 static void text_hostname(struct format_text *to, struct process *p, u32 number) {
     (void)p, (void)number;

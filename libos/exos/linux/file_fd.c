@@ -32,8 +32,7 @@ static i64 install(struct file *f, bool cloexec) {
     return fd;
 }
 
-// --- open and close
-// -----------------------------------------------------------------------------------------------------
+// --- open and close --------------------------------------------------------------------------
 
 i64 linux_openat(i32 dirfd, u64 address, u32 flags, u32 mode) {
     const char *path;
@@ -133,8 +132,7 @@ i64 linux_memfd_create(u64 name, u32 flags) {
     return install(f, (flags & LINUX_MFD_CLOEXEC) != 0);
 }
 
-// --- copies
-// -------------------------------------------------------------------------------------------------------------
+// --- copies ----------------------------------------------------------------------------------
 
 static i64 duplicate(struct file *f, u32 from, bool cloexec) {
     i64 fd = files_install(files(), f, from, cloexec);
@@ -171,8 +169,7 @@ i64 linux_dup3(i32 fd, i32 to, u32 flags) {
     return duplicate_to(fd, to, (flags & LINUX_O_CLOEXEC) != 0);
 }
 
-// --- fcntl and ioctl
-// ----------------------------------------------------------------------------------------------------
+// --- fcntl and ioctl -------------------------------------------------------------------------
 
 #define SETTABLE                                                                                   \
     (LINUX_O_APPEND | LINUX_O_NONBLOCK | LINUX_O_ASYNC | LINUX_O_DIRECT | LINUX_O_NOATIME)
@@ -275,8 +272,7 @@ i64 linux_ioctl(i32 fd, u32 request, u64 argument) {
     return result;
 }
 
-// --- position and size
-// --------------------------------------------------------------------------------------------------
+// --- position and size -----------------------------------------------------------------------
 
 i64 linux_lseek(i32 fd, i64 offset, i32 whence) {
     struct file *f = files_at(files(), fd);
@@ -391,8 +387,7 @@ i64 linux_fallocate(i32 fd, u32 mode, i64 offset, i64 bytes) {
     return error;
 }
 
-// --- nothing to write back
-// ----------------------------------------------------------------------------------------------
+// --- nothing to write back -------------------------------------------------------------------
 
 static i64 accept_file(i32 fd) {
     struct file *f = files_at(files(), fd);

@@ -14,8 +14,7 @@
 #include "libos/exos/linux/calls.h"
 #include "libos/exos/linux/uapi_errno.h"
 
-// --- making and removing
-// ------------------------------------------------------------------------------------------------
+// --- making and removing ---------------------------------------------------------------------
 
 i64 linux_mknodat(i32 dirfd, u64 address, u32 mode, u64 dev) {
     const char *path;
@@ -97,8 +96,7 @@ i64 linux_rename(u64 old, u64 path) {
     return linux_renameat2(LINUX_AT_FDCWD, old, LINUX_AT_FDCWD, path, 0);
 }
 
-// --- links
-// --------------------------------------------------------------------------------------------------------------
+// --- links -----------------------------------------------------------------------------------
 
 i64 linux_readlinkat(i32 dirfd, u64 path, u64 to, i32 size) {
     static char text[LINUX_PATH_MAX];
@@ -131,8 +129,7 @@ i64 linux_readlink(u64 path, u64 to, i32 size) {
     return error ? error : linux_readlinkat(LINUX_AT_FDCWD, path, to, size);
 }
 
-// --- where one is
-// -------------------------------------------------------------------------------------------------------
+// --- where one is ----------------------------------------------------------------------------
 
 static i64 enter(struct dentry *d, struct dentry **place) {
     i64 error = vnode_is_dir(d->vnode) ? path_permission(d->vnode, LINUX_X_OK) : -ENOTDIR;
@@ -206,8 +203,7 @@ i64 linux_umount2(u64 target, i32 flags) {
     return error;
 }
 
-// --- directories
-// --------------------------------------------------------------------------------------------------------
+// --- directories -----------------------------------------------------------------------------
 
 struct user_sink {
     struct dir_sink sink;

@@ -108,8 +108,7 @@ i64 linux_pwrite64(i32 fd, u64 from, u64 bytes, i64 position) {
     return done;
 }
 
-// --- vectors
-// ------------------------------------------------------------------------------------------------------------
+// --- vectors ---------------------------------------------------------------------------------
 
 // A vector copied in. `buffer` holds the short ones.
 struct vector {
@@ -249,8 +248,7 @@ i64 linux_pwritev2(i32 fd, u64 vector, u64 count, i64 position, u64 high, u32 fl
                           : linux_pwritev(fd, vector, count, position);
 }
 
-// --- from file to file
-// --------------------------------------------------------------------------------------------------
+// --- from file to file -----------------------------------------------------------------------
 
 #define MOVE_BYTES 16384ul
 

@@ -26,8 +26,7 @@ static i64 lookup_at(i32 dirfd, u64 path, u32 flags, struct dentry **d) {
     return path_lookup_user(dirfd, path, how, d);
 }
 
-// --- stat
-// ---------------------------------------------------------------------------------------------------------------
+// --- stat ------------------------------------------------------------------------------------
 
 static u64 blocks_of(const struct vnode *v) {
     if (vnode_is_reg(v) && v->ops->file == &memfile_ops)
@@ -129,8 +128,7 @@ i64 linux_statx(i32 dirfd, u64 path, u32 flags, u32 mask, u64 to) {
     return copy_to_user(to, &s, sizeof(s));
 }
 
-// --- access
-// -------------------------------------------------------------------------------------------------------------
+// --- access ----------------------------------------------------------------------------------
 
 i64 linux_faccessat2(i32 dirfd, u64 path, u32 mode, u32 flags) {
     struct process *p = self();
@@ -162,8 +160,7 @@ i64 linux_access(u64 path, u32 mode) {
     return linux_faccessat2(LINUX_AT_FDCWD, path, mode, 0);
 }
 
-// --- modes and owners
-// ---------------------------------------------------------------------------------------------------
+// --- modes and owners ------------------------------------------------------------------------
 
 static bool is_made_up(const struct vnode *v) {
     return v->dev == FS_DEV_PROC;
@@ -265,8 +262,7 @@ i64 linux_umask(u32 mask) {
     return old;
 }
 
-// --- times
-// --------------------------------------------------------------------------------------------------------------
+// --- times -----------------------------------------------------------------------------------
 
 static i64 time_valid(const struct linux_timespec *t) {
     if (t->nsec == LINUX_UTIME_NOW || t->nsec == LINUX_UTIME_OMIT)
@@ -361,8 +357,7 @@ i64 linux_utime(u64 path, u64 address) {
     return set_times(LINUX_AT_FDCWD, path, times, 0);
 }
 
-// --- file systems
-// -------------------------------------------------------------------------------------------------------
+// --- file systems ----------------------------------------------------------------------------
 
 static i64 put_statfs(const struct vnode *v, u64 to) {
     struct linux_statfs s;

@@ -96,8 +96,7 @@ static i64 set_wait(struct watch_set *s, u64 deadline) {
     return ready;
 }
 
-// --- deadlines and masks
-// ------------------------------------------------------------------------------------------------
+// --- deadlines and masks ---------------------------------------------------------------------
 
 u64 poll_deadline_ms(i64 ms) {
     return ms < 0 ? WAIT_FOREVER : ms == 0 ? 0 : time_monotonic() + (u64)ms * 1000000;
@@ -146,8 +145,7 @@ void poll_mask_leave(struct poll_mask *m, i64 result) {
     }
 }
 
-// --- poll
-// ---------------------------------------------------------------------------------------------------------------
+// --- poll ------------------------------------------------------------------------------------
 
 static i64 do_poll(u64 address, u32 count, u64 deadline) {
     struct linux_pollfd few[8], *fds = few;
@@ -203,8 +201,7 @@ i64 linux_ppoll(u64 fds, u32 count, u64 timeout, u64 mask, u64 mask_bytes) {
     return result;
 }
 
-// --- select
-// -------------------------------------------------------------------------------------------------------------
+// --- select ----------------------------------------------------------------------------------
 
 #define SELECT_MAX 1024u
 #define SELECT_IN                                                                                  \

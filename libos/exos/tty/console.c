@@ -49,8 +49,7 @@ struct tty *console_tty(void) {
     return &console.tty;
 }
 
-// --- output
-// -------------------------------------------------------------------------------------------------------------
+// --- output ----------------------------------------------------------------------------------
 
 // Gives the kernel what it takes; true when nothing is left.
 static bool flush_some(void) {
@@ -158,8 +157,7 @@ static void tty_fill(struct tty *tty) {
 
 static const struct tty_driver driver = {tty_begin, tty_put, tty_end, tty_try_put, tty_fill};
 
-// --- input
-// --------------------------------------------------------------------------------------------------------------
+// --- input -----------------------------------------------------------------------------------
 
 static void input_data(void *context, const u8 *bytes, u64 count) {
     (void)context;
@@ -217,8 +215,7 @@ int console_pump(void) {
     }
 }
 
-// --- standard streams that are no terminals
-// -----------------------------------------------------------------------------
+// --- standard streams that are no terminals --------------------------------------------------
 
 static i64 input_read(struct file *f, u64 to, u64 bytes, u64 *position) {
     (void)position;
@@ -324,8 +321,7 @@ i64 console_open_stdio(struct process *process, struct file *stdio[3]) {
     return 0;
 }
 
-// --- start and end
-// ------------------------------------------------------------------------------------------------------
+// --- start and end ---------------------------------------------------------------------------
 
 static bool word_is(const char *name, const char *value) {
     char text[16];

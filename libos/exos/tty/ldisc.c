@@ -58,8 +58,7 @@ static bool is_ctl(u8 byte) {
     return byte < 32 || byte == 127;
 }
 
-// --- output
-// -------------------------------------------------------------------------------------------------------------
+// --- output ----------------------------------------------------------------------------------
 
 static void emit(const struct ldisc_emitter *out, u8 byte) {
     out->emit(out->context, byte);
@@ -127,8 +126,7 @@ void ldisc_output(struct ldisc *ld, u8 byte, const struct ldisc_emitter *out) {
     emit(out, byte);
 }
 
-// --- echo
-// ---------------------------------------------------------------------------------------------------------------
+// --- echo ------------------------------------------------------------------------------------
 
 static void echo_raw(struct ldisc *ld, u8 byte, const struct ldisc_emitter *echo) {
     ldisc_output(ld, byte, echo);
@@ -196,8 +194,7 @@ static void echo_erased(struct ldisc *ld, u8 byte, const struct ldisc_emitter *e
     echo_rubout(ld, echo);
 }
 
-// --- editing
-// ------------------------------------------------------------------------------------------------------------
+// --- editing ---------------------------------------------------------------------------------
 
 // Removes the last character, with all its bytes, from the line being edited; returns its first
 // byte.
@@ -264,8 +261,7 @@ static void reprint_line(struct ldisc *ld, const struct ldisc_emitter *echo) {
         echo_byte(ld, ld->ring[at & MASK], echo);
 }
 
-// --- input
-// --------------------------------------------------------------------------------------------------------------
+// --- input -----------------------------------------------------------------------------------
 
 u32 ldisc_room(const struct ldisc *ld) {
     u32 used = ld->tail - ld->read, room = used < LDISC_INPUT ? LDISC_INPUT - 1 - used : 0;
@@ -436,8 +432,7 @@ unsigned ldisc_input(struct ldisc *ld, u8 byte, const struct ldisc_emitter *echo
     return events | input_data(ld, byte, echo);
 }
 
-// --- reading
-// ------------------------------------------------------------------------------------------------------------
+// --- reading ---------------------------------------------------------------------------------
 
 bool ldisc_readable(const struct ldisc *ld, u32 minimum) {
     if (lflag(ld, TTY_ICANON))

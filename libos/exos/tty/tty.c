@@ -23,8 +23,7 @@ void tty_init(struct tty *tty, const struct tty_driver *driver, u64 rdev) {
     ldisc_init(&tty->ld);
 }
 
-// --- input
-// --------------------------------------------------------------------------------------------------------------
+// --- input -----------------------------------------------------------------------------------
 
 // Echo waits in a small buffer; what does not fit is lost, as on other systems.
 static void keep_echo(void *context, u8 byte) {
@@ -106,8 +105,7 @@ void tty_set_winsize(struct tty *tty, struct tty_winsize size) {
     signal_foreground(tty, SIGWINCH);
 }
 
-// --- sessions
-// -----------------------------------------------------------------------------------------------------------
+// --- sessions --------------------------------------------------------------------------------
 
 void tty_acquire(struct tty *tty, struct process *p) {
     if (p->pid != p->session || p->tty || tty->session)
@@ -173,8 +171,7 @@ i64 tty_job_control(struct tty *tty, int signal) {
     return -ERESTARTSYS;
 }
 
-// --- reading
-// ------------------------------------------------------------------------------------------------------------
+// --- reading ---------------------------------------------------------------------------------
 
 static bool readable(struct tty *tty, u32 minimum) {
     if (ldisc_readable(&tty->ld, minimum) || tty->hung_up)
@@ -265,8 +262,7 @@ static i64 tty_read(struct file *f, u64 to, u64 bytes, u64 *position) {
     return (i64)done;
 }
 
-// --- writing
-// ------------------------------------------------------------------------------------------------------------
+// --- writing ---------------------------------------------------------------------------------
 
 struct wire {
     u32 count;
