@@ -366,7 +366,7 @@ static void call(struct state *s) {
     if (s->reserved & 0x3f) // counters in scratch registers do not survive
         return;
     if (chance(s, 50) || s->function + 1 >= s->g->functions) {
-        emit(s, ENGINE_OP_CALL_IMPORT, 0, 0, 0, (int)pick(s, 2));
+        emit(s, ENGINE_OP_CALL_IMPORT, 0, 0, 0, (int)pick(s, 4));
         clear_arguments(s);
         return;
     }
@@ -528,13 +528,36 @@ static uint64_t stop(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
     return a ^ b;
 }
 
+static const uint64_t word = UINT64_C(0xfedcba9876543210);
+
+static uint64_t constant(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+                         struct engine_run *run) {
+    (void)a, (void)b, (void)c, (void)d, (void)e, (void)run;
+    return UINT64_C(0x1234567890);
+}
+
+static uint64_t load_word(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+                          struct engine_run *run) {
+    (void)a, (void)b, (void)c, (void)d, (void)e, (void)run;
+    return word;
+}
+
 static const struct engine_import imports[] = {
+    // 2 and 3 below are what the compiler may put in line.
     {.name = "hash", .function = hash, .argument_count = 5},
     {.name = "stop", .function = stop, .argument_count = 2, .flags = ENGINE_IMPORT_CANCELS},
+    {.name = "constant",
+     .function = constant,
+     .inline_kind = ENGINE_INLINE_CONSTANT,
+     .inline_value = UINT64_C(0x1234567890)},
+    {.name = "load",
+     .function = load_word,
+     .inline_kind = ENGINE_INLINE_LOAD,
+     .inline_value = (uintptr_t)&word},
 };
 static const struct engine_hook hooks[] = {{.name = "entry", .argument_count = 5}};
 const struct engine_interface generate_interface = {
-    .name = "generated", .imports = imports, .import_count = 2, .hooks = hooks, .hook_count = 1};
+    .name = "generated", .imports = imports, .import_count = 4, .hooks = hooks, .hook_count = 1};
 
 void generate(struct generated *g, uint64_t seed, unsigned size) {
     struct state s = {.g = g, .random = seed};
