@@ -8,4 +8,4 @@ JIT_SRC := $(addprefix engine/jit/,x86.c zone.c cfg.c build.c hull.c nodes.c opt
 ENGINE_SRC += $(JIT_SRC)
 
 # In the kernel, small is better than fast to compile with.
-$(JIT_SRC:%.c=$(BUILD)/kernel/%.o): EXTRA_CFLAGS += -Os
+$(JIT_SRC:%.c=$(BUILD)/kernel/%.o): EXTRA_CFLAGS += -Oz
