@@ -307,7 +307,8 @@ i64 linux_mincore(u64 address, u64 bytes, u64 vector) {
     u64 length = page_up(bytes);
     if (address & MASK)
         return -EINVAL;
-    if (!areas_covered(&mm->areas, address, address + length))
+    if (length < bytes || !user_range_ok(address, length) ||
+        !areas_covered(&mm->areas, address, address + length))
         return -ENOMEM;
     for (u64 i = 0; i < length >> ABI_PAGE_SHIFT; i++) {
         u8 present = kernel_pte(address + (i << ABI_PAGE_SHIFT)) != 0;
