@@ -29,12 +29,20 @@ static inline int cap_is_for(u64 slot, enum cap_type type, u64 id, u32 rights) {
     return cap_is(cap, type, rights) && cap->object == id;
 }
 
-// The space, if the capability is just for it and va is a page of user space; otherwise null.
+// The space, if the capability is just for it or for its account, and va is a page of user space;
+// otherwise null.
 static inline struct abi_space *cap_space_at(u64 slot, space_id id, u32 rights, u64 va) {
-    if (va & (ABI_PAGE - 1) || va >= ABI_USER_END || !cap_is_for(slot, CAP_SPACE, id, rights))
+    if (va & (ABI_PAGE - 1) || va >= ABI_USER_END || slot >= CAP_SLOTS)
         return 0;
-    struct abi_space *space = space_row(id);
-    return space->id == id ? space : 0;
+    const struct cap *cap = &sched_current()->caps[slot];
+    if (__builtin_expect(cap_is(cap, CAP_SPACE, rights) && cap->object == id, 1)) {
+        struct abi_space *space = space_row(id);
+        if (!space)
+            __builtin_unreachable();
+        return space->id == id ? space : 0;
+    }
+    struct abi_space *space = cap_is(cap, CAP_ACCOUNT, rights) ? space_find(id) : 0;
+    return space && space->account == cap->object ? space : 0;
 }
 
 // The capability, if it is for an account and has the rights; otherwise null.
@@ -42,6 +50,8 @@ static inline const struct cap *cap_account_in(u64 slot, u32 rights) {
     if (slot >= CAP_SLOTS)
         return 0;
     const struct cap *cap = &sched_current()->caps[slot];
+    if (!cap)
+        __builtin_unreachable();
     return cap_is(cap, CAP_ACCOUNT, rights) ? cap : 0;
 }
 

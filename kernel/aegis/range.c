@@ -125,10 +125,11 @@ __attribute__((noinline)) static i64 map_slowly(u64 caps, space_id id, u64 va, p
 
 // The frame that one page is to be mapped to: a new one, or one of the account's own. 0: the full
 // way must decide.
-static inline pfn_t map_quick_frame(const struct cap *cap, pfn_t first) {
+static inline pfn_t map_quick_frame(const struct cap *cap, pfn_t first, u64 flags) {
     if (first == ABI_ANY) {
         struct abi_account *account = account_find(cap->object);
-        return account ? frame_take_for(account, FRAME_USER, FRAME_AUTO, 0) : 0;
+        int dirty = !!(flags & SPACE_MAP_DIRTY);
+        return account ? frame_take_for(account, FRAME_USER, FRAME_AUTO, dirty) : 0;
     }
     if (first >= frame_count)
         return 0;
@@ -138,12 +139,33 @@ static inline pfn_t map_quick_frame(const struct cap *cap, pfn_t first) {
 
 static inline u64 map_quick_bits(const struct cap *cap, pfn_t first, u64 flags) {
     u32 rights = cap->rights | (first == ABI_ANY ? CAP_RIGHT_WRITE | CAP_RIGHT_EXEC : 0);
-    return flags | ABI_PTE_P | ABI_PTE_U | (rights & CAP_RIGHT_WRITE ? ABI_PTE_MAY_W : 0) |
+    return (flags & ABI_PTE_PROT) | ABI_PTE_P | ABI_PTE_U |
+           (rights & CAP_RIGHT_WRITE ? ABI_PTE_MAY_W : 0) |
            (rights & CAP_RIGHT_EXEC ? ABI_PTE_MAY_X : 0);
 }
 
-// One page that was not mapped, by an account's capability, where the tables are there: here.
-// Everything else, and every error, is left to the full way.
+static inline void map_quick_set(u64 *entry, pfn_t pfn, const struct cap *cap, pfn_t first,
+                                 u64 flags) {
+    u64 bits = map_quick_bits(cap, first, flags);
+    frame_row(pfn)->maps++;
+    __atomic_store_n(entry, pfn << ABI_PAGE_SHIFT | bits, __ATOMIC_RELEASE);
+}
+
+__attribute__((noinline)) static int map_quick_replace(u64 *entry, u64 va, const struct cap *cap,
+                                                       pfn_t first, u64 flags) {
+    u64 old = *entry;
+    pfn_t pfn = map_quick_frame(cap, first, flags);
+    if (!pfn)
+        return 0;
+    map_quick_set(entry, pfn, cap, first, flags);
+    sal_tlb_flush_page(va); // harmless if another space is loaded
+    frame_unmap(ABI_PTE_FRAME(old));
+    return 1;
+}
+
+// One page, by an account's capability, where the tables are there, is mapped here; also in place
+// of another on a machine with one processor. Everything else, and every error, is left to the full
+// way.
 i64 sys_space_map(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 flags) {
     u32 rights = first == ABI_ANY ? (u32)CAP_RIGHT_ALLOC
                                   : CAP_RIGHT_READ | (flags & ABI_PTE_W ? CAP_RIGHT_WRITE : 0) |
@@ -152,18 +174,23 @@ i64 sys_space_map(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 fla
     const struct cap *cap;
     u64 end, *entry;
     pfn_t pfn;
-    if (count != 1 || flags & ~ABI_PTE_PROT ||
+    if (count != 1 || flags & ~(ABI_PTE_PROT | SPACE_MAP_REPLACE | SPACE_MAP_DIRTY) ||
         !(space = cap_space_at((u32)caps, id, CAP_RIGHT_MAP, va)) ||
         !(cap = cap_account_in(caps >> 32, rights)))
         goto slowly;
-    if (!(entry = space_walk(space, va, &end)) || *entry & ABI_PTE_P ||
-        !(pfn = map_quick_frame(cap, first)))
+    if (!(entry = space_walk(space, va, &end)))
+        goto slowly;
+    if (*entry & ABI_PTE_P) {
+        if (!(flags & SPACE_MAP_REPLACE) || sal_machine.cpus > 1 ||
+            !map_quick_replace(entry, va, cap, first, flags))
+            goto slowly;
+        return 1;
+    }
+    if (!(pfn = map_quick_frame(cap, first, flags)))
         goto slowly;
     u32 index = va >> ABI_PAGE_SHIFT & 511;
-    frame_row(pfn)->maps++;
     table_note(entry - index, index, index);
-    u64 bits = map_quick_bits(cap, first, flags);
-    __atomic_store_n(entry, pfn << ABI_PAGE_SHIFT | bits, __ATOMIC_RELEASE);
+    map_quick_set(entry, pfn, cap, first, flags);
     return 1;
 slowly:
     return map_slowly(caps, id, va, first, count, flags);
@@ -373,40 +400,51 @@ struct copy_request {
     int lost_w; // an entry of the source lost W
 };
 
-static inline void copy_one(struct copy_request *request, u64 *source, u64 *target) {
-    u64 old = *source, new = old;
-    if (!(old & request->share) && old & ABI_PTE_W) {
-        do {
-            old = *source;
-            new = (old & ~ABI_PTE_W) | request->mark;
-        } while (!entry_replace(source, old, new, request->shared));
-        request->lost_w = 1;
-    }
-    *target = new & ~(ABI_PTE_A | ABI_PTE_D);
-    frame_row(ABI_PTE_FRAME(new))->maps++;
+// A writable entry that is not shared loses W and is marked. Returns what it is then.
+__attribute__((noinline)) static u64 copy_mark(struct copy_request *request, u64 *source) {
+    u64 old, new;
+    do {
+        old = *source;
+        new = (old & ~ABI_PTE_W) | request->mark;
+    } while (!entry_replace(source, old, new, request->shared));
+    request->lost_w = 1;
+    return new;
+}
+
+// From i on, the first entry that is present, or n.
+static inline u64 copy_next(const u64 *source, u64 i, u64 n) {
+    while (i + 4 <= n && !((source[i] | source[i + 1] | source[i + 2] | source[i + 3]) & ABI_PTE_P))
+        i += 4;
+    while (i < n && !(source[i] & ABI_PTE_P))
+        i++;
+    return i;
 }
 
 // The first n entries of a leaf table's part, of which the first is that of va.
 static i64 copy_run(struct copy_request *request, u64 *source, u64 va, u64 n) {
-    u64 *target = 0, last = 0;
-    for (u64 i = 0; i < n; i++) {
-        if (!(source[i] & ABI_PTE_P)) {
-            while (i + 4 < n &&
-                   !((source[i + 1] | source[i + 2] | source[i + 3] | source[i + 4]) & ABI_PTE_P))
-                i += 4;
+    const u64 shared = ABI_PTE_W | request->share, first = va >> ABI_PAGE_SHIFT & 511;
+    struct abi_frame *rows = frame_row(0);
+    u64 *target, i = copy_next(source, 0, n), last = i;
+    if (i == n)
+        return 0;
+    i64 error = space_entry_make(request->to, va, &target);
+    if (error)
+        return error;
+    for (; i < n; i++) {
+        u64 entry = source[i];
+        if (!(entry & ABI_PTE_P)) {
+            i = copy_next(source, i + 1, n) - 1;
             continue;
         }
-        if (!target) {
-            i64 error = space_entry_make(request->to, va, &target);
-            if (error)
-                return error;
-        }
-        if (!(target[i] & ABI_PTE_P))
-            copy_one(request, &source[i], &target[i]);
         last = i;
+        if (target[i] & ABI_PTE_P)
+            continue;
+        if ((entry & shared) == ABI_PTE_W)
+            entry = copy_mark(request, &source[i]);
+        target[i] = entry & ~(ABI_PTE_A | ABI_PTE_D);
+        rows[ABI_PTE_FRAME(entry)].maps++;
     }
-    if (target)
-        table_note(target, va >> ABI_PAGE_SHIFT & 511, (va >> ABI_PAGE_SHIFT & 511) + last);
+    table_note(target, (u32)first, (u32)(first + last));
     return 0;
 }
 

@@ -132,14 +132,13 @@ static inline u32 table_next(const u64 *table, u32 i, u32 end) {
 
 // All entries that were present are zero afterwards, and the others always were.
 static void tear_leaf_table(u64 *table, struct used used) {
-    for (u32 i = used.at; i < used.end; i++) {
-        u64 entry = table[i];
-        if (!(entry & ABI_PTE_P)) {
-            i = table_next(table, i + 1, used.end) - 1;
+    struct abi_frame *rows = frame_row(0);
+    for (u64 *at = table + used.at, *end = table + used.end; at < end; at++) {
+        u64 entry = *at;
+        if (!(entry & ABI_PTE_P))
             continue;
-        }
-        table[i] = 0;
-        struct abi_frame *row = frame_row(ABI_PTE_FRAME(entry));
+        *at = 0;
+        struct abi_frame *row = &rows[ABI_PTE_FRAME(entry)];
         if (--row->maps == 0 && row->flags & FRAME_AUTO && !row->pins)
             frame_give(ABI_PTE_FRAME(entry));
     }

@@ -26,6 +26,8 @@ static inline u64 *space_walk(const struct abi_space *space, u64 va, u64 *end) {
         table = sal_virt(entry & ABI_PTE_FRAME_MASK);
     }
     *end = ((va >> 21) + 1) << 21;
+    if (!table)
+        __builtin_unreachable();
     return &table[va >> ABI_PAGE_SHIFT & 511];
 }
 // A table remembers in its frame's row (next, unused while the frame is owned) which of its entries
@@ -34,6 +36,8 @@ static inline u64 *space_walk(const struct abi_space *space, u64 va, u64 *end) {
 static inline void table_note(u64 *table, u32 low, u32 high) {
     struct abi_frame *row = frame_row(((u64)table - (u64)sal_virt(0)) >> ABI_PAGE_SHIFT);
     u32 from = 512 - low, to = high + 1, seen = row->next;
+    if (from <= seen >> 16 && to <= (seen & 0xffff))
+        return;
     if (from > seen >> 16)
         seen = from << 16 | (seen & 0xffff);
     if (to > (seen & 0xffff))
