@@ -8,11 +8,9 @@
 // A file holds cases:
 //
 //     === name
-//     hook: span | context | packet | bounded | deterministic | ranged | nothing    default span
-//     arena: LOG2                         give the program an arena; default none
-//     stack: BYTES                        default 512
-//     expect: accepted | refused CODE [slot N]
-//     metered: yes | no                   default: not looked at
+//     hook: span | context | packet | bounded | deterministic | ranged | nothing | outbox default
+//     span arena: LOG2                         give the program an arena; default none stack: BYTES
+//     default 512 expect: accepted | refused CODE [slot N] metered: yes | no default: not looked at
 //     masked: N                           accesses that go through the mask; default: not looked at
 //     proof: SLOT FLAG...                 SAFE MASKED ALWAYS NEVER DIVISOR METERED CHECKED, -FLAG:
 //     not zero: yes | no                      whether the entry's frame must be cleared says: TEXT
@@ -23,10 +21,10 @@
 //
 // Hooks: span(data, length up to 4096), context(struct fixture_context *), packet(context with
 // data and data_end), bounded and deterministic (as span), ranged (as span, result 0..3), nothing
-// (no arguments). Imports are those of tests/engine/fixture.c, and then from 16 on: `later` (16:
-// moves packets), `small` (17: r1 in 0..15, r2 constant), `lend` (18: a thing of its own, not
-// owned). In the assembler, `arena` as the first word of a line stands for: lddw REGISTER, address
-// of the arena + OFFSET.
+// (no arguments), outbox (64 bytes that may only be written). Imports are those of
+// tests/engine/fixture.c, and then from 16 on: `later` (16: moves packets), `small` (17: r1 in
+// 0..15, r2 constant), `lend` (18: a thing of its own, not owned). In the assembler, `arena` as the
+// first word of a line stands for: lddw REGISTER, address of the arena + OFFSET.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +110,10 @@ static const struct engine_hook hooks[] = {
      .arguments = SPAN,
      .argument_count = 2},
     {.name = "nothing", .result = {.kind = ENGINE_SCALAR}},
+    {.name = "outbox",
+     .result = {.kind = ENGINE_SCALAR},
+     .arguments = {{.kind = ENGINE_BUFFER, .flags = ENGINE_TYPE_WRITE, .size = 64}},
+     .argument_count = 1},
 };
 
 static bool set_interface(const char *name) {
