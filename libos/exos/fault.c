@@ -42,10 +42,11 @@ static pfn_t scratch_frame(struct mm *mm) {
     return ABI_PTE_FRAME(pte);
 }
 
-// Maps the scratch frame, filled by the caller, at page, and refills the slot.
-static int scratch_place(struct mm *mm, u64 page, pfn_t frame, u64 bits) {
+// Maps the scratch frame, filled by the caller, at page of a space (mm's own or a new child's), and
+// refills the slot.
+static int scratch_place(struct mm *mm, space_id space, u64 page, pfn_t frame, u64 bits) {
     struct batch_op ops[2];
-    batch_space_map(&ops[0], POD_CAPS, mm->space, page, frame, 1, bits | SPACE_MAP_REPLACE);
+    batch_space_map(&ops[0], POD_CAPS, space, page, frame, 1, bits | SPACE_MAP_REPLACE);
     batch_space_map(&ops[1], POD_CAPS, mm->space, EXOS_SCRATCH, ABI_ANY, 1,
                     ABI_PTE_W | ABI_PTE_NX | SPACE_MAP_DIRTY | SPACE_MAP_REPLACE);
     u64 done;
@@ -73,7 +74,20 @@ static int copy_on_write(struct mm *mm, const struct area *area, u64 page, u64 p
     if (!frame)
         return SIGKILL;
     page_copy((void *)EXOS_SCRATCH, (const void *)page);
-    return scratch_place(mm, page, frame, entry_bits(area->prot));
+    return scratch_place(mm, mm->space, page, frame, entry_bits(area->prot));
+}
+
+void mm_copy_page(struct mm *mm, space_id child, u64 address) {
+    u64 page = address & ~(ABI_PAGE - 1);
+    const struct area *area = areas_find(&mm->areas, address);
+    u64 pte = area && !(area->flags & AREA_SHARED) ? kernel_pte(page) : 0;
+    if (!(pte & ABI_PTE_W) || !(kernel_frame(ABI_PTE_FRAME(pte))->flags & FRAME_AUTO))
+        return;
+    pfn_t frame = scratch_frame(mm);
+    if (!frame)
+        return;
+    page_copy((void *)EXOS_SCRATCH, (const void *)page);
+    scratch_place(mm, child, page, frame, entry_bits(area->prot));
 }
 
 // A page of a file that is not mapped yet; also those after it whose frames follow, if they are

@@ -12,6 +12,7 @@
 #include "libos/exos/pod_priv.h"
 #include "libos/exos/process.h"
 #include "libos/exos/process_priv.h"
+#include "libos/exos/trap.h"
 #include "libos/exos/vm.h"
 
 #define EAGER_COPY_PAGES ((EXOS_SCRATCH - EXOS_IMAGE) >> ABI_PAGE_SHIFT)
@@ -84,6 +85,12 @@ struct mm *mm_fork(struct mm *from, i64 *error) {
     mm->stack_top = from->stack_top;
     mm->resident = from->resident;
     *error = areas_copy(&mm->areas, &from->areas);
+    u64 tls;
+    __asm__ volatile("rdfsbase %0" : "=r"(tls));
+    u64 sp = thread_trap_frame(current_thread())->frame.rsp;
+    mm_copy_page(from, mm->space, sp);
+    if ((sp ^ tls) >> ABI_PAGE_SHIFT)
+        mm_copy_page(from, mm->space, tls);
     if (!*error)
         *error = copy_pages(&mm->areas, mm->space);
     if (*error) {

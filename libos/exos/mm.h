@@ -40,6 +40,9 @@ i64 mm_map_exos(space_id space);
 // A fault of the calling process at address; error is the processor's. 0: resolved. Otherwise the
 // signal to send, with *code.
 int mm_fault(u64 address, u64 error, i32 *code);
+// Gives a child's new space its own copy of a page that the caller may write: one that both will
+// write at once after fork. Without effect if the page is no such one, or there is no memory.
+void mm_copy_page(struct mm *mm, space_id child, u64 address);
 // As if the program had touched address (write: for writing). 0 or -EFAULT.
 i64 mm_touch(u64 address, bool write);
 
