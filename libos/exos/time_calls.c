@@ -28,6 +28,17 @@ static bool from_timespec(const struct linux_timespec *ts, u64 *ns) {
     return true;
 }
 
+// clock_gettime comes without the lock, which the list of threads needs.
+static u64 own_cpu_ns(void) {
+    bool locked = pod_locked_by_me();
+    if (!locked)
+        pod_lock();
+    u64 ns = process_cpu_ns(current());
+    if (!locked)
+        pod_unlock();
+    return ns;
+}
+
 static i64 clock_read(i32 clock, u64 *ns) {
     switch (clock) {
     case CLOCK_REALTIME:
@@ -42,7 +53,7 @@ static i64 clock_read(i32 clock, u64 *ns) {
         *ns = time_monotonic();
         return 0;
     case CLOCK_PROCESS_CPUTIME_ID:
-        *ns = process_cpu_ns(current());
+        *ns = own_cpu_ns();
         return 0;
     case CLOCK_THREAD_CPUTIME_ID:
         *ns = time_from_tsc_delta(kernel_env(current_thread()->env)->ran);
