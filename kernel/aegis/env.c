@@ -105,17 +105,17 @@ static i64 env_frames(account_id account, pfn_t *kernel, pfn_t *vector) {
     return error;
 }
 
-i64 env_make(account_id account_id, struct abi_space *space, const struct env_setup *setup,
+i64 env_make(account_id payer, struct abi_space *space, const struct env_setup *setup,
              struct env **made) {
     pfn_t frames[ENV_UPCALL_PAGES], kernel, vector;
-    struct abi_account *account = account_find(account_id);
+    struct abi_account *account = account_find(payer);
     i64 error = setup_check(setup);
     if (!error)
         error = setup_frames(space, setup, frames);
     if (!error && account->envs >= account->env_quota)
         error = -E_FULL;
     if (!error)
-        error = env_frames(account_id, &kernel, &vector);
+        error = env_frames(payer, &kernel, &vector);
     if (error)
         return error;
     env_id id;
@@ -137,7 +137,7 @@ i64 env_make(account_id account_id, struct abi_space *space, const struct env_se
     env->context.rsp = setup->rsp;
     env->context.rdi = setup->arg;
     env->context.fs_base = setup->fs_base;
-    env->row->account = account_id;
+    env->row->account = payer;
     env->row->space = space->id;
     env->row->state = ENV_STOPPED;
     env->row->stop_reason = ENV_STOP_NEW;
@@ -279,14 +279,14 @@ static i64 setup_read(u64 va, struct env_setup *setup) {
     return space_copy_in(setup, va, sizeof *setup);
 }
 
-i64 sys_env_create(u64 caps, account_id account_id, space_id space_id, u64 setup_va, u64 slice) {
+i64 sys_env_create(u64 caps, account_id payer, space_id in, u64 setup_va, u64 slice) {
     struct abi_account *account;
     struct abi_space *space;
     struct env_setup setup;
     struct env *env, *creator = sched_current();
-    i64 error = cap_check_account((u32)caps, account_id, CAP_RIGHT_ALLOC, &account);
+    i64 error = cap_check_account((u32)caps, payer, CAP_RIGHT_ALLOC, &account);
     if (!error)
-        error = cap_check_space(caps >> 32, space_id, CAP_RIGHT_MAP, &space);
+        error = cap_check_space(caps >> 32, in, CAP_RIGHT_MAP, &space);
     if (!error)
         error = setup_read(setup_va, &setup);
     if (!error && slice != ABI_ANY)
@@ -294,14 +294,16 @@ i64 sys_env_create(u64 caps, account_id account_id, space_id space_id, u64 setup
     if (!error && slice != ABI_ANY && sched_slices()[slice].env)
         error = -E_BUSY;
     if (!error)
-        error = env_make(account_id, space, &setup, &env);
+        error = env_make(payer, space, &setup, &env);
     if (error)
         return error;
-    cap_ref parent = cap_ref_of(creator, (u32)caps);
-    u32 rights = creator->caps[(u32)caps].rights;
-    cap_fill(env, CAP_SLOT_ACCOUNT, CAP_ACCOUNT, account_id, 0, rights, parent);
+    // It gets no more than its creator presented, and itself.
+    u32 paying = (u32)caps, mapping = (u32)(caps >> 32);
+    cap_ref parent = cap_ref_of(creator, paying);
+    cap_fill(env, CAP_SLOT_ACCOUNT, CAP_ACCOUNT, payer, 0, creator->caps[paying].rights, parent);
     cap_fill(env, CAP_SLOT_SELF, CAP_ENV, env->id, 0, CAP_RIGHTS_ALL, parent);
-    cap_fill(env, CAP_SLOT_SPACE, CAP_SPACE, space_id, 0, CAP_RIGHTS_ALL, parent);
+    cap_fill(env, CAP_SLOT_SPACE, CAP_SPACE, in, 0, creator->caps[mapping].rights,
+             cap_ref_of(creator, mapping));
     if (slice != ABI_ANY)
         sched_assign(slice, env);
     if (setup.flags & ENV_START)

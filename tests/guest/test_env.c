@@ -512,6 +512,70 @@ TEST(self_destruction) {
     }
 }
 
+// An env that is created with a weak capability for a space does not get a strong one.
+TEST(env_gets_no_more_rights_than_its_creator_had) {
+    struct child child;
+    // The child spins; what its slot 3 allows is looked at through an env of our own in the same
+    // space.
+    CHECK_EQ(child_make(&child, my_account(), "\xeb\xfe", 2, ABI_ANY), 0);
+    i64 weak = sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env(), CAP_RIGHT_MAP,
+                            child.space, CAP_MINT_SPACE);
+    CHECK(weak >= CAP_SLOT_FREE);
+    // xor eax: destroy own space through slot 3 (busy if allowed, RIGHTS if not), then stop by ud2
+    // with the result in rax.
+    static const u8 code[] = {0xbf,
+                              3,
+                              0,
+                              0,
+                              0,
+                              0x48,
+                              0xbe,
+                              0,
+                              0,
+                              0,
+                              0,
+                              0,
+                              0,
+                              0,
+                              0,
+                              0xb8,
+                              SYS_space_destroy,
+                              0,
+                              0,
+                              0x80,
+                              0x0f,
+                              0x05,
+                              0x48,
+                              0x83,
+                              0xf8,
+                              (u8)-E_RIGHTS,
+                              0x75,
+                              0x02,
+                              0x0f,
+                              0x0b,
+                              0xf4};
+    u8 patched[sizeof code];
+    memcpy(patched, code, sizeof code);
+    memcpy(patched + 7, &child.space, 8);
+    i64 pfn = sys_frame_alloc(CAP_SLOT_ACCOUNT, my_account(), ABI_ANY, 1, FRAME_ALLOC_AUTO);
+    CHECK_EQ(sys_space_map(ACCOUNT2, my_space(), SCRATCH, (pfn_t)pfn, 1, ABI_PTE_W | ABI_PTE_NX),
+             1);
+    memcpy((void *)SCRATCH, patched, sizeof patched);
+    CHECK_EQ(sys_space_map(ACCOUNT2, child.space, CODE_VA + ABI_PAGE, (pfn_t)pfn, 1, 0), 1);
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 1), 1);
+    struct env_setup setup = {
+        .rip = CODE_VA + ABI_PAGE, .rsp = DATA_VA + ABI_PAGE, .flags = ENV_START};
+    i64 env = sys_env_create(CAP_PAIR(CAP_SLOT_ACCOUNT, weak), my_account(), child.space,
+                             (u64)&setup, ABI_ANY);
+    CHECK(env > 0);
+    CHECK_EQ(sys_env_yield(CAP_SLOT_ACCOUNT, (env_id)env), 0);
+    worker_wait_state((env_id)env, ENV_STOPPED);
+    CHECK_EQ(env_row((env_id)env)->stop_vector, UPCALL_UD); // HLT's #GP if the right was there
+    CHECK_EQ(sys_env_destroy(CAP_SLOT_ACCOUNT, (env_id)env), 0);
+    CHECK_EQ(sys_cap_drop((u64)weak), 0);
+    child_free(&child);
+}
+
 TEST(space_with_an_env_is_busy) {
     struct child child;
     CHECK_EQ(child_make(&child, my_account(), "\xeb\xfe", 2, ABI_ANY), 0);
