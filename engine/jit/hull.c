@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// A function that computes addresses in its frame (a local array, say) would keep nothing of the frame in registers. Here those
-// addresses are bounded: if all lie within a known part of the frame, its hull, the function is built again, and slots outside
-// of the hull become variables. Indexes are bounded by their known bits, or as induction variables that a comparison ends.
+// A function that computes addresses in its frame (a local array, say) would keep nothing of the
+// frame in registers. Here those addresses are bounded: if all lie within a known part of the
+// frame, its hull, the function is built again, and slots outside of the hull become variables.
+// Indexes are bounded by their known bits, or as induction variables that a comparison ends.
 
 #include "engine/jit/ir.h"
 
@@ -19,10 +20,9 @@ struct hull {
     struct range all;      // bytes accessed
 };
 
-// An induction variable: starts at a constant, steps up by one, and each way back has just compared the next value with a
-// constant.
-static bool induction(struct jit *c, val phi, struct range *out)
-{
+// An induction variable: starts at a constant, steps up by one, and each way back has just compared
+// the next value with a constant.
+static bool induction(struct jit *c, val phi, struct range *out) {
     const struct ir_block *header = &c->blocks[c->v[phi].block];
     int64_t start = -1, by, end;
     if (!header->header || c->irreducible)
@@ -45,7 +45,8 @@ static bool induction(struct jit *c, val phi, struct range *out)
             return false;
         uint32_t from = c->preds[c->blocks[p].pred];
         const struct ir_value *br = &c->v[c->blocks[from].last];
-        if (br->op != IR_BR || ir_resolve(c, br->a) != step || !ir_is_const(c, br->b, &end) || end <= start || end > SMALL)
+        if (br->op != IR_BR || ir_resolve(c, br->a) != step || !ir_is_const(c, br->b, &end) ||
+            end <= start || end > SMALL)
             return false;
         unsigned cc = c->blocks[from].succ[0] == p ? br->cc : br->cc ^ 1u;
         if (cc == X86_NE && (end - start) % by == 0)
@@ -60,8 +61,7 @@ static bool induction(struct jit *c, val phi, struct range *out)
 }
 
 // Bounds of a number, if they are small.
-static bool bounds(struct jit *c, val v, unsigned depth, struct range *out)
-{
+static bool bounds(struct jit *c, val v, unsigned depth, struct range *out) {
     v = ir_resolve(c, v);
     const struct ir_value x = c->v[v];
     struct range a, b;
@@ -82,21 +82,20 @@ static bool bounds(struct jit *c, val v, unsigned depth, struct range *out)
         *out = (struct range){a.low + b.low, a.high + b.high};
         return out->low > -SMALL && out->high < SMALL;
     }
-    if (x.op == IR_SHL && x.w && ir_is_const(c, x.b, &k) && k <= 8 && bounds(c, x.a, depth - 1, &a) && a.low >= 0) {
+    if (x.op == IR_SHL && x.w && ir_is_const(c, x.b, &k) && k <= 8 &&
+        bounds(c, x.a, depth - 1, &a) && a.low >= 0) {
         *out = (struct range){a.low << k, a.high << k};
         return out->high < SMALL;
     }
     return false;
 }
 
-static bool is_derived(struct jit *c, const struct hull *h, val v)
-{
+static bool is_derived(struct jit *c, const struct hull *h, val v) {
     return h->derived[ir_resolve(c, v)];
 }
 
 // frame + something, as an address in the frame.
-static bool derive(struct jit *c, struct hull *h, val v)
-{
+static bool derive(struct jit *c, struct hull *h, val v) {
     const struct ir_value x = c->v[v];
     val base = ir_resolve(c, x.a), index = ir_resolve(c, x.b);
     struct range r;
@@ -112,8 +111,7 @@ static bool derive(struct jit *c, struct hull *h, val v)
     return h->offsets[v].low > -4 * (int64_t)SMALL && h->offsets[v].high < 4 * (int64_t)SMALL;
 }
 
-static void access(struct jit *c, struct hull *h, val v)
-{
+static void access(struct jit *c, struct hull *h, val v) {
     const struct ir_value *x = &c->v[v];
     if (engine_insn_address(&c->program->insns[x->pc]) == ENGINE_R10)
         return; // a slot, for find_slots
@@ -125,14 +123,14 @@ static void access(struct jit *c, struct hull *h, val v)
 }
 
 // Looks at one use of frame addresses; false if it lets one out.
-static bool look(struct jit *c, struct hull *h, val v)
-{
+static bool look(struct jit *c, struct hull *h, val v) {
     struct ir_value *x = &c->v[v];
     val *operands[IR_ARGS + 1];
     unsigned n = ir_operands(c, v, operands);
     bool any = false;
     for (unsigned k = 0; k < n; k++) {
-        bool own = x->op == IR_CALL && operands[k] == &c->phis[x->b + IR_FRAME]; // the callee's frame is below this one
+        bool own = x->op == IR_CALL &&
+                   operands[k] == &c->phis[x->b + IR_FRAME]; // the callee's frame is below this one
         any |= !own && is_derived(c, h, *operands[k]);
     }
     if (!any || x->op == IR_ZERO_FRAME)
@@ -147,8 +145,7 @@ static bool look(struct jit *c, struct hull *h, val v)
 }
 
 // Sets c->hull_low and hull_high, relative to r10, if all addresses in the frame are bounded.
-bool jit_hull(struct jit *c, bool *found)
-{
+bool jit_hull(struct jit *c, bool *found) {
     struct hull h = {.all = {INT32_MAX, INT32_MIN}};
     *found = false;
     h.derived = jit_zone(c, c->value_count);

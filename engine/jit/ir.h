@@ -126,7 +126,7 @@ struct ir_block {
 };
 #define IR_NO_BLOCK UINT32_MAX
 enum { IR_METERED_LOOPS = 32 }; // loops that get a sum of their costs
-enum { IR_UNROLLED = 128 };      // blocks that unrolling may add
+enum { IR_UNROLLED = 128 };     // blocks that unrolling may add
 
 enum { IR_VARS = 64, IR_SLOTS = IR_VARS - ENGINE_R10 };
 
@@ -189,10 +189,10 @@ struct jit {
     uint8_t slot_bytes[IR_SLOTS];
     uint32_t slot_count, granules;
     uint8_t *slot_of;
-    bool escapes;               // addresses in the frame are computed
-    bool hull;                  // and all of them are in the hull:
+    bool escapes;                // addresses in the frame are computed
+    bool hull;                   // and all of them are in the hull:
     int32_t hull_low, hull_high; // from r10; hull_high is exclusive; low >= high if there are none
-    val *outs; // per block: value of each variable at its end
+    val *outs;                   // per block: value of each variable at its end
     uint32_t var_count;
     val run, frame, arena; // values, or 0
     bool loops, irreducible;
@@ -282,8 +282,8 @@ bool jit_build(struct jit *c);
 uint32_t jit_proved_local(const struct jit *c,
                           uint32_t pc); // function that a CALL_REG is proved to call
 bool jit_optimise(struct jit *c);
-void jit_clean(struct jit *c);              // opt.c: phis simplified, copies resolved
-bool jit_hull(struct jit *c, bool *found); // hull.c
+void jit_clean(struct jit *c);                 // opt.c: phis simplified, copies resolved
+bool jit_hull(struct jit *c, bool *found);     // hull.c
 bool jit_meter(struct jit *c);                 // meter.c
 bool jit_unroll(struct jit *c);                // unroll.c: loops of one block
 bool jit_widen(struct jit *c);                 // widen.c: byte-wise accesses become wide ones

@@ -25,7 +25,8 @@ void *table_create(enum abi_table_number number, u32 stride, u64 count) {
     u64 pages = (stride * count + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
     pfn_t pfn = sal_boot_alloc(pages);
     sal_window_map(window_next, pfn, pages);
-    abi_info->table[number] = (struct abi_table){window_next, stride, (u32)count, versions[number], 0};
+    abi_info->table[number] =
+        (struct abi_table){window_next, stride, (u32)count, versions[number], 0};
     window_next += (pages + 1) << ABI_PAGE_SHIFT; // one page of nothing between tables
     return sal_frame(pfn);
 }
