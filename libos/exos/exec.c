@@ -363,6 +363,8 @@ struct start_addresses {
     u64 strings, name, platform, random;
 };
 
+extern const char vdso_image[];
+
 static void fill_auxv(struct stack_words *w, const struct exec_plan *plan,
                       const struct start_addresses *a) {
     struct process *p = current();
@@ -388,10 +390,11 @@ static void fill_auxv(struct stack_words *w, const struct exec_plan *plan,
     put_auxv(w, 31, a->name);                                // AT_EXECFN
     put_auxv(w, 15, a->platform);                            // AT_PLATFORM
     put_auxv(w, 51, 2048 + ABI_INFO->xsave_bytes);           // AT_MINSIGSTKSZ
+    put_auxv(w, 33, (u64)vdso_image);                        // AT_SYSINFO_EHDR
     put_auxv(w, 0, 0);
 }
 
-#define AUXV_WORDS 40
+#define AUXV_WORDS 42
 
 // argc, argv, envp and auxv; returns their number.
 static u64 fill_words(u64 *words, const struct exec_plan *plan, const struct start_addresses *a) {

@@ -31,7 +31,7 @@ static u64 tsc_read(void) {
     return (u64)high << 32 | low;
 }
 
-static void lock_contended(struct thread *me) {
+__attribute__((noinline)) static void lock_contended(struct thread *me) {
     for (unsigned turn = 1;; turn++) {
         u64 holder = exchange_if(0, (u64)me);
         if (!holder)

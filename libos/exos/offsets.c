@@ -4,6 +4,7 @@
 // Offsets and numbers for libos assembly; compiled to text only (libos/room.mk), never linked.
 
 #include "abi/env.h"
+#include "abi/tables.h"
 #include "gen/syscalls.h"
 #include "libos/exos/process.h"
 #include "libos/exos/trap.h"
@@ -44,4 +45,8 @@ void offsets(void) {
     DEFINE(UAREA_PENDING, __builtin_offsetof(struct env_uarea, pending));
     DEFINE(UAREA_WORK, sizeof(struct env_uarea) + __builtin_offsetof(struct thread, work));
     DEFINE(VECTOR_SYSCALL, UPCALL_SYSCALL);
+    DEFINE(TABLES, ABI_TABLES);
+    DEFINE(INFO_TSC_HZ, __builtin_offsetof(struct abi_info, tsc_hz));
+    DEFINE(INFO_TSC_BOOT, __builtin_offsetof(struct abi_info, tsc_boot));
+    DEFINE(INFO_WALL_BOOT_NS, __builtin_offsetof(struct abi_info, wall_boot_ns));
 }

@@ -7,7 +7,7 @@
 #include "abi/tables.h"
 #include "libos/exos/wait.h"
 
-static i64 realtime_shift; // settimeofday
+i64 time_realtime_shift; // settimeofday
 
 static inline u64 tsc_read(void) {
     u32 low, high;
@@ -34,11 +34,11 @@ u64 time_monotonic(void) {
 }
 
 u64 time_realtime(void) {
-    return time_monotonic() + ABI_INFO->wall_boot_ns + (u64)realtime_shift;
+    return time_monotonic() + ABI_INFO->wall_boot_ns + (u64)time_realtime_shift;
 }
 
 void time_realtime_set(u64 ns) {
-    realtime_shift = (i64)(ns - ABI_INFO->wall_boot_ns - time_monotonic());
+    time_realtime_shift = (i64)(ns - ABI_INFO->wall_boot_ns - time_monotonic());
 }
 
 u64 time_to_tsc(u64 ns) {

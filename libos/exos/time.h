@@ -10,6 +10,8 @@
 
 #define TIME_SECOND 1000000000ul
 
+extern i64 time_realtime_shift; // what is to be added to the machine's clock; vdso.S reads it too
+
 u64 time_monotonic(void); // nanoseconds since boot
 u64 time_realtime(void);  // nanoseconds since 1970
 void time_realtime_set(u64 ns);
