@@ -294,7 +294,7 @@ static uint32_t entry_state(struct verifier *v, struct work *w, struct state *s,
     for (unsigned i = 0; i < s->bound_count; i++)
         entry->bounds[i] = s->bounds[i];
     entry->bound_count = s->bound_count;
-    entry->reg[ENGINE_R10] = value_pointer(v, VALUE_STACK, 0, 0);
+    entry->reg[ENGINE_R10] = s->reg[ENGINE_R10]; // distance 0 from its own frame
     for (unsigned r = 1; r <= ENGINE_ARGS; r++) {
         const struct value *value = reg_at(v, s, r);
         bool owned = value->kind == VALUE_REFERENCE && held_has(v, s, value->symbol);
@@ -453,12 +453,41 @@ static enum call_result call_again(struct verifier *v, struct work *w, struct st
     return CALL_DONE;
 }
 
+// Do the arguments fit the summary, seen at a glance? Only numbers, and nothing said of relations.
+static bool fits_plainly(const struct verifier *v, const struct state *s,
+                         const struct summary *summary) {
+    const struct state *before = state_at(v, summary->before);
+    if (!summary->valid || !summary->before || before->held || before->bound_count)
+        return false;
+    for (unsigned r = 1; r <= ENGINE_ARGS; r++) {
+        const struct value *known = reg_at(v, before, r), *now = reg_at(v, s, r);
+        if (known->kind == VALUE_UNSET)
+            continue;
+        if (known->kind != VALUE_NUMBER || now->kind != VALUE_NUMBER ||
+            !num_includes(&known->num, &now->num))
+            return false;
+        for (unsigned q = 1; q < r; q++)
+            if (before->reg[q] == before->reg[r] ||
+                (known->symbol && known->symbol == reg_at(v, before, q)->symbol))
+                return false;
+        for (unsigned i = 0; i < LENGTHS; i++)
+            if (known->symbol && known->symbol == value_at(v, before->length[i])->symbol)
+                return false;
+    }
+    for (unsigned i = 0; i < LENGTHS; i++)
+        if (before->length[i] != s->length[i] && before->length[i])
+            return false;
+    return true;
+}
+
 static enum call_result call_local(struct verifier *v, struct work *w, struct state *s, uint32_t pc,
                                    uint32_t function) {
     struct function *f = &v->functions[function];
     struct summary *summary = &f->summary[w->record];
     if (f->recursive && f->component == v->functions[w->function].component)
         proof_set(v, w, pc, ENGINE_PROOF_METERED);
+    if (!f->busy && fits_plainly(v, s, summary))
+        return apply_summary(v, w, s, pc, function);
     bool grew = false;
     uint32_t entry = entry_state(v, w, s, pc, function, &grew);
     if (!entry)

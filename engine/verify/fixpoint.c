@@ -191,12 +191,12 @@ static void judge(struct verifier *v, struct work *w) {
     for (uint32_t i = flow->loop_count; i--;) {
         struct loop *l = &flow->loops[i];
         uint64_t most = loop_turns(l), cost = l->cost;
-        if (most > COST_LIMIT || cost * (most + 1) > COST_LIMIT) {
+        uint64_t *sum = l->parent == NO_LOOP ? &total : &flow->loops[l->parent].cost;
+        if (most > COST_LIMIT || *sum + cost * (most + 1) > COST_LIMIT) {
             if (l->back_edges)
                 meter_loop(v, w, l);
         } else
             cost *= most + 1;
-        uint64_t *sum = l->parent == NO_LOOP ? &total : &flow->loops[l->parent].cost;
         *sum = saturate(*sum + cost);
     }
     v->functions[w->function].cost = total;

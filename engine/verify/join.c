@@ -480,7 +480,7 @@ bool state_join(struct verifier *v, uint32_t a, uint32_t b, enum join_mode mode,
     j.pair_count = j.pair_next = j.rename_count = j.unique = 0;
     v->work += 2;
     struct state result;
-    memcpy(&result, j.a, sizeof result);
+    memcpy(&result, j.a, offsetof(struct state, bounds));
     for (unsigned i = 0; i < ENGINE_REGISTERS; i++)
         result.reg[i] = join_values(&j, j.a->reg[i], j.b->reg[i]);
     for (unsigned i = 0; i < LENGTHS; i++)

@@ -121,7 +121,7 @@ uint32_t state_new(struct verifier *v) {
             return 0;
         id = v->state_end++;
     }
-    memset(state_at(v, id), 0, sizeof(struct state));
+    memset(state_at(v, id), 0, offsetof(struct state, bounds));
     state_at(v, id)->used = 1;
     return id;
 }

@@ -13,8 +13,8 @@
 #include "engine/verify/priv.h"
 
 enum {
-    WORK_BASE = 100000,
-    WORK_PER_SLOT = 256,
+    WORK_BASE = 500000,
+    WORK_PER_SLOT = 64,
     MEMORY_BASE = 512 * 1024,
     MEMORY_PER_SLOT = 320,
 };

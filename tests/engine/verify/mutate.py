@@ -48,7 +48,7 @@ def kill(options, number):
     for name, sources, arguments in (
         ("cases", ["cases.c"], sorted(options.cases.split())),
         ("numbers", ["numbers.c"], []),
-        ("fuzz", ["fuzz.c", "oracle.c", "generate.c"], ["--count", str(FUZZ_COUNT)]),
+        ("fuzz", ["fuzz.c", "oracle.c", "generate.c"], ["--seed", "3000", "--count", str(FUZZ_COUNT)]),
     ):
         out = f"{base}-{name}"
         build(options, number, out, [tests + s for s in sources], verify)
