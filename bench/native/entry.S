@@ -25,15 +25,23 @@
     iretq
     .endm
 
+// The end of a slice may come in any row; nothing is done about it.
+    .macro NOT_SLICE_END
+    cmp $32, %eax // UPCALL_SLICE_END
+    je upcall_skip0
+    .endm
+
     .text
     .global upcall_skip2, upcall_skip0, upcall_map, upcall_unprotect, upcall_enter, trap_resume
 upcall_skip2: // the instruction was two bytes long
+    NOT_SLICE_END
     addq $2, FRAME_RIP(%rsp)
 upcall_skip0:
     GO_ON
 
 // Leaves the handler for trap_resume without going back: the time to here is what "trap" asks.
 upcall_enter:
+    NOT_SLICE_END
     mov FRAME_RSP(%rsp), %rsp
     ret
 
@@ -52,6 +60,7 @@ upcall_enter:
     .endm
 
 upcall_map: // maps bench_frame at the faulting page
+    NOT_SLICE_END
     CALL_KEEPING
     mov FRAME_ADDRESS(%rdi), %rdx
     and $-4096, %rdx
@@ -65,6 +74,7 @@ upcall_map: // maps bench_frame at the faulting page
     GO_ON
 
 upcall_unprotect: // makes the page writable
+    NOT_SLICE_END
     CALL_KEEPING
     mov FRAME_ADDRESS(%rdi), %rdx
     and $-4096, %rdx
