@@ -40,5 +40,7 @@
 #define ABI_PTE_SOFT (ABI_PTE_S0 | ABI_PTE_S1 | ABI_PTE_S2 | ABI_PTE_S3 | ABI_PTE_S4 | ABI_PTE_S5)
 #define ABI_PTE_PROT                                                                               \
     (ABI_PTE_W | ABI_PTE_NX | ABI_PTE_A | ABI_PTE_D | ABI_PTE_PKEY_MASK | ABI_PTE_SOFT)
+// What space_protect may change: without U a page stays mapped and no access is allowed.
+#define ABI_PTE_PROTECT (ABI_PTE_PROT | ABI_PTE_U)
 
 #endif

@@ -82,7 +82,7 @@ static struct batch_op *batch_at(u64 at, u64 *page, const u64 **entry) {
         *entry = at < ABI_USER_END ? space_entry(space_current(), at) : 0;
     }
     u64 offset = at & (ABI_PAGE - 1);
-    const u64 need = ABI_PTE_P | ABI_PTE_W;
+    const u64 need = ABI_PTE_P | ABI_PTE_W | ABI_PTE_U;
     if (!*entry || (**entry & need) != need || offset > ABI_PAGE - sizeof(struct batch_op))
         return 0;
     return (struct batch_op *)((u8 *)sal_frame(ABI_PTE_FRAME(**entry)) + offset);

@@ -346,7 +346,7 @@ static i64 protect_range(struct abi_space *space, u64 va, u64 count, const struc
 
 // What is less than before must be flushed; what is more is found out by a fault that the processor
 // retries.
-#define LESS_IF_CLEARED (ABI_PTE_W | ABI_PTE_A | ABI_PTE_D | ABI_PTE_PKEY_MASK)
+#define LESS_IF_CLEARED (ABI_PTE_W | ABI_PTE_U | ABI_PTE_A | ABI_PTE_D | ABI_PTE_PKEY_MASK)
 #define LESS_IF_SET     (ABI_PTE_NX | ABI_PTE_PKEY_MASK)
 
 static inline struct change change_of(u64 clear, u64 set) {
@@ -361,7 +361,7 @@ __attribute__((noinline)) static i64 protect_slowly(u64 cap, space_id id, u64 va
     i64 error = cap_check_space(cap, id, CAP_RIGHT_MAP, &space);
     if (error)
         return error;
-    if ((clear | set) & ~ABI_PTE_PROT)
+    if ((clear | set) & ~ABI_PTE_PROTECT)
         return -E_INVAL;
     error = space_check_range(va, count);
     if (error)
@@ -379,7 +379,7 @@ i64 sys_space_protect(u64 cap, space_id id, u64 va, u64 count, u64 clear, u64 se
     const struct abi_space *space;
     struct change change = change_of(clear, set);
     u64 end, *entry;
-    if (count != 1 || (clear | set) & ~ABI_PTE_PROT || sal_machine.cpus > 1)
+    if (count != 1 || (clear | set) & ~ABI_PTE_PROTECT || sal_machine.cpus > 1)
         goto slowly;
     if (!(space = cap_space_at(cap, id, CAP_RIGHT_MAP, va)) ||
         !(entry = space_walk(space, va, &end)) || (*entry & change.must) != change.must)

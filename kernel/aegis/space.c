@@ -190,7 +190,8 @@ i64 space_tear(struct abi_space *space) {
 static void *user_memory(u64 va, u64 bits) {
     const struct abi_space *space = space_find(sched_current()->row->space);
     const u64 *entry = space_entry(space, va);
-    if (!entry || (*entry & (bits | ABI_PTE_P)) != (bits | ABI_PTE_P))
+    bits |= ABI_PTE_P | ABI_PTE_U;
+    if (!entry || (*entry & bits) != bits)
         return 0;
     return (u8 *)sal_frame(ABI_PTE_FRAME(*entry)) + (va & (ABI_PAGE - 1));
 }

@@ -176,7 +176,7 @@ int mm_fault(u64 address, u64 error, i32 *code) {
 i64 mm_touch(u64 address, bool write) {
     i32 code;
     u64 pte = address < EXOS_USER_END ? kernel_pte(address) : 0;
-    if (pte && (!write || pte & ABI_PTE_W))
+    if (pte & ABI_PTE_U && (!write || pte & ABI_PTE_W))
         return 0;
     return mm_fault(address, write ? FAULT_WRITE : 0, &code) ? -EFAULT : 0;
 }

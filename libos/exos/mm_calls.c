@@ -168,6 +168,10 @@ i64 linux_munmap(u64 address, u64 bytes) {
 // for execution, which private pages get at once.
 static void protect_pages(struct mm *mm, u64 start, u64 end, u32 prot) {
     u64 clear = 0, set = 0;
+    if (prot)
+        set |= ABI_PTE_U;
+    else
+        clear |= ABI_PTE_U; // stays mapped, for nobody
     if (!(prot & PROT_WRITE))
         clear |= ABI_PTE_W;
     if (prot & PROT_EXEC)
@@ -215,6 +219,8 @@ static i64 move_pages(struct mm *mm, u64 from, u64 to, u64 bytes) {
         u64 bits = pte & (ABI_PTE_W | ABI_PTE_NX | ABI_PTE_SOFT | ABI_PTE_D);
         i64 n = sys_space_map(kernel_frame_caps(ABI_PTE_FRAME(pte)), mm->space, to + at,
                               ABI_PTE_FRAME(pte), 1, bits);
+        if (n == 1 && !(pte & ABI_PTE_U))
+            n = sys_space_protect(POD_CAP, mm->space, to + at, 1, ABI_PTE_U, 0);
         if (n != 1)
             return -ENOMEM;
     }

@@ -149,7 +149,7 @@ TEST(map_errors) {
     CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH + 8, 4), -E_ALIGN);
     CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), ABI_TABLES, 4), -E_RANGE);
     CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), SCRATCH, 1, ABI_PTE_P, 0), -E_INVAL);
-    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), SCRATCH, 1, 0, ABI_PTE_U), -E_INVAL);
+    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), SCRATCH, 1, 0, ABI_PTE_MAY_W), -E_INVAL);
     CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), 0xffff800000000000, 1, 0, ABI_PTE_W),
              -E_RANGE);
 }

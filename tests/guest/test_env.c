@@ -144,6 +144,30 @@ static void nested(struct upcall_frame *frame) {
         __asm__ volatile("ud2");
 }
 
+static void accessible_again(struct upcall_frame *frame) {
+    upcalls++;
+    fault_error = frame->error;
+    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), SCRATCH, 1, 0, ABI_PTE_U), 1);
+}
+
+// A page without U keeps its contents and lets nobody in, the kernel's copies on our behalf
+// included.
+TEST(inaccessible_page) {
+    set_upcall_handler(accessible_again);
+    upcalls = 0;
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, ABI_PTE_W | ABI_PTE_NX),
+             1);
+    volatile u64 *at = (u64 *)SCRATCH;
+    *at = 77;
+    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), SCRATCH, 1, ABI_PTE_U, 0), 1);
+    CHECK_EQ(sys_batch(SCRATCH, 1), -E_FAULT);
+    CHECK_EQ(upcalls, 0);
+    CHECK_EQ(*at, 77);
+    CHECK_EQ(upcalls, 1);
+    CHECK_EQ(fault_error, 5);
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 1), 1);
+}
+
 TEST(nested_upcalls) {
     set_upcall_handler(nested);
     upcalls = 0;

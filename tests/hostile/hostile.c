@@ -97,6 +97,11 @@ static void write_kernel(void) {
 static void write_text(void) {
     *(volatile char *)(uintptr_t)divide = 1;
 }
+static void prot_none(void) {
+    page[0] = 1;
+    if (!mprotect(page, 4096, PROT_NONE) && write(1, page, 1) < 0) // EFAULT
+        exit(page[0]);
+}
 static void bad_stack(void) { // a fault with no stack to speak of
     __asm__ volatile("mov $0x10, %rsp\n push %rax");
 }
@@ -411,6 +416,7 @@ static const struct {
     WAY(read_kernel),
     WAY(write_kernel),
     WAY(write_text),
+    WAY(prot_none),
     WAY(bad_stack),
     WAY(bad_stack_moon),
     WAY(bad_stack_divide),

@@ -19,7 +19,7 @@ import badelf  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DYING = """jump_null jump_moon jump_kernel jump_data divide recurse illegal halt out load_cr3 swap_gs breakpoint interrupt_timer
-read_kernel write_kernel write_text bad_stack bad_stack_moon bad_stack_divide direction_flag
+read_kernel write_kernel write_text prot_none bad_stack bad_stack_moon bad_stack_divide direction_flag
 self_kill abort_now fault_in_handler no_sigreturn_frame""".split()
 TELLING = "bad_pointers bad_numbers bad_mappings file_hog pipe_hog memory_hog_limited many_mappings zombies orphans".split()
 SURVIVED = "fork_bomb wild_fork_bomb memory_hog".split()  # compared with nothing: the shell must live
