@@ -50,14 +50,16 @@ class StepError(Exception):
 
 
 def cases_parse(path):
-    """{name: [(what, argument, line number)]} in the order of the file."""
-    cases, steps = {}, None
+    """({name: [(what, argument, line number)]} in the order of the file, names of the racy cases)."""
+    cases, racy, steps = {}, set(), None
     for number, line in enumerate(path.read_text().splitlines(), 1):
         what, _, rest = line.strip().partition(" ")
         if what == "===":
-            if rest in cases:
-                raise SystemExit(f"{path}:{number}: case {rest} is defined twice")
-            steps = cases[rest] = []
+            name, *tags = rest.split()
+            if name in cases or tags not in ([], ["racy"]):
+                raise SystemExit(f"{path}:{number}: case {name} is defined twice, or has an unknown tag")
+            steps = cases[name] = []
+            racy.update([name] if tags else [])
         elif not what or what.startswith("#"):
             continue
         elif steps is None or what not in (">", "<", "=", "resize", "pause", "end"):
@@ -67,7 +69,7 @@ def cases_parse(path):
             steps.append((what, ast.literal_eval(f"'{text}'").encode(), number))
         else:
             steps.append((what, rest, number))
-    return cases
+    return cases, racy
 
 
 class Terminal:
@@ -208,7 +210,14 @@ class Player:
             self.terminal.close()
             self.terminal = None
 
-    def play(self, steps, wanted):
+    def play(self, steps, wanted, attempts=1):
+        """play_once, and again while it fails, up to ATTEMPTS times."""
+        for left in reversed(range(attempts)):
+            screens, complaint = self.play_once(steps, wanted)
+            if complaint is None or not left:
+                return screens, complaint
+
+    def play_once(self, steps, wanted):
         """Play a case; WANTED has Linux's screens, or is None to record. Returns (screens, complaint or None)."""
         screens, where = [], "at the start"
         try:
@@ -266,7 +275,7 @@ def arguments_parse(argv):
 
 def main(argv):
     a = arguments_parse(argv)
-    cases = cases_parse(pathlib.Path(a.cases))
+    cases, racy = cases_parse(pathlib.Path(a.cases))
     unknown = set(a.case) - set(cases)
     if unknown:
         raise SystemExit(f"no case is called {', '.join(sorted(unknown))}")
@@ -285,13 +294,13 @@ def main(argv):
             subject = Player("tricolor", guest, a.patience)
         own = os.path.relpath(os.path.abspath(__file__), os.getcwd())
         recorder = concurrent.futures.ThreadPoolExecutor(1)  # Linux goes ahead, case by case
-        recorded = [recorder.submit(reference.play, cases[name], None) for name in names]
+        recorded = [recorder.submit(reference.play, cases[name], None, 3) for name in names]
         for name, record in zip(names, recorded):
             screens, complaint = record.result()
             where = "on Linux"
             if complaint is None:
                 where = f"in {subject.name}"
-                complaint = subject.play(cases[name], screens)[1]
+                complaint = subject.play(cases[name], screens, 3 if name in racy else 1)[1]
             if complaint is not None:
                 failed += 1
                 text = complaint.replace("\n", "\n    ")
