@@ -11,7 +11,7 @@ A case file (cases/*.cases) is plain text:
     optional standard input, up to the next case
 
 Names are unique over all files. Tags: `heavy` (longer time limit), `nostderr` (standard error is
-not compared, because its text depends on timing or on the kernel), `smoke` (run on every CPU count).
+not compared, because its text depends on timing or on the kernel).
 """
 
 import base64
@@ -21,7 +21,7 @@ import pathlib
 import re
 
 HERE = pathlib.Path(__file__).resolve().parent
-TAGS = {"heavy", "nostderr", "smoke"}
+TAGS = {"heavy", "nostderr"}
 SECONDS, HEAVY_SECONDS = 30, 90
 
 Case = collections.namedtuple("Case", "name script stdin tags file")
