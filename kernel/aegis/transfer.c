@@ -6,6 +6,7 @@
 
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/cap.h"
+#include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/env.h"
 #include "kernel/aegis/lock.h"
 #include "kernel/aegis/sched.h"
@@ -101,6 +102,12 @@ i64 sys_env_yield(u64 cap, env_id id) {
         env_save_switched(self, 0);
         sched_offer(self);
         sched_next();
+    }
+    if (cap_is_for(cap, CAP_ENV, id, CAP_RIGHT_YIELD) && (env = env_at(ABI_INDEX(id))) &&
+        env->id == id && env->row->state == ENV_READY) {
+        env_save_switched(self, 0);
+        self->row->state = ENV_READY;
+        sched_switch(env);
     }
     i64 error = cap_check_env(cap, id, CAP_RIGHT_YIELD, &env);
     if (error)
