@@ -145,3 +145,5 @@ if __name__ == "__main__":
         main()
     except guests.Trouble as trouble:
         sys.exit(f"profile: {trouble}")
+    except BrokenPipeError:
+        os._exit(0)  # `make profile | head`
