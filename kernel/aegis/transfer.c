@@ -106,7 +106,7 @@ i64 sys_env_yield(u64 cap, env_id id) {
     if (cap_is_for(cap, CAP_ENV, id, CAP_RIGHT_YIELD) && (env = env_at(ABI_INDEX(id))) &&
         env->id == id && env->row->state == ENV_READY) {
         env_save_switched(self, 0);
-        self->row->state = ENV_READY;
+        sched_offer(self);
         sched_switch(env);
     }
     i64 error = cap_check_env(cap, id, CAP_RIGHT_YIELD, &env);
