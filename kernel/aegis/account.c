@@ -94,14 +94,14 @@ static account_id account_leaf(account_id top) {
     return 0;
 }
 
-// Takes apart what one account without children owns. E_AGAIN while something is left.
-static i64 account_tear(struct abi_account *account) {
+// Frees the envs of an account or of a space, one of them 0. E_AGAIN while some are left.
+static i64 envs_tear(account_id account, space_id space) {
     u32 work = 0;
-    for (u32 i = 1; account->envs && i < abi_info->table[ABI_TABLE_ENVS].count; i++) {
+    for (u32 i = 1; i < abi_info->table[ABI_TABLE_ENVS].count; i++) {
         struct env *env = env_at(i);
-        if (!env || env->row->account != account->id)
+        if (!env || (env->row->account != account && env->row->space != space))
             continue;
-        if (env->row->state == ENV_RUNNING) { // not here: the caller is in another account
+        if (env->row->state == ENV_RUNNING) { // not here: the caller is none of them
             env->stop = 1;
             sched_poke(env);
             return -E_AGAIN;
@@ -110,11 +110,20 @@ static i64 account_tear(struct abi_account *account) {
         if (++work == 4)
             return -E_AGAIN;
     }
+    return 0;
+}
+
+// Takes apart what one account without children owns, and with a space the envs in it that others
+// pay for. E_AGAIN while something is left.
+static i64 account_tear(struct abi_account *account) {
+    i64 error = account->envs ? envs_tear(account->id, 0) : 0;
+    if (error)
+        return error;
     for (u32 i = 1; account->spaces && i < abi_info->table[ABI_TABLE_SPACES].count; i++) {
         struct abi_space *space = space_find_row(i);
         if (!space || space->account != account->id)
             continue;
-        i64 error = space_tear(space);
+        error = space->envs ? envs_tear(0, space->id) : space_tear(space);
         return error ? error : -E_AGAIN;
     }
     sched_release_account(account->id);
@@ -126,7 +135,8 @@ i64 sys_account_destroy(u64 cap, account_id id) {
     i64 error = cap_check_account(cap, id, CAP_RIGHT_DESTROY, &top);
     if (error)
         return error;
-    if (account_is_under(sched_current()->row->account, id))
+    if (account_is_under(sched_current()->row->account, id) ||
+        account_is_under(space_current()->account, id))
         return -E_BUSY;
     account_id leaf_id = account_leaf(id);
     struct abi_account *leaf = account_find(leaf_id);

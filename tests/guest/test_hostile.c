@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// What a hostile library OS would try: each of these once hurt the kernel or another env.
+
+#include "base/string.h"
+#include "tests/guest/guest.h"
+
+#define ACCOUNT2 CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT)
+
+static u64 slice_take(u32 cpu) {
+    u64 slice = cpu * (u64)ABI_SLICES + 200;
+    CHECK_EQ(sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), my_account(), slice, 1),
+             0);
+    return slice;
+}
+
+static void slice_give(u64 slice) {
+    CHECK_EQ(sys_slice_free(CAP_SLOT_ACCOUNT, slice, 1), 0);
+}
+
+static void env_free(env_id env) {
+    i64 error;
+    while ((error = sys_env_destroy(CAP_SLOT_ACCOUNT, env)) == -E_AGAIN)
+        ;
+    CHECK_EQ(error, 0);
+}
+
+// Code that makes one call and stops with UPCALL_UD if it had that error, and spins otherwise.
+#define CALL_CODE 31
+static void call_code(u8 code[CALL_CODE], u32 call, u32 cap, u64 name, i32 error) {
+    static const u8 text[CALL_CODE] = {0xbf, 0,    0,    0,    0, // mov $cap, %edi
+                                       0x48, 0xbe, 0,    0,    0,    0,
+                                       0,    0,    0,    0,       // mov $name, %rsi
+                                       0xb8, 0,    0,    0,    0, // mov $call, %eax
+                                       0x0f, 0x05,                // syscall
+                                       0x83, 0xf8, 0,             // cmp $-error, %eax
+                                       0x75, 2,    0x0f, 0x0b, 0xeb, 0xfe};
+    u32 number = ABI_SYSCALL_BASE + call;
+    memcpy(code, text, CALL_CODE);
+    memcpy(code + 1, &cap, 4);
+    memcpy(code + 7, &name, 8);
+    memcpy(code + 16, &number, 4);
+    code[24] = (u8)-error;
+}
+
+// An env of our account in a space of another one.
+static env_id lodger_make(space_id space, u64 space_cap, u64 slice, u64 flags) {
+    struct env_setup setup = {.rip = CODE_VA, .rsp = DATA_VA + ABI_PAGE, .flags = flags};
+    i64 env = sys_env_create(CAP_PAIR(CAP_SLOT_ACCOUNT, space_cap), my_account(), space,
+                             (u64)&setup, slice);
+    CHECK(env > 0);
+    return (env_id)env;
+}
+
+static account_id account_make(void) {
+    i64 account = sys_account_create(CAP_SLOT_ACCOUNT, my_account(), 64, 4);
+    CHECK(account > 0);
+    return (account_id)account;
+}
+
+// --- accounts ------------------------------------------------------------------------------------
+
+// Who runs in a space of an account dies with the account, whoever pays for the env.
+TEST(account_destroyed_under_a_foreign_env) {
+    for (u32 cpu = 0; cpu < cpus(); cpu++) {
+        struct child child;
+        account_id account = account_make();
+        u64 slice = slice_take(cpu);
+        CHECK_EQ(child_make(&child, account, "\xeb\xfe", 2, ABI_ANY), 0);
+        env_id lodger = lodger_make(child.space, CAP_SLOT_ACCOUNT, slice, ENV_START);
+        env_id stopped = lodger_make(child.space, CAP_SLOT_ACCOUNT, ABI_ANY, 0);
+        u64 until = tsc() + ms(1000);
+        while (!env_row(lodger)->ran && env_row(lodger)->state != ENV_RUNNING && tsc() < until)
+            sys_env_yield(0, 0);
+        account_free(account);
+        CHECK(env_row(lodger)->id != lodger);
+        CHECK(env_row(stopped)->id != stopped);
+        slice_give(slice);
+    }
+}
+
+TEST(account_of_the_callers_space_is_busy) {
+    struct child child;
+    u8 code[CALL_CODE];
+    account_id account = account_make();
+    u64 slice = slice_take(0);
+    call_code(code, SYS_account_destroy, CAP_SLOT_ACCOUNT, account, E_BUSY);
+    CHECK_EQ(child_make(&child, account, code, sizeof code, ABI_ANY), 0);
+    env_id lodger = lodger_make(child.space, CAP_SLOT_ACCOUNT, slice, ENV_START);
+    worker_wait_state(lodger, ENV_STOPPED);
+    CHECK_EQ(env_row(lodger)->stop_vector, UPCALL_UD);
+    env_free(lodger);
+    account_free(account);
+    slice_give(slice);
+}
+
+// The name that the next space will have: the last one's row, with one more use.
+static space_id space_next(void) {
+    i64 space = sys_space_create(CAP_SLOT_ACCOUNT, my_account());
+    CHECK(space > 0);
+    space_free((space_id)space);
+    return (space_id)space + (1ul << ABI_INDEX_BITS);
+}
+
+// --- capabilities --------------------------------------------------------------------------------
+
+// An env gets no more of its space than its creator showed, and loses it when the creator does.
+TEST(space_capability_of_a_new_env) {
+    struct child child;
+    u8 code[CALL_CODE];
+    u64 slice = slice_take(cpus() - 1);
+    call_code(code, SYS_space_destroy, CAP_SLOT_SPACE, space_next(), E_RIGHTS);
+    CHECK_EQ(child_make(&child, my_account(), code, sizeof code, ABI_ANY), 0);
+    i64 slot = sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env(), CAP_RIGHT_MAP,
+                            child.space, CAP_MINT_SPACE);
+    CHECK(slot > 0);
+    env_id lodger = lodger_make(child.space, (u64)slot, slice, ENV_START);
+    worker_wait_state(lodger, ENV_STOPPED);
+    CHECK_EQ(env_row(lodger)->stop_vector, UPCALL_UD);
+    CHECK_EQ(env_row(lodger)->caps, 3);
+    CHECK_EQ(sys_cap_revoke((u64)slot), 1);
+    CHECK_EQ(env_row(lodger)->caps, 2);
+    env_free(lodger);
+    CHECK_EQ(sys_cap_drop((u64)slot), 0);
+    child_free(&child);
+    slice_give(slice);
+}
