@@ -90,7 +90,8 @@ static void env_apply(struct env *env, const struct env_setup *setup, const pfn_
 }
 
 void env_update_fast(struct env *env) {
-    env->fast_entry = env->row->state == ENV_ACCEPTING && !env->slow ? env->call_entry : 0;
+    int may = env->row->state == ENV_ACCEPTING && !env->slow && !env->caller;
+    env->fast_entry = may ? env->call_entry : 0;
 }
 
 // --- making and freeing --------------------------------------------------------------------------
@@ -153,6 +154,7 @@ static void env_break_calls(struct env *env) {
     if (callee) {
         callee->caller = 0;
         env->callee = 0;
+        env_update_fast(callee);
     }
     if (caller) {
         caller->callee = 0;

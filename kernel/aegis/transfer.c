@@ -55,7 +55,7 @@ struct sal_context *transfer_call(u64 cap, env_id id, struct transfer_exit *exit
     i64 error = cap_check_env(cap, id, CAP_RIGHT_CALL, &callee);
     if (error)
         return refuse(error, exit);
-    if (callee->row->state != ENV_ACCEPTING || !callee->call_entry)
+    if (callee->row->state != ENV_ACCEPTING || !callee->call_entry || callee->caller)
         return refuse(-E_BUSY, exit);
     caller = sched_current();
     if (depth(caller) >= CALL_DEPTH_MAX)

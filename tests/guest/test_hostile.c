@@ -126,3 +126,57 @@ TEST(space_capability_of_a_new_env) {
     child_free(&child);
     slice_give(slice);
 }
+
+// --- calls ---------------------------------------------------------------------------------------
+
+extern const char server_start[], server_end[];
+i64 client_call(u64 cap, env_id env, u64 message[12]);
+
+static env_id server_env;
+static volatile i64 answers[3];
+
+static void call_server(void *argument) {
+    u64 message[12] = {0}, which = (u64)argument, slot = CAP_SLOT_ACCOUNT;
+    if (which & 1) // the fast way
+        slot = (u64)sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), self(), CAP_RIGHT_CALL,
+                                 server_env, CAP_MINT_ENV);
+    answers[which] = client_call(slot, server_env, message);
+}
+
+static void wait_answer(u32 which) {
+    u64 until = tsc() + ms(2000);
+    while (answers[which] == 1 && tsc() < until)
+        sys_env_yield(0, 0);
+}
+
+// A server that accepts instead of returning is not called again: its caller would be forgotten.
+TEST(accept_in_a_call) {
+    for (u32 cpu = 0; cpu < cpus(); cpu++) {
+        struct child server;
+        CHECK_EQ(child_make(&server, my_account(), server_start, (u64)(server_end - server_start),
+                            ABI_ANY),
+                 0);
+        struct env_setup setup = {.call_entry = CODE_VA, .call_stack = DATA_VA + 2048};
+        CHECK_EQ(sys_env_set(CAP_SLOT_ACCOUNT, server.env, (u64)&setup), 0);
+        CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, server.env), 0);
+        CHECK_EQ(sys_env_yield(CAP_SLOT_ACCOUNT, server.env), 0);
+        worker_wait_state(server.env, ENV_ACCEPTING);
+        server_env = server.env;
+        answers[0] = answers[1] = answers[2] = 1;
+        env_id first = worker_start(cpu, call_server, (void *)0);
+        worker_wait_state(first, ENV_CALLING);
+        worker_wait_state(server.env, ENV_ACCEPTING);
+        env_id second = worker_start(0, call_server, (void *)1);
+        wait_answer(1);
+        CHECK_EQ(answers[1], -E_BUSY);
+        env_id third = worker_start(cpus() - 1, call_server, (void *)2);
+        wait_answer(2);
+        CHECK_EQ(answers[2], -E_BUSY);
+        child_free(&server);
+        wait_answer(0);
+        CHECK_EQ(answers[0], -E_DEAD);
+        worker_destroy(first);
+        worker_destroy(second);
+        worker_destroy(third);
+    }
+}
