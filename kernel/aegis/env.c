@@ -340,6 +340,7 @@ i64 sys_env_start(u64 cap, env_id id) {
     if (env->row->state != ENV_STOPPED)
         return -E_BUSY;
     env->row->stop_reason = ENV_STOP_NONE;
+    env->stop = 0; // asked for while it ran; it has stopped since
     sched_ready(env);
     return 0;
 }
@@ -431,8 +432,8 @@ i64 sys_env_notify(u64 cap, env_id id) {
 
 i64 sys_env_sleep(u64 seen, u64 deadline) {
     struct env *env = sched_current();
-    if (env->row->wakes != seen || sal_tsc() >= deadline)
-        return 0;
+    if (env->notify || env->row->wakes != seen || sal_tsc() >= deadline)
+        return 0; // the interrupt that brings a notification is on its way
     env_save_switched(env, 0);
     env->row->state = ENV_SLEEPING;
     sched_unready(env);
@@ -442,6 +443,8 @@ i64 sys_env_sleep(u64 seen, u64 deadline) {
 
 i64 sys_env_accept(void) {
     struct env *env = sched_current();
+    if (env->notify)
+        return 0;
     env_save_switched(env, 0);
     env->row->state = ENV_ACCEPTING;
     sched_unready(env);

@@ -180,3 +180,92 @@ TEST(accept_in_a_call) {
         worker_destroy(third);
     }
 }
+
+// --- stopping and telling ------------------------------------------------------------------------
+
+static void sleep_for_ever(void *argument) {
+    (void)argument;
+    for (;;)
+        sys_env_sleep(env_row(self())->wakes, ABI_ANY);
+}
+
+static void pause(u64 n) {
+    while (n--)
+        __asm__ volatile("pause");
+}
+
+// A stop that an env evaded by sleeping is carried out by the next env_stop, once.
+TEST(stop_is_not_left_over) {
+    env_id worker = worker_start(cpus() - 1, sleep_for_ever, 0);
+    for (u32 i = 0; i < 300; i++) {
+        i64 error;
+        CHECK_EQ(sys_env_wake(CAP_SLOT_ACCOUNT, worker), 0);
+        pause(guest_random() % 1000);
+        while ((error = sys_env_stop(CAP_SLOT_ACCOUNT, worker)) == -E_AGAIN)
+            pause(1000); // without this it hardly gets the kernel lock, on TCG
+        CHECK_EQ(error, 0);
+        CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, worker), 0);
+        u64 until = tsc() + ms(2000);
+        u32 state = ENV_READY;
+        while (state != ENV_SLEEPING && state != ENV_STOPPED && tsc() < until) {
+            sys_env_yield(0, 0);
+            state = env_row(worker)->state;
+        }
+        CHECK_EQ(state, ENV_SLEEPING);
+        if (state != ENV_SLEEPING)
+            break;
+    }
+    worker_destroy(worker);
+}
+
+static volatile u32 told, watching;
+
+static void count_notify(struct upcall_frame *frame) {
+    if (frame->vector == UPCALL_NOTIFY)
+        told++;
+    else if (frame->vector == UPCALL_SLICE_END)
+        sys_env_yield(0, 0);
+}
+
+// Waits in user mode until the count of wakes changes, and gives the processor up at once: before
+// the interrupt that brings the upcall.
+static void watch_wakes(void *accept) {
+    set_upcall_handler(count_notify);
+    u64 seen = env_row(self())->wakes;
+    for (;;) {
+        watching = 1;
+        while (env_row(self())->wakes == seen)
+            ;
+        seen = env_row(self())->wakes;
+        if (accept)
+            sys_env_accept();
+        else
+            sys_env_sleep(seen, ABI_ANY);
+    }
+}
+
+static void tell(void *accept) {
+    told = watching = 0;
+    env_id worker = worker_start(cpus() - 1, watch_wakes, accept);
+    while (!watching)
+        sys_env_yield(0, 0);
+    for (u32 i = 1; i <= 50; i++) {
+        CHECK_EQ(sys_env_notify(CAP_SLOT_ACCOUNT, worker), 0);
+        u64 until = tsc() + ms(1000);
+        while (told < i && tsc() < until)
+            sys_env_yield(0, 0);
+        if (told != i) {
+            check_failed(__FILE__, __LINE__, "told", told, i);
+            break;
+        }
+    }
+    worker_destroy(worker);
+}
+
+// A notification that comes while an env is about to sleep is not kept till it wakes.
+TEST(notify_before_sleep) {
+    tell(0);
+}
+TEST(notify_before_accept) {
+    tell((void *)1);
+}
