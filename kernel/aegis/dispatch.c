@@ -5,6 +5,7 @@
 // returns or gives the lock up with the processor.
 
 #include "abi/calls.h"
+#include "abi/caps.h"
 #include "abi/pte.h"
 #include "gen/syscalls.h"
 #include "gen/syscalls_kernel.h"
@@ -65,12 +66,33 @@ const void *const calls[] = {SYSCALL_DISPATCH(HANDLER, ENTRY)};
 #define BARE_0(name)                          (handler *)0
 static handler *const batchable[SYS_COUNT] = {SYSCALLS(BATCH_BARE)};
 
-// Work of one batch, in operations; range operations count by their pages.
+// Work of one batch, in pages; an operation counts for 16 beside those it says.
 #define BATCH_WORK 1024
 
 static i64 is_range(u32 call) {
     return call == SYS_space_map || call == SYS_space_unmap || call == SYS_space_protect ||
            call == SYS_space_copy;
+}
+
+// The pages, frames or slices that an operation was told to work on.
+static u64 batch_pages(const struct batch_op *op) {
+    switch (op->call) {
+    case SYS_frame_free:
+    case SYS_slice_free:
+        return op->args[2];
+    case SYS_space_unmap:
+    case SYS_space_protect:
+    case SYS_space_copy:
+    case SYS_frame_alloc:
+    case SYS_slice_alloc:
+        return op->args[3];
+    case SYS_space_map:
+        return op->args[4];
+    case SYS_cap_mint:
+        return op->args[4] < CAP_MINT_ACCOUNT ? op->args[4] : 0;
+    default:
+        return 0;
+    }
 }
 
 // Where the operation at a user address can be read and written, or null if its page is not mapped
@@ -128,7 +150,7 @@ i64 sys_batch(u64 vector, u64 count) {
             if (error)
                 return done ? (i64)done : error;
         }
-        u64 pages = is_range(op.call) ? op.args[op.call == SYS_space_map ? 4 : 3] : 0;
+        u64 pages = batch_pages(&op);
         if (op.result < 0 || (is_range(op.call) && (u64)op.result != pages))
             break;
         work += 16 + pages;

@@ -4,6 +4,7 @@
 // What a hostile library OS would try: each of these once hurt the kernel or another env.
 
 #include "base/string.h"
+#include "gen/syscalls_batch.h"
 #include "tests/guest/guest.h"
 
 #define ACCOUNT2 CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT)
@@ -268,4 +269,31 @@ TEST(notify_before_sleep) {
 }
 TEST(notify_before_accept) {
     tell((void *)1);
+}
+
+// --- work ----------------------------------------------------------------------------------------
+
+#define BIG 512
+
+static pfn_t free_run(u64 count) {
+    u64 run = 0;
+    for (pfn_t pfn = 1; pfn < ABI_INFO->frames; pfn++) {
+        run = frame_row(pfn)->kind == FRAME_FREE ? run + 1 : 0;
+        if (run == count)
+            return pfn + 1 - count;
+    }
+    return 0;
+}
+
+// A batch of calls that each zero two megabytes comes to a preemption point.
+TEST(batch_of_big_calls_stops_early) {
+    struct batch_op ops[8];
+    pfn_t first = free_run(8 * BIG);
+    CHECK(first != 0);
+    for (u32 i = 0; i < 8; i++)
+        batch_frame_alloc(&ops[i], CAP_SLOT_ACCOUNT, my_account(), first + i * BIG, BIG, 0);
+    i64 done = sys_batch((u64)ops, 8);
+    CHECK(done > 0 && done < 8);
+    for (i64 i = 0; i < done; i++)
+        CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, first + (u64)i * BIG, BIG), 0);
 }
