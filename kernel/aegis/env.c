@@ -53,7 +53,8 @@ static i64 setup_frames(const struct abi_space *space, const struct env_setup *s
         if (!entry || (*entry & (ABI_PTE_P | ABI_PTE_W)) != (ABI_PTE_P | ABI_PTE_W))
             return -E_INVAL;
         frames[i] = ABI_PTE_FRAME(*entry);
-        if (frame_row(frames[i])->kind != FRAME_USER || frame_row(frames[i])->pins == 0xffff)
+        if (frame_row(frames[i])->kind != FRAME_USER ||
+            frame_row(frames[i])->pins > 0xffff - ENV_UPCALL_PAGES) // all may be the same frame
             return -E_INVAL;
     }
     return 0;
