@@ -77,10 +77,10 @@ entry_message_call: // rdi: slot, rsi: env
     mov %rdi, %gs:AEGIS_CPU_CONTEXT
     mov %rdi, %gs:AEGIS_CPU_VECTOR_OWNER
     LOAD_SPACE %rdi
-    UNLOCK
     mov ENV_CALL_STACK(%rdi), %rsp
     mov ENV_ID(%rdi), %rsi
     mov ENV_ID(%rax), %rdi
+    UNLOCK // from here on the other one may be destroyed
     mov $RFLAGS_CLEAN, %r11d
     xor %eax, %eax
     swapgs
@@ -111,11 +111,11 @@ entry_message_return:
     mov %rdi, %gs:AEGIS_CPU_CONTEXT
     mov %rdi, %gs:AEGIS_CPU_VECTOR_OWNER
     LOAD_SPACE %rdi
-    UNLOCK
     mov ENV_RIP(%rdi), %rcx
     mov ENV_RSP(%rdi), %rsp
     mov ENV_ID(%rdi), %rsi
     mov ENV_ID(%rax), %rdi
+    UNLOCK // from here on the other one may be destroyed
     mov $RFLAGS_CLEAN, %r11d
     xor %eax, %eax
     swapgs
