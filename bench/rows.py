@@ -83,9 +83,8 @@ ROWS = [
     *_primitive(MEMORY, "fault", "fault: trap, handler maps, program resumes", 300, ["fault", "fault_uffd"], "SPIN table 4"),
     *_primitive(MEMORY, "appel1", "appel1: prot1 + trap + unprot", 500, ["appel1"], AEGIS + "10, SPIN table 4"),
     *_primitive(MEMORY, "appel2", "appel2: protN + trap + unprot, per page", 350, ["appel2"], AEGIS + "10, SPIN table 4"),
-    *_primitive(MEMORY, "dirty", "dirty: has this page been written?", 15, ["dirty"], AEGIS + "10, SPIN table 4", exos=False),
-    *_primitive(MEMORY, "touch_anon", "touch one new zero-filled page", 900, ["touch_anon"]
-                , ""),
+    *_primitive(MEMORY, "dirty", "dirty: has this page been written?", 15, ["dirty", "dirty_all"], AEGIS + "10, SPIN table 4", exos=False),
+    *_primitive(MEMORY, "touch_anon", "touch one new zero-filled page", 900, ["touch_anon"], ""),
     *_linux(MEMORY, "touch_cow", "copy-on-write fault", 1100),
     *_linux(MEMORY, "mmap_munmap", "mmap + touch + munmap of a page", 600),
     *_linux(MEMORY, "matmul150", "150 x 150 integer matrix multiply", EQUAL, table=AEGIS + "9"),

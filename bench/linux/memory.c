@@ -186,11 +186,20 @@ static void run_dirty(unsigned count) {
     for (unsigned i = 0; i < count; i++)
         MUST(page_is_dirty(i) == !(i & 1));
 }
+// All of them by one call, which costs Linux less: it looks at the whole page table anyway.
+static void run_dirty_all(unsigned count) {
+    uint64_t entries[PAGES];
+    off_t at = (off_t)((uintptr_t)pages / PAGE * 8);
+    MUST(pread(pagemap, entries, count * 8, at) == (ssize_t)(count * 8));
+    for (unsigned i = 0; i < count; i++)
+        MUST(!!(entries[i] & SOFT_DIRTY) == !(i & 1));
+}
 static void finish_dirty(void) {
     close(pagemap);
     unmap_pages();
 }
 ROW(dirty, PAGES, prepare_dirty, 0, run_dirty, finish_dirty);
+ROW(dirty_all, PAGES, prepare_dirty, 0, run_dirty_all, finish_dirty);
 
 // --- touching -----------------------------------------------------------------------------------
 
