@@ -89,6 +89,16 @@ def test_machines():
         expect(tricolor("sh", "-c", "echo a b | wc -w", options=options), (0, b"2\n", b""), options)
 
 
+def test_mini_alone_and_beside_exos():
+    status, out, err = tricolor(options=("--libos", "mini"))
+    expect((status, err), (0, b""))
+    assert b"mini: sums 2016 and 2080" in out and b"64 of the first thread's 64 pages are dirty" in out, out
+    for smp in ("1", "2"):
+        status, out, err = tricolor("sh", "-c", "sleep 1; echo hello; exit 3", options=("--libos", "exos,mini", "--smp", smp))
+        expect((status, err), (3, b""))
+        assert b"mini: sums 2016 and 2080" in out and b"hello\n" in out, out
+
+
 def test_time_out():
     status, out, err = tricolor("sleep", "100", options=("--timeout", "3"))
     expect((status, out, err.count(b"\n")), (124, b"", 1))

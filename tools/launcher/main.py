@@ -51,8 +51,9 @@ def run(options, scratch):
     build = build_folder()
     machine.kernel_path(build)
     names = [os.path.basename(path)[:-4] for _, path in image.boot_files(build)]
-    if options.libos not in names and names:
-        raise Trouble(f"--libos: there is no {options.libos}, only {', '.join(names)}")
+    missing = [name for name in options.libos.split(",") if name not in names]
+    if missing and names:
+        raise Trouble(f"--libos: there is no {missing[0]}, only {', '.join(names)}")
     kinds = session.stream_kinds()
     if options.command == "debug":
         kinds[0] = "null"  # the terminal is gdb's

@@ -19,7 +19,7 @@ options:
   --machine q35|microvm         default q35
   --accel auto|tcg|kvm          auto (the default) takes KVM only after a probe guest has really run there
   --icount                      one instruction is one virtual nanosecond; one CPU, TCG
-  --libos exos|mini             the library operating system that runs the program (default exos)
+  --libos exos|mini|exos,mini   the library operating system that runs the program (default exos); others run beside it
   --add HOSTPATH[:GUESTPATH]    put a file or folder into the guest's root (default: as /NAME); may be repeated
   --root DIR                    take a folder as the guest's root instead of Debian's busybox
   --timeout S                   end the run after S seconds, with status 124
