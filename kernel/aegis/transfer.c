@@ -29,17 +29,21 @@ static struct sal_context *refuse(i64 error, struct transfer_exit *exit) {
     return 0;
 }
 
-// Enters an env at a place other than where its context says; that stays for when it goes on by
-// itself.
-static struct sal_context *enter(struct env *env, u64 rip, u64 rsp, u64 name,
-                                 struct transfer_exit *exit) {
-    env->fast_entry = 0;
-    sched_enter(env);
+// Leaves the kernel into an env at a place other than where its context says; that stays for when
+// it goes on by itself.
+static struct sal_context *leave_into(struct env *env, u64 rip, u64 rsp, u64 name,
+                                      struct transfer_exit *exit) {
     kernel_unlock();
     exit->name = name;
     exit->rip = rip;
     exit->rsp = rsp;
     return &env->context;
+}
+
+static struct sal_context *enter(struct env *env, u64 rip, u64 rsp, u64 name,
+                                 struct transfer_exit *exit) {
+    sched_enter(env);
+    return leave_into(env, rip, rsp, name, exit);
 }
 
 static u32 depth(const struct env *env) {
@@ -74,12 +78,13 @@ struct sal_context *transfer_return(u64 cap, env_id id, struct transfer_exit *ex
     struct env *callee = sched_current(), *caller = callee->caller;
     if (!caller)
         return refuse(-E_INVAL, exit);
+    sched_enter(caller); // as long as the time is the caller's
     callee->caller = 0;
     caller->callee = 0;
     callee->row->state = ENV_ACCEPTING;
     sched_unready(callee);
     env_update_fast(callee);
-    return enter(caller, caller->context.rip, caller->context.rsp, callee->id, exit);
+    return leave_into(caller, caller->context.rip, caller->context.rsp, callee->id, exit);
 }
 
 struct sal_context *transfer_send(u64 cap, env_id id, struct transfer_exit *exit) {

@@ -68,6 +68,19 @@ TEST(call_and_return) {
     server_free(&server);
 }
 
+// Whoever calls pays for the time, on the slow way too: a callee with a slice of its own takes it.
+TEST(time_in_a_call_is_the_callers) {
+    struct child server;
+    server_make(&server, server_call, cpus() - 1);
+    u64 ran = env_row(server.env)->ran;
+    for (u64 round = 0; round < 100; round++) {
+        u64 message[12] = {0};
+        CHECK_EQ(client_call(round & 1 ? call_cap : CAP_SLOT_ACCOUNT, server.env, message), 0);
+    }
+    CHECK_EQ(env_row(server.env)->ran, ran);
+    server_free(&server);
+}
+
 TEST(call_needs_the_right) {
     struct child server;
     u64 message[12] = {0};
