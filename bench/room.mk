@@ -12,13 +12,13 @@ include $(sort $(wildcard bench/*/room.mk))
 GUEST_TESTS += test-bench
 
 .PHONY: test-bench bench-rows bench-plot profile
-test-bench: all
+test-bench: all $(LINUX_BENCH)
 	$(Q)$(BENCH_RUN) --check
 
-bench-rows: all
+bench-rows: all $(LINUX_BENCH)
 	$(Q)$(BENCH_RUN) --rows '$(ROWS)' $(BENCH_ARGS)
 
-profile: all
+profile: all $(LINUX_BENCH)
 	$(Q)$(PYTHON) bench/profile.py --build $(BUILD) --row '$(ROW)' $(PROFILE_ARGS)
 
 bench-plot:
