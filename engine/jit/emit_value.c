@@ -225,7 +225,8 @@ static void shift(struct emit *e, val v) {
         } else {
             copy(e, dst, x->a);
             x86_shift_ri(&e->x, op, w, dst, n);
-            e->flags = op == X86_ROL ? 0 : v;
+            // A shift by nothing leaves the flags alone.
+            e->flags = op == X86_ROL || !(n & (w ? 63 : 31)) ? 0 : v;
         }
         store_result(e, v, dst);
         return;
