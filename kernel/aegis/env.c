@@ -131,7 +131,6 @@ i64 env_make(account_id payer, struct abi_space *space, const struct env_setup *
     env->id = id;
     env->row = object_row(&envs, id);
     env_of[ABI_INDEX(id)] = env;
-    env->root = space->root;
     env->cr3 = space->root << ABI_PAGE_SHIFT;
     env->context.xsave = sal_frame(vector);
     env_apply(env, setup, frames);

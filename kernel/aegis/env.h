@@ -15,7 +15,6 @@ struct env {
     struct sal_context context; // first: entry.S knows an env by it
     env_id id;
     struct abi_env *row;
-    pfn_t root; // of its space
     u64 call_entry, send_entry, call_stack;
     u64 cr3; // of its space
     // For the fast way of transfer (kernel/aegis/x86_64/transfer.S): call_entry, while it is

@@ -41,9 +41,6 @@ struct sal_context {
 #define SAL_USER_SS      0x1b
 #define SAL_RFLAGS_CLEAN 0x202ul // interrupts on, nothing else
 
-// What a program may set in its flags (Intel SDM vol. 1, 3.4.3): CF PF AF ZF SF TF DF OF NT AC ID.
-#define SAL_RFLAGS_USER 0x244dd5ul
-
 // Leave the kernel for user mode; the stack is abandoned. The space is loaded, the kernel lock not
 // held.
 __attribute__((noreturn)) void sal_resume_switched(const struct sal_context *context);
