@@ -101,6 +101,13 @@ void sched_ready(struct env *env) {
     positions_kick(env);
 }
 
+void sched_ready_here(struct env *env) {
+    sched_unsleep(env);
+    env->fast_entry = 0;
+    env->row->state = ENV_READY;
+    positions_mark(env, 1);
+}
+
 void sched_unready(struct env *env) {
     sched_unsleep(env);
     env->fast_entry = 0;
@@ -294,7 +301,8 @@ void sched_switch(struct env *env) {
     struct processor *p = here();
     struct cpu *cpu = cpu_this();
     struct env *self = cpu->context;
-    if (self->caller || env->notify || env->stop || env->context.full)
+    if (self->caller || env->notify || env->stop || env->context.full ||
+        sched_sleep_first() < p->timer)
         run(p, env);
     u64 now = sal_tsc();
     self->row->ran += now - p->since;

@@ -19,6 +19,8 @@ static inline struct env *sched_current(void) {
 
 // Makes an env that was not runnable READY, and wakes a processor that idles for want of it.
 void sched_ready(struct env *env);
+// The same for an env that the caller of this enters at once: no other processor has to know.
+void sched_ready_here(struct env *env);
 // The running env gives up its processor but could go on: others on which it has positions may take
 // it at once.
 void sched_offer(struct env *env);

@@ -3,6 +3,7 @@
 //
 // Deadlines of sleeping envs: one binary heap per processor, the earliest on top.
 
+#include "gen/syscalls_kernel.h"
 #include "kernel/aegis/sched_priv.h"
 #include "kernel/sal/sal.h"
 
@@ -83,4 +84,31 @@ void sched_sleep_expire(u64 now) {
         env->context.rax = 0;
         sched_ready(env);
     }
+}
+
+// --- sleeping in favour of another ---------------------------------------------------------------
+
+i64 sys_env_pass(u64 cap, env_id id, u64 seen, u64 deadline) {
+    struct env *to, *env = sched_current();
+    i64 error = cap_check_env(cap, id, CAP_RIGHT_WAKE | CAP_RIGHT_YIELD, &to);
+    if (error)
+        return error;
+    __atomic_store_n(&to->row->wakes, to->row->wakes + 1, __ATOMIC_RELEASE);
+    int waits = to->row->state == ENV_SLEEPING || to->row->state == ENV_ACCEPTING;
+    if (waits)
+        to->context.rax = 0;
+    if (env->notify || env->row->wakes != seen || sal_tsc() >= deadline) {
+        if (waits)
+            sched_ready(to);
+        return 0;
+    }
+    env_save_switched(env, 0);
+    env->row->state = ENV_SLEEPING;
+    sched_unready(env);
+    sched_sleep(env, deadline);
+    if (waits)
+        sched_ready_here(to);
+    if (to->row->state == ENV_READY)
+        sched_switch(to);
+    sched_next();
 }

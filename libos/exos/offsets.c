@@ -18,6 +18,7 @@ void offsets(void) {
     DEFINE(NUMBER_env_call, SYS_env_call);
     DEFINE(NUMBER_env_send, SYS_env_send);
     DEFINE(NUMBER_env_accept, SYS_env_accept);
+    DEFINE(NUMBER_env_pass, SYS_env_pass);
     DEFINE(NUMBER_env_return, SYS_env_return);
     DEFINE(TF_SIZE, sizeof(struct trap_frame));
     DEFINE(TF_SAVED, __builtin_offsetof(struct trap_frame, frame));

@@ -58,18 +58,23 @@ guest_foreign_entry:
     mov FRAME_RIP + 24(%rsp), %rsp
     jmp *%rcx
 
-// Yields, and returns the OR of every register that is not defined then.
+// Yields, or passes with env_pass's arguments, and returns the OR of every register that is not defined then.
     .global yield_and_look
 yield_and_look:
-    push %rbx
+    xor %edi, %edi
+    xor %esi, %esi
+    mov $0x80000000 + NUMBER_env_yield, %eax
+    jmp 1f
+    .global pass_and_look
+pass_and_look:
+    mov %rcx, %r10
+    mov $0x80000000 + NUMBER_env_pass, %eax
+1:  push %rbx
     push %rbp
     push %r12
     push %r13
     push %r14
     push %r15
-    mov $0x80000000 + NUMBER_env_yield, %eax
-    xor %edi, %edi
-    xor %esi, %esi
     syscall
     or %rbx, %rax
     or %rbp, %rax

@@ -17,6 +17,8 @@ static u8 buffer[2 * ABI_PAGE] __attribute__((aligned(4096)));
 static i64 call6(u64 number, const u64 *a) {
     if (number == SYS_env_yield) // loses registers when it succeeds
         return sys_env_yield(a[0], a[1]);
+    if (number == SYS_env_pass)
+        return sys_env_pass(a[0], a[1], a[2], a[3]);
     register u64 r10 __asm__("r10") = a[3];
     register u64 r8 __asm__("r8") = a[4];
     register u64 r9 __asm__("r9") = a[5];
@@ -109,6 +111,10 @@ static void good_arguments(u32 call, const struct spare *spare, u64 *a) {
     case SYS_env_call:
     case SYS_env_send:
         a[1] = spare->child.env;
+        break;
+    case SYS_env_pass: // both say not to sleep
+        a[1] = spare->child.env;
+        a[2] = ~0ul / 2;
         break;
     case SYS_env_destroy:
         a[1] = 1;
@@ -257,9 +263,10 @@ TEST(capability_errors_are_told_apart) {
         sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env(), CAP_RIGHT_READ, 0, 0);
     CHECK(weak > 0);
     static const u32 single[] = {
-        SYS_account_create, SYS_frame_alloc, SYS_space_create, SYS_space_unmap, SYS_space_protect,
-        SYS_space_copy,     SYS_env_set,     SYS_env_start,    SYS_env_stop,    SYS_env_wake,
-        SYS_env_notify,     SYS_env_yield,   SYS_env_call,     SYS_env_send,    SYS_space_destroy};
+        SYS_account_create, SYS_frame_alloc, SYS_space_create,  SYS_space_unmap,
+        SYS_space_protect,  SYS_space_copy,  SYS_env_set,       SYS_env_start,
+        SYS_env_stop,       SYS_env_wake,    SYS_env_notify,    SYS_env_yield,
+        SYS_env_call,       SYS_env_send,    SYS_space_destroy, SYS_env_pass};
     for (u32 i = 0; i < sizeof single / sizeof *single; i++) {
         u64 a[6];
         good_arguments(single[i], &spare, a);
