@@ -19,10 +19,10 @@
 #define ENTRIES_PER_CALL 1024
 #define FRAMES_PER_CALL  32
 
-// Whether other processors may use the space's translations, hence change its entries (A, D) at any
+// Whether other processors may use the range's translations, hence change its entries (A, D) at any
 // time.
-static int space_is_shared(const struct abi_space *space) {
-    return sal_machine.cpus > 1 && tlb_users(space) != 0;
+static int space_is_shared(const struct abi_space *space, u64 va, u64 pages) {
+    return sal_machine.cpus > 1 && tlb_users(space, va, pages) != 0;
 }
 
 // --- map -----------------------------------------------------------------------------------------
@@ -324,7 +324,7 @@ static u64 *protect_run_shared(u64 *entry, u64 *end, const struct change *change
 }
 
 static i64 protect_range(struct abi_space *space, u64 va, u64 count, const struct change *change) {
-    int shared = space_is_shared(space);
+    int shared = space_is_shared(space, va, count);
     u64 done = 0, budget = ENTRIES_PER_CALL;
     while (done < count && budget) {
         struct run run = run_next(space, va + (done << ABI_PAGE_SHIFT), count - done);
@@ -461,7 +461,7 @@ i64 sys_space_copy(u64 cap, space_id to, u64 va, u64 count, u64 share, u64 mark)
     error = space_check_range(va, count);
     if (error)
         return error;
-    request.shared = space_is_shared(request.from);
+    request.shared = space_is_shared(request.from, va, count);
     u64 done = 0, budget = ENTRIES_PER_CALL;
     while (done < count && budget && !error) {
         struct run run = run_next(request.from, va + (done << ABI_PAGE_SHIFT), count - done);

@@ -73,20 +73,27 @@ u64 *space_entry(const struct abi_space *space, u64 va) {
     return space_walk(space, va, &end);
 }
 
+// Makes sure that an entry of an upper table, below a slot of the top-level one, names a table.
+static i64 table_make(struct abi_space *space, u64 *table, u32 index, u64 slot) {
+    pfn_t pfn;
+    if (table[index] & ABI_PTE_P)
+        return 0;
+    i64 error = frame_take(space->account, FRAME_TABLE, 0, 0, &pfn);
+    if (error)
+        return error;
+    table[index] = pfn << ABI_PAGE_SHIFT | TABLE_LINK;
+    space->tables += !(slot & SLOT_SHARED);
+    table_note(table, index, index);
+    return 0;
+}
+
 i64 space_entry_make(struct abi_space *space, u64 va, u64 **result) {
     u64 *table = sal_frame(space->root);
-    for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9) {
-        u64 *entry = &table[va >> shift & 511];
-        if (!(*entry & ABI_PTE_P)) {
-            pfn_t pfn;
-            i64 error = frame_take(space->account, FRAME_TABLE, 0, 0, &pfn);
-            if (error)
-                return error;
-            *entry = pfn << ABI_PAGE_SHIFT | TABLE_LINK;
-            space->tables++;
-            table_note(table, va >> shift & 511, va >> shift & 511);
-        }
-        table = table_at(*entry);
+    for (u32 shift = SLOT_SHIFT; shift > ABI_PAGE_SHIFT; shift -= 9) {
+        i64 error = table_make(space, table, va >> shift & 511, *space_slot(space, va));
+        if (error)
+            return error;
+        table = table_at(table[va >> shift & 511]);
     }
     u32 index = va >> ABI_PAGE_SHIFT & 511;
     table_note(table, index, index);
@@ -145,7 +152,7 @@ static void tear_leaf_table(u64 *table, struct used used) {
 }
 
 // Frees up to *budget tables below an entry; the entry is cleared when nothing is left below it.
-static void tear_below(struct abi_space *space, u64 *entry, u32 level, u32 *budget) {
+static void tear_below(u32 *tables, u64 *entry, u32 level, u32 *budget) {
     u64 *table = table_at(*entry);
     struct used used = table_used(ABI_PTE_FRAME(*entry));
     if (level == 1) {
@@ -154,16 +161,31 @@ static void tear_below(struct abi_space *space, u64 *entry, u32 level, u32 *budg
         for (u32 i = used.at; (i = table_next(table, i, used.end)) < used.end; i++) {
             if (!*budget)
                 return;
-            tear_below(space, &table[i], level - 1, budget);
+            tear_below(tables, &table[i], level - 1, budget);
             if (table[i])
                 return; // out of budget
         }
     }
     frame_give_zero(ABI_PTE_FRAME(*entry));
-    space->tables--;
+    --*tables;
     *entry = 0;
     if (*budget)
         (*budget)--;
+}
+
+// Undoes what is below an entry of the top-level table, or, if others share it, leaves that to
+// them.
+static void tear_slot(struct abi_space *space, u64 *slot, u32 *budget) {
+    u32 uncounted = 0;
+    if (!(*slot & SLOT_SHARED)) {
+        tear_below(&space->tables, slot, 3, budget);
+        return;
+    }
+    struct abi_frame *row = frame_row(ABI_PTE_FRAME(*slot));
+    if (row->maps && --row->maps)
+        *slot = 0;
+    else
+        tear_below(&uncounted, slot, 3, budget); // the last one; maps stays 0 until it is done
 }
 
 i64 space_tear(struct abi_space *space) {
@@ -174,7 +196,7 @@ i64 space_tear(struct abi_space *space) {
     for (u32 i = used.at; (i = table_next(root, i, used.end)) < used.end; i++) {
         if (!budget)
             return -E_AGAIN;
-        tear_below(space, &root[i], 3, &budget);
+        tear_slot(space, &root[i], &budget);
         if (root[i] & ABI_PTE_P)
             return -E_AGAIN;
     }
@@ -233,6 +255,36 @@ i64 sys_space_create(u64 cap, account_id id) {
     if (!error)
         error = space_make(id, &space);
     return error ? error : (i64)space->id;
+}
+
+i64 sys_space_share(u64 caps, space_id to_id, space_id from_id, u64 va) {
+    struct abi_space *to, *from;
+    i64 error = cap_check_space((u32)caps, to_id, CAP_RIGHT_MAP, &to);
+    if (!error)
+        error = cap_check_space(caps >> 32, from_id, CAP_RIGHT_MAP, &from);
+    if (error)
+        return error;
+    if (va & ((1ul << SLOT_SHIFT) - 1))
+        return -E_ALIGN;
+    if (va >= ABI_USER_END)
+        return -E_RANGE;
+    if (to == from)
+        return -E_INVAL;
+    if (to->account != from->account)
+        return -E_RIGHTS;
+    u64 *target = space_slot(to, va), *source = space_slot(from, va);
+    u32 index = (u32)(va >> SLOT_SHIFT);
+    if (*target & ABI_PTE_P)
+        return -E_EXIST;
+    error = table_make(from, sal_frame(from->root), index, SLOT_SHARED);
+    if (error)
+        return error;
+    struct abi_frame *row = frame_row(ABI_PTE_FRAME(*source));
+    row->maps += *source & SLOT_SHARED ? 1 : 2;
+    *source |= SLOT_SHARED;
+    *target = *source;
+    table_note(sal_frame(to->root), index, index);
+    return 0;
 }
 
 i64 sys_space_destroy(u64 cap, space_id id) {

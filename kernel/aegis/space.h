@@ -5,8 +5,12 @@
 // each when it is made.
 //
 // Invariants: each present leaf entry of the lower half is counted in its frame's maps; tables are
-// FRAME_TABLE frames of the space's account; a frame leaves a space only after every processor in
-// cpus has flushed it.
+// FRAME_TABLE frames of the space's account; a frame leaves a space only after every processor that
+// has it loaded has flushed it.
+//
+// Spaces of one account may share all tables of a 512 GiB slot (space_share): what is done to a
+// shared slot by one is done to all, so translations of such a slot are flushed wherever a space
+// that has it is loaded.
 
 #ifndef KERNEL_AEGIS_SPACE_H
 #define KERNEL_AEGIS_SPACE_H
@@ -38,9 +42,10 @@ i64 space_copy_out(u64 va, const void *from, u64 bytes);
 // Maps one frame; boot only.
 i64 space_map_first(struct abi_space *space, u64 va, pfn_t pfn, u64 bits);
 
-// The other processors that have it loaded, as a bit set.
-u64 tlb_users(const struct abi_space *space);
-// Flushes translations of a range of a space on every processor that has it loaded, and waits.
+// The other processors that may hold translations of a range of it, as a bit set.
+u64 tlb_users(const struct abi_space *space, u64 va, u64 pages);
+// Flushes translations of a range of a space on every processor that has it, or one that shares
+// tables of the range, loaded, and waits.
 void tlb_flush(struct abi_space *space, u64 va, u64 pages);
 // Answers a request of another processor; no lock needed.
 void tlb_answer(void);

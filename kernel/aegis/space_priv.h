@@ -11,6 +11,15 @@
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
 
+// In an entry of the top-level table: the table below is shared with other spaces (space_share).
+// Its row's maps counts the spaces that have it; tables below it are not counted in space->tables.
+#define SLOT_SHARED ABI_PTE_S0
+#define SLOT_SHIFT  39
+static inline u64 *space_slot(const struct abi_space *space, u64 va) {
+    u64 *root = sal_frame(space->root);
+    return &root[va >> SLOT_SHIFT];
+}
+
 // The entry for a user address, its tables made and paid for as needed. E_NOMEM.
 i64 space_entry_make(struct abi_space *space, u64 va, u64 **entry);
 // The entry for a user address, or null if its tables are missing. *end: the first address that the

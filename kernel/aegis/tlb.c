@@ -6,7 +6,7 @@
 // mode by interrupt, or while waiting for the lock.
 
 #include "kernel/aegis/sched.h"
-#include "kernel/aegis/space.h"
+#include "kernel/aegis/space_priv.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
 
@@ -26,18 +26,34 @@ static void flush_here(u64 va, u64 pages) {
         sal_tlb_flush_page(va + (i << ABI_PAGE_SHIFT));
 }
 
-// A processor loads a space with the kernel lock held, so this does not change meanwhile.
-u64 tlb_users(const struct abi_space *space) {
+// May the processor hold translations of a range of the space? It has the space loaded, or another
+// one that shares a slot of the range. A processor loads a space with the kernel lock held, so this
+// does not change meanwhile.
+static int tlb_sees(u32 cpu, const struct abi_space *space, u64 va, u64 pages) {
+    pfn_t loaded = cpu_get(cpu)->loaded_root >> ABI_PAGE_SHIFT;
+    if (loaded == space->root)
+        return 1;
+    if (!loaded || !pages)
+        return 0;
+    const u64 *ours = sal_frame(space->root), *theirs = sal_frame(loaded);
+    u64 last = (va + (pages << ABI_PAGE_SHIFT) - 1) >> SLOT_SHIFT;
+    for (u64 slot = va >> SLOT_SHIFT; slot <= last; slot++)
+        if (ours[slot] & SLOT_SHARED && ABI_PTE_FRAME(ours[slot]) == ABI_PTE_FRAME(theirs[slot]))
+            return 1;
+    return 0;
+}
+
+u64 tlb_users(const struct abi_space *space, u64 va, u64 pages) {
     u64 users = 0;
     for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++)
-        if (cpu != sal_cpu() && cpu_get(cpu)->loaded_root >> ABI_PAGE_SHIFT == space->root)
+        if (cpu != sal_cpu() && tlb_sees(cpu, space, va, pages))
             users |= 1ul << cpu;
     return users;
 }
 
 void tlb_flush(struct abi_space *space, u64 va, u64 pages) {
-    u64 others = sal_machine.cpus > 1 ? tlb_users(space) : 0;
-    if (cpu_this()->loaded_root >> ABI_PAGE_SHIFT == space->root)
+    u64 others = sal_machine.cpus > 1 ? tlb_users(space, va, pages) : 0;
+    if (tlb_sees(sal_cpu(), space, va, pages))
         flush_here(va, pages);
     if (!others)
         return;

@@ -33,6 +33,7 @@ static i64 call6(u64 number, const u64 *a) {
 // Arguments with which the call would do something harmless; a child account and a spare env in it
 // are at hand.
 struct spare {
+    space_id other; // empty
     account_id account;
     struct child child;
     u64 slice;
@@ -91,6 +92,12 @@ static void good_arguments(u32 call, const struct spare *spare, u64 *a) {
         a[1] = spare->child.space;
         a[2] = SCRATCH;
         a[3] = 4;
+        break;
+    case SYS_space_share:
+        a[0] = ACCOUNT2;
+        a[1] = spare->other;
+        a[2] = spare->child.space;
+        a[3] = 1ul << 39;
         break;
     case SYS_env_create:
         a[0] = ACCOUNT2;
@@ -204,6 +211,9 @@ static void spare_make(struct spare *spare) {
                              spare->slice, 1),
              0);
     CHECK_EQ(child_make(&spare->child, spare->account, "\xeb\xfe", 2, ABI_ANY), 0);
+    i64 other = sys_space_create(CAP_SLOT_ACCOUNT, spare->account);
+    CHECK(other > 0);
+    spare->other = (space_id)other;
 }
 
 // What a call took is given back with the account, and slices that fell free by their new owner's
@@ -298,11 +308,11 @@ static u64 random_next(u64 *state) {
 
 // Calls that the storm makes on the spare account; what it takes dies with the account.
 static const u32 storm_calls[] = {
-    SYS_null,         SYS_batch,        SYS_frame_alloc,   SYS_frame_free, SYS_space_create,
-    SYS_space_map,    SYS_space_unmap,  SYS_space_protect, SYS_space_copy, SYS_env_create,
-    SYS_env_set,      SYS_env_start,    SYS_env_stop,      SYS_env_wake,   SYS_env_notify,
-    SYS_env_destroy,  SYS_env_yield,    SYS_env_call,      SYS_env_send,   SYS_account_create,
-    SYS_slice_assign, SYS_space_destroy};
+    SYS_null,         SYS_batch,         SYS_frame_alloc,   SYS_frame_free, SYS_space_create,
+    SYS_space_map,    SYS_space_unmap,   SYS_space_protect, SYS_space_copy, SYS_env_create,
+    SYS_env_set,      SYS_env_start,     SYS_env_stop,      SYS_env_wake,   SYS_env_notify,
+    SYS_env_destroy,  SYS_env_yield,     SYS_env_call,      SYS_env_send,   SYS_account_create,
+    SYS_slice_assign, SYS_space_destroy, SYS_space_share};
 
 static void storm(void *argument) {
     u64 state = (u64)argument | 1;
