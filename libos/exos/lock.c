@@ -14,16 +14,8 @@
 
 #define SPINS 64
 
-static volatile u64 lock_word;
+volatile u64 pod_lock_word;
 bool pod_has_xsave;
-
-static inline u64 exchange_if(u64 expected, u64 value) {
-    __asm__ volatile("lock cmpxchg %2, %1"
-                     : "+a"(expected), "+m"(lock_word)
-                     : "r"(value)
-                     : "memory", "cc");
-    return expected;
-}
 
 static u64 tsc_read(void) {
     u32 low, high;
@@ -31,9 +23,9 @@ static u64 tsc_read(void) {
     return (u64)high << 32 | low;
 }
 
-__attribute__((noinline)) static void lock_contended(struct thread *me) {
+void pod_lock_contended(struct thread *me) {
     for (unsigned turn = 1;; turn++) {
-        u64 holder = exchange_if(0, (u64)me);
+        u64 holder = pod_lock_exchange(0, (u64)me);
         if (!holder)
             return;
         if (turn % SPINS) {
@@ -43,10 +35,11 @@ __attribute__((noinline)) static void lock_contended(struct thread *me) {
         env_id env = ((struct thread *)holder)->env;
         if (kernel_env(env)->id != env) {
             pod_log("exos: a thread died with the pod lock");
-            if (exchange_if(holder, (u64)me) == holder)
+            if (pod_lock_exchange(holder, (u64)me) == holder)
                 return;
             continue;
         }
+        wait_pay(me);
         fp_save(me);
         if (sys_env_yield(POD_CAP, env) <
             0) // it runs on another processor: let that have the machine
@@ -58,16 +51,11 @@ __attribute__((noinline)) static void lock_contended(struct thread *me) {
 void pod_lock(void) {
     struct thread *me = current_thread();
     me->uarea->masked = 1;
-    if (exchange_if(0, (u64)me))
-        lock_contended(me);
-    me->lock_held = true;
+    pod_lock_as(me);
 }
 
 void pod_unlock(void) {
-    struct thread *me = current_thread();
-    me->lock_held = false;
-    __asm__ volatile("" : : : "memory");
-    lock_word = 0;
+    pod_unlock_as(current_thread());
 }
 
 bool pod_locked_by_me(void) {
@@ -115,6 +103,7 @@ void fp_reset(struct thread *t) {
 void thread_yield(void) {
     struct thread *t = current_thread();
     bool saved = t->fp_saved;
+    wait_pay(t);
     fp_save(t);
     sys_env_yield(0, 0);
     fp_restore(t);

@@ -269,6 +269,7 @@ static void init_run(struct process *program) {
             console_exit(SIGABRT);
         }
         process_bury_all();
+        wait_pay(me);
         me->sleeping = true;
         pod_unlock();
         sys_env_sleep(seen, ABI_ANY);

@@ -3,6 +3,7 @@
 //
 // Offsets and numbers for libos assembly; compiled to text only (libos/room.mk), never linked.
 
+#include "abi/caps.h"
 #include "abi/env.h"
 #include "abi/tables.h"
 #include "gen/syscalls.h"
@@ -45,6 +46,11 @@ void offsets(void) {
     DEFINE(UAREA_MASKED, __builtin_offsetof(struct env_uarea, masked));
     DEFINE(UAREA_PENDING, __builtin_offsetof(struct env_uarea, pending));
     DEFINE(UAREA_WORK, sizeof(struct env_uarea) + __builtin_offsetof(struct thread, work));
+    DEFINE(THREAD_FP_AREA, __builtin_offsetof(struct thread, fp_area));
+    DEFINE(THREAD_FP_SAVED, __builtin_offsetof(struct thread, fp_saved));
+    DEFINE(THREAD_FS_BASE, __builtin_offsetof(struct thread, fs_base));
+    DEFINE(THREAD_GS_BASE, __builtin_offsetof(struct thread, gs_base));
+    DEFINE(POD_CAP_SLOT, CAP_SLOT_ACCOUNT);
     DEFINE(VECTOR_SYSCALL, UPCALL_SYSCALL);
     DEFINE(TABLES, ABI_TABLES);
     DEFINE(INFO_TSC_HZ, __builtin_offsetof(struct abi_info, tsc_hz));

@@ -7,6 +7,7 @@
 #define EXOS_POD_PRIV_H
 
 #include "abi/types.h"
+#include "libos/exos/process.h"
 #include <stdbool.h>
 
 void pod_boot(account_id account, u64 image_end);
@@ -30,9 +31,30 @@ extern char pod_broken[];
 #define POD_RESERVE_FILES 256
 bool pod_memory_low(u64 reserve);
 
+// The pod lock for who knows its thread. The word holds the address of the thread that has it.
+extern volatile u64 pod_lock_word;
+void pod_lock_contended(struct thread *me);
+
+static inline u64 pod_lock_exchange(u64 expected, u64 value) {
+    __asm__ volatile("lock cmpxchg %2, %1"
+                     : "+a"(expected), "+m"(pod_lock_word)
+                     : "r"(value)
+                     : "memory", "cc");
+    return expected;
+}
+static inline void pod_lock_as(struct thread *me) {
+    if (__builtin_expect(pod_lock_exchange(0, (u64)me) != 0, 0))
+        pod_lock_contended(me);
+    me->lock_held = true;
+}
+static inline void pod_unlock_as(struct thread *me) {
+    me->lock_held = false;
+    __asm__ volatile("" : : : "memory");
+    pod_lock_word = 0;
+}
+
 // Keeps the vector registers and segment bases of the calling thread while it gives up the
 // processor.
-struct thread;
 extern bool pod_has_xsave;
 void fp_save(struct thread *thread);
 void fp_restore(struct thread *thread);
@@ -42,5 +64,8 @@ void fp_snapshot(struct thread *to);
 void fp_reset(struct thread *thread);
 // Ends the slice.
 void thread_yield(void);
+// Sleeps (env_sleep), or if `to` is not 0 passes to that env (env_pass), and keeps what a switch
+// loses of the calling thread (switch.S). Lock not held.
+void thread_switch(struct thread *me, env_id to, u64 seen, u64 deadline);
 
 #endif

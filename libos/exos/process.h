@@ -132,6 +132,7 @@ struct thread {
     u32 altstack_flags;
     u64 fs_base, gs_base; // valid while fp_saved
     void *fp_area;
+    env_id owed;            // whom wait_wake owes a wakeup (wait.h), 0: none
     u64 clear_tid, set_tid; // user addresses, CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID
     u64 robust_list;
     space_id space;

@@ -143,6 +143,7 @@ void thread_kick(struct thread *thread) {
 void thread_end(void) {
     struct thread *me = current_thread();
     env_id env = me->env;
+    wait_pay(me);
     me->next = dead;
     dead = me;
     pod_unlock();

@@ -115,6 +115,7 @@ static void program_exception(const struct upcall_frame *f) {
 // Timers and limits of running programs are looked at whenever a slice ends, and whether there is a
 // better place to run.
 static void slice_end(void) {
+    wait_pay(current_thread());
     const volatile struct abi_cpu *cpu =
         abi_row(ABI_TABLE_CPUS, kernel_env(current_thread()->env)->cpu);
     bool others = cpu->runnable > 1, timers = timer_armed(current());

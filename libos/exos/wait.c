@@ -34,10 +34,22 @@ void wait_remove(struct wait_entry *entry) {
 }
 
 void wait_wake_thread(struct thread *thread) {
+    struct thread *me = current_thread();
     if (!thread->sleeping)
         return;
     thread->sleeping = false;
-    sys_env_wake(POD_CAP, thread->env);
+    if (!me->owed && thread->slice / ABI_SLICES == kernel_env(me->env)->cpu)
+        me->owed = thread->env;
+    else
+        sys_env_wake(POD_CAP, thread->env);
+}
+
+// The env may be gone by now: then the kernel refuses.
+void wait_pay(struct thread *me) {
+    if (me->owed) {
+        sys_env_wake(POD_CAP, me->owed);
+        me->owed = 0;
+    }
 }
 
 void wait_wake_all(struct wait_queue *queue) {
@@ -58,33 +70,42 @@ void wait_wake_one(struct wait_queue *queue) {
 // the two counts.
 static void sleep_once(struct thread *me, u64 deadline) {
     struct process *p = me->process;
-    u64 until = p->alarm_ns && p->alarm_ns < deadline ? p->alarm_ns : deadline;
+    env_id owed = me->owed;
     u64 seen = kernel_env(me->env)->wakes;
+    if (p->alarm_ns && p->alarm_ns < deadline)
+        deadline = p->alarm_ns;
+    me->owed = 0;
     me->sleeping = true;
-    fp_save(me);
-    pod_unlock();
-    sys_env_sleep(seen, time_to_tsc(until));
-    pod_lock();
+    pod_unlock_as(me);
+    thread_switch(me, owed, seen, time_to_tsc(deadline));
+    pod_lock_as(me);
     me->sleeping = false;
-    fp_restore(me);
     if (p->alarm_ns)
         timer_check(p);
 }
 
-static i64 sleep_until(u64 deadline, bool (*interrupted)(void)) {
+// No signal is there at all: the common case of signal_pending.
+static inline bool is_quiet(const struct thread *t) {
+    const struct process *p = t->process;
+    return !t->exit_asked && p->state != PROCESS_STOPPED &&
+           !((t->signals.pending | p->signals.pending) & ~t->blocked);
+}
+
+static inline i64 sleep_until(u64 deadline, bool (*interrupted)(void)) {
     struct thread *me = current_thread();
-    if (interrupted())
+    if (!is_quiet(me) && interrupted())
         return -ERESTARTSYS;
     if (deadline != WAIT_FOREVER && time_monotonic() >= deadline)
         return -ETIMEDOUT;
     sleep_once(me, deadline);
-    return interrupted() ? -ERESTARTSYS : 0;
+    return !is_quiet(me) && interrupted() ? -ERESTARTSYS : 0;
 }
 
 i64 wait_sleep(u64 deadline) {
     return sleep_until(deadline, signal_pending);
 }
 
+// SIGKILL cannot be blocked, so it is never quiet then.
 i64 wait_sleep_killable(u64 deadline) {
     return sleep_until(deadline, signal_kill_pending);
 }
