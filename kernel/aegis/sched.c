@@ -18,9 +18,12 @@
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
 
-#define WORDS    (ABI_SLICES / 64)
-#define SLICE_NS 10000000ul
-#define GRACE_NS 200000ul
+#define WORDS (ABI_SLICES / 64)
+// slice_us=N in the command line sets the length of a slice, within bounds.
+#define SLICE_US     10000ul
+#define SLICE_US_MIN 20ul
+#define SLICE_US_MAX 1000000ul
+#define GRACE_NS     200000ul
 
 struct processor {
     struct abi_cpu *row;
@@ -54,9 +57,14 @@ void sched_init(void) {
         processors[cpu].timer = ~0ul;
         rows[cpu].apic = sal_cpu_apic(cpu);
     }
-    slice_ticks = sal_machine.tsc_hz / (1000000000ul / SLICE_NS);
+    u64 slice_us = sal_option("slice_us", SLICE_US);
+    if (slice_us < SLICE_US_MIN || slice_us > SLICE_US_MAX)
+        slice_us = SLICE_US;
+    slice_ticks = sal_machine.tsc_hz / 1000 * slice_us / 1000;
     grace_ticks = sal_machine.tsc_hz / (1000000000ul / GRACE_NS);
-    abi_info->slice_ns = SLICE_NS;
+    if (grace_ticks > slice_ticks / 4)
+        grace_ticks = slice_ticks / 4;
+    abi_info->slice_ns = slice_us * 1000;
     sched_sleep_init();
 }
 

@@ -61,6 +61,9 @@ struct sal_machine {
 };
 extern struct sal_machine sal_machine;
 
+// The number behind "name=" in the command line.
+u64 sal_option(const char *name, u64 otherwise);
+
 // Frames for the kernel's own tables, before aegis manages memory; contiguous, zeroed. Panics when
 // there are none. After sal_boot_seal returns the frames that were taken (ascending ranges), it
 // must not be called again.

@@ -38,6 +38,19 @@ static int asked(const char *word) {
     return 0;
 }
 
+u64 sal_option(const char *name, u64 otherwise) {
+    u64 length = strlen(name), value = 0;
+    for (const char *at = sal_machine.command_line; at; at = strchr(at, ' ')) {
+        at += *at == ' ';
+        if (strncmp(at, name, length) || at[length] != '=')
+            continue;
+        for (at += length + 1; *at >= '0' && *at <= '9' && value < 1ul << 32; at++)
+            value = value * 10 + (u64)(*at - '0');
+        return value;
+    }
+    return otherwise;
+}
+
 static void read_firmware(u64 rsdp) {
     static const char *const source[] = {"none", "ACPI", "MP table", "QEMU"};
     const struct firmware_view view = {firmware_at, 0};

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+# SPDX-FileCopyrightText: 2026 The Tricolor authors
+#
+# Programs with policies of their own: do they get what they should?
+
+.PHONY: test-sched figure-stride
+test-sched: $(BUILD)/user/sched.elf $(BUILD)/kernel/tricolor.elf
+	$(Q)$(PYTHON) tests/apps/sched.py --build $(BUILD) $(SCHED_ARGS)
+GUEST_TESTS += test-sched
+
+# The paper's figure, from a run.
+figure-stride: $(BUILD)/user/sched.elf $(BUILD)/kernel/tricolor.elf
+	$(Q)$(PYTHON) tests/apps/sched.py --build $(BUILD) --smp 1 --sets 1 --figure docs/stride.svg
