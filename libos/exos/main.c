@@ -99,12 +99,10 @@ static void init_thread_make(const struct rt_start *start) {
 }
 
 static void kernel_enter(const struct rt_start *start) {
-    u64 pages = ((u64)exos_image_end - EXOS_IMAGE + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
     struct env_setup setup = {.upcall_entry = (u64)upcall_entry,
                               .foreign_entry = (u64)foreign_entry,
                               .upcall_stack = (u64)exos_init_stack,
                               .upcall_pages = THREAD_STACK >> ABI_PAGE_SHIFT};
-    sys_space_protect(POD_CAP, start->space, EXOS_IMAGE, pages, 0, VM_SHARED);
     i64 error = sys_env_set(POD_CAP, start->env, (u64)&setup);
     if (error)
         pod_panic("exos: env_set: %ld", error);

@@ -15,8 +15,6 @@
 #include "libos/exos/trap.h"
 #include "libos/exos/vm.h"
 
-#define EAGER_COPY_PAGES ((EXOS_SCRATCH - EXOS_IMAGE) >> ABI_PAGE_SHIFT)
-
 static struct mm *dead; // users 0; their spaces may still have a dying env
 
 space_id current_space(void) {
@@ -50,9 +48,7 @@ static void op_copy(struct batch_op *op, space_id to, u64 start, u64 end) {
 }
 
 i64 mm_map_exos(space_id space) {
-    struct batch_op op;
-    batch_space_copy(&op, POD_CAP, space, EXOS_IMAGE, EAGER_COPY_PAGES, VM_SHARED, VM_COW);
-    return rt_batch_run(&op, 1, NULL) ? -ENOMEM : 0;
+    return sys_space_share(POD_CAPS, space, current_space(), EXOS_SLOT) ? -ENOMEM : 0;
 }
 
 // Copies the page table of all areas; neighbours without a hole of more than a page table go as
@@ -60,7 +56,7 @@ i64 mm_map_exos(space_id space) {
 static i64 copy_pages(const struct areas *areas, space_id to) {
     struct batch_op ops[16];
     u32 n = 0;
-    op_copy(&ops[n++], to, EXOS_IMAGE, EXOS_SCRATCH);
+    batch_space_share(&ops[n++], POD_CAPS, to, current_space(), EXOS_SLOT);
     for (u32 i = 0; i < areas->count;) {
         u64 start = areas->list[i].start, end = areas->list[i].end;
         while (++i < areas->count && areas->list[i].start - end < (64ul << ABI_PAGE_SHIFT))

@@ -26,15 +26,14 @@ struct mm {
 
 // A new mm with an empty space; NULL: -EAGAIN or -ENOMEM in *error.
 struct mm *mm_new(i64 *error);
-// A copy for fork: areas and page table. The page table gets ExOS and the pod's eager part; of
-// private areas copy-on-write.
+// A copy for fork: areas and page table, private areas copy-on-write; ExOS' own tables are shared.
 struct mm *mm_fork(struct mm *from, i64 *error);
 void mm_put(struct mm *mm);
 // Destroys the spaces of dead mms that no env is in any more.
 void mm_bury_all(void);
 // Removes all areas and their pages of the calling process' mm.
 void mm_clear(struct mm *mm);
-// Copies ExOS itself into a space.
+// Puts ExOS itself into a space.
 i64 mm_map_exos(space_id space);
 
 // A fault of the calling process at address; error is the processor's. 0: resolved. Otherwise the

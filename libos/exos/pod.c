@@ -3,14 +3,13 @@
 //
 // Pod memory, see pod.h.
 //
-// Two regions of virtual pages: the eager one (behind the image, in the 2 MiB that fork copies) and
-// the heap. An index entry per page says which frame it is bound to, for good; a page beyond `next`
-// has none yet. Small objects come from slabs: pages that begin with a slab header and hold objects
-// of one class. Larger ones are runs of pages.
+// One region of virtual pages, behind the image. An index entry per page (the array POD_INDEX,
+// itself pages of the pod) says which frame is behind it: 0 if none is, because the page was never
+// used (from `bound` on) or because its frame was given back while it was free (trim). All
+// processes share the page tables, so what is mapped or unmapped here is so for everybody.
 //
-//   eager   entries in a static array
-//   heap    entries in the array POD_INDEX, itself pages of the pod, bound to the frames in
-//   index_frames
+// Small objects come from slabs: pages that begin with a slab header and hold objects of one class.
+// Larger ones are runs of pages.
 
 #include "libos/exos/pod.h"
 #include "base/bits.h"
@@ -20,27 +19,24 @@
 #include "libos/exos/process.h"
 #include "libos/exos/vm.h"
 
-#define HEAP_PAGES     ((POD_HEAP_END - POD_HEAP) >> ABI_PAGE_SHIFT)
-#define EAGER_PAGES    512ul
+#define HEAP_PAGES     ((POD_HEAP_END - EXOS_IMAGE) >> ABI_PAGE_SHIFT)
 #define INDEX_PER_PAGE 512ul
 #define GROW_PAGES     16ul
 #define RUN_MAX        32ul // of one frame_alloc
 #define RUN_EXACT      32   // runs up to this length are kept by length,
 #define RUN_CLASSES    64   // longer ones by powers of two
 
+// Free pages that keep their frames: at least so many, or a quarter of all.
+#define KEEP_PAGES 1024ul
+#define TRIM_PAGES 64ul // at once
+
+#define MODULE_AROUND 64ul // pages of the boot module mapped by one fault
+
 // An index entry: frame number; pages of the run (first page of an allocated run), or next free
 // run's page + 1.
 #define ENTRY_FRAME(e)      ((e)&0xffffffffful)
 #define ENTRY_VALUE(e)      ((e) >> 36)
 #define ENTRY(frame, value) ((u64)(frame) | (u64)(value) << 36)
-
-struct region {
-    u64 base, pages;  // virtual
-    u64 carved, next; // pages from carved on were never used, from next on not even bound
-    u64 *entries;
-    u64 free_runs[RUN_CLASSES]; // by run_class: page + 1
-    u64 free_pages;
-};
 
 struct slab {
     struct slab *next, **link; // slabs of the class with free objects; link NULL: full
@@ -54,10 +50,11 @@ static const u16 class_bytes[] = {16,  32,  48,  64,  96,   128,  160, 192,
                                   256, 320, 448, 672, 1008, 1344, 2032};
 #define CLASSES (sizeof(class_bytes) / sizeof(class_bytes[0]))
 
-static u64 eager_entries[EAGER_PAGES];
-static u32 index_frames[HEAP_PAGES / INDEX_PER_PAGE];
-static struct region eager = {EXOS_IMAGE, EAGER_PAGES - 1, 0, 0, eager_entries, {0}, 0};
-static struct region heap = {POD_HEAP, HEAP_PAGES, 0, 0, (u64 *)POD_INDEX, {0}, 0};
+static u64 *const entries = (u64 *)POD_INDEX;
+static u64 carved, bound; // pages from carved on were never used, from bound on have no frame
+static u64 free_runs[RUN_CLASSES];  // by run_class: page + 1
+static u64 bare_runs[RUN_CLASSES];  // those whose frames were given back
+static u64 free_pages, free_frames; // in both; and of these with a frame
 static struct slab *partial[CLASSES];
 static u64 stack_free; // first of the free stacks, linked through their second word; 0: none
 static pfn_t frame_cursor;
@@ -92,44 +89,54 @@ bool pod_memory_low(u64 reserve) {
 }
 
 static i64 map_shared(u64 va, pfn_t first, u64 count) {
-    return rt_space_map(POD_CAPS, current_space(), va, first, count,
-                        ABI_PTE_W | ABI_PTE_NX | VM_SHARED);
+    return rt_space_map(POD_CAPS, current_space(), va, first, count, ABI_PTE_W | ABI_PTE_NX);
 }
 
 // --- runs of pages
 // -------------------------------------------------------------------------------------------------------
 
-// Makes the index entries of heap pages first .. first + count - 1 usable.
+static u64 page_address(u64 page) {
+    return EXOS_IMAGE + (page << ABI_PAGE_SHIFT);
+}
+static u64 page_number(u64 va) {
+    return (va - EXOS_IMAGE) >> ABI_PAGE_SHIFT;
+}
+
+// Makes the index entries of pages first .. first + count - 1 usable.
 static bool index_grow(u64 first, u64 count) {
     for (u64 p = first / INDEX_PER_PAGE; p <= (first + count - 1) / INDEX_PER_PAGE; p++) {
-        if (index_frames[p])
+        u64 va = POD_INDEX + (p << ABI_PAGE_SHIFT);
+        if (kernel_pte(va))
             continue;
         pfn_t frame = frames_take(1);
-        if (!frame || map_shared(POD_INDEX + (p << ABI_PAGE_SHIFT), frame, 1))
+        if (!frame || map_shared(va, frame, 1))
             return false;
-        index_frames[p] = (u32)frame;
     }
     return true;
 }
 
-// Binds count more pages of a region at its end.
-static bool region_bind(struct region *r, u64 count) {
-    if (count > r->pages - r->next)
-        return false;
-    if (r == &heap && (pod_memory_low(POD_RESERVE_FILES + count) || !index_grow(r->next, count)))
-        return false;
+// Puts zeroed frames behind pages that have none. What was done before a failure stays.
+static bool pages_bind(u64 page, u64 count) {
     for (u64 done = 0; done < count;) {
         u64 turn = count - done < RUN_MAX ? count - done : RUN_MAX;
         pfn_t first = frames_take(turn);
         if (!first && turn > 1)
             first = frames_take(turn = 1);
-        if (!first || map_shared(r->base + ((r->next + done) << ABI_PAGE_SHIFT), first, turn))
+        if (!first || map_shared(page_address(page + done), first, turn))
             return false; // the frames stay unused: the machine is full
         for (u64 i = 0; i < turn; i++)
-            r->entries[r->next + done + i] = ENTRY(first + i, 0);
+            entries[page + done + i] += first + i;
         done += turn;
     }
-    r->next += count;
+    return true;
+}
+
+// Binds count more pages at the end.
+static bool region_grow(u64 count) {
+    if (count > HEAP_PAGES - bound || pod_memory_low(POD_RESERVE_FILES + count) ||
+        !index_grow(bound, count) || !pages_bind(bound, count))
+        return false;
+    bound += count;
     return true;
 }
 
@@ -140,52 +147,151 @@ static unsigned run_class(u64 length) {
     return length <= RUN_EXACT ? (unsigned)length : RUN_EXACT + bits_log2(length) - 5;
 }
 
-static void run_free(struct region *r, u64 page, u64 length) {
-    u64 *list = &r->free_runs[run_class(length)];
-    r->entries[page] = ENTRY(ENTRY_FRAME(r->entries[page]), *list);
-    *list = page + 1;
-    r->free_pages += length;
+// How many pages of a free run have frames.
+static u64 run_frames(u64 page, u64 length) {
+    u64 frames = 0;
+    for (u64 i = 0; i < length; i++)
+        frames += ENTRY_FRAME(entries[page + i]) != 0;
+    return frames;
 }
 
-// Takes never used pages from the end of a region: the first, or ~0.
-static u64 run_carve(struct region *r, u64 length) {
-    if (r->carved + length > r->next) {
-        u64 missing = r->carved + length - r->next;
-        if (!region_bind(r, missing < GROW_PAGES ? GROW_PAGES : missing) &&
-            !region_bind(r, missing))
+static void run_put(u64 page, u64 length) {
+    u64 *list = &free_runs[run_class(length)];
+    entries[page] = ENTRY(ENTRY_FRAME(entries[page]), *list);
+    *list = page + 1;
+    free_pages += length;
+}
+
+// Takes never used pages from the end: the first, or ~0.
+static u64 run_carve(u64 length) {
+    if (carved + length > bound) {
+        u64 missing = carved + length - bound;
+        if (!region_grow(missing < GROW_PAGES ? GROW_PAGES : missing) && !region_grow(missing))
             return ~0ul;
     }
-    u64 page = r->carved;
-    r->carved += length;
+    u64 page = carved;
+    carved += length;
     return page;
 }
 
+// Makes the pages of a free run zero, with frames behind all of them.
+static bool run_clear(u64 page, u64 length) {
+    for (u64 i = 0, n; i < length; i += n) {
+        bool has = ENTRY_FRAME(entries[page + i]);
+        for (n = 1; i + n < length && !ENTRY_FRAME(entries[page + i + n]) == !has;)
+            n++;
+        if (has)
+            memset((void *)page_address(page + i), 0, n << ABI_PAGE_SHIFT);
+        else if (pod_memory_low(POD_RESERVE_FILES + n) || !pages_bind(page + i, n))
+            return false;
+    }
+    return true;
+}
+
 // A run of zeroed pages; 0 if there is none.
-static u64 run_alloc(struct region *r, u64 pages) {
-    u64 length = run_length(pages), *list = &r->free_runs[run_class(length)], page;
+static u64 run_alloc(u64 pages) {
+    u64 length = run_length(pages), page;
+    u64 *list = &free_runs[run_class(length)];
+    if (!*list)
+        list = &bare_runs[run_class(length)];
     if (*list) {
         page = *list - 1;
-        *list = ENTRY_VALUE(r->entries[page]);
-        r->free_pages -= length;
-        memset((void *)(r->base + (page << ABI_PAGE_SHIFT)), 0, length << ABI_PAGE_SHIFT);
+        u64 next = ENTRY_VALUE(entries[page]), frames = run_frames(page, length);
+        if (!run_clear(page, length)) {
+            free_frames += run_frames(page, length) - frames;
+            return 0;
+        }
+        *list = next;
+        free_pages -= length;
+        free_frames -= frames;
     } else {
-        page = run_carve(r, length);
+        page = run_carve(length);
         if (page == ~0ul)
             return 0;
     }
-    r->entries[page] = ENTRY(ENTRY_FRAME(r->entries[page]), length);
-    return r->base + (page << ABI_PAGE_SHIFT);
+    entries[page] = ENTRY(ENTRY_FRAME(entries[page]), length);
+    return page_address(page);
 }
 
-static struct region *region_of(u64 va) {
-    return va < EXOS_EAGER_END ? &eager : &heap;
+// May all frames of a run be given back? Not while a program still maps one, or it is pinned.
+static bool run_trimmable(u64 page, u64 length) {
+    for (u64 i = 0; i < length; i++) {
+        pfn_t frame = ENTRY_FRAME(entries[page + i]);
+        if (frame && (kernel_frame(frame)->maps != 1 || kernel_frame(frame)->pins))
+            return false;
+    }
+    return true;
+}
+
+// Consecutive numbers gathered for one call.
+struct range {
+    u64 first, count;
+};
+
+// Adds to a range what continues it at either end; false: it does not.
+static bool range_add(struct range *r, u64 first, u64 count) {
+    if (r->count && r->count + count <= 512 && first == r->first + r->count) {
+        r->count += count;
+        return true;
+    }
+    if (r->count && r->count + count <= 512 && first + count == r->first) {
+        r->first = first;
+        r->count += count;
+        return true;
+    }
+    return false;
+}
+
+static void range_unmap(struct range *r, u64 page, u64 count) {
+    if (range_add(r, page, count))
+        return;
+    if (r->count)
+        rt_space_unmap(POD_CAP, current_space(), page_address(r->first), r->count);
+    *r = (struct range){page, count};
+}
+
+static void range_give(struct range *r, pfn_t frame, u64 count) {
+    if (range_add(r, frame, count))
+        return;
+    if (r->count && sys_frame_free(POD_CAP, r->first, r->count))
+        pod_panic("exos: %lu frames at %lu cannot be given back", r->count, r->first);
+    *r = (struct range){frame, count};
+}
+
+// Gives back the frames of some free runs of a length, those freed last. Neighbours go together:
+// files are freed page by page.
+static void trim(u64 length) {
+    u64 *from = &free_runs[run_class(length)], *to = &bare_runs[run_class(length)], moved = 0;
+    struct range range = {0, 0};
+    while (*from && moved * length < TRIM_PAGES && run_trimmable(*from - 1, length)) {
+        u64 page = *from - 1;
+        *from = ENTRY_VALUE(entries[page]);
+        entries[page] = ENTRY(ENTRY_FRAME(entries[page]), *to);
+        *to = page + 1;
+        range_unmap(&range, page, length);
+        moved++;
+    }
+    range_unmap(&range, 0, 0);
+    for (u64 at = *to; moved; at = ENTRY_VALUE(entries[at - 1]), moved--) {
+        for (u64 i = 0; i < length; i++) {
+            pfn_t frame = ENTRY_FRAME(entries[at - 1 + i]);
+            if (!frame)
+                continue;
+            range_give(&range, frame, 1);
+            entries[at - 1 + i] -= frame;
+            free_frames--;
+        }
+    }
+    range_give(&range, 0, 0);
 }
 
 static void pages_free(u64 va) {
-    struct region *r = region_of(va);
-    u64 page = (va - r->base) >> ABI_PAGE_SHIFT, length = ENTRY_VALUE(r->entries[page]);
-    POD_ASSERT(page < r->carved && length);
-    run_free(r, page, length);
+    u64 page = page_number(va), length = ENTRY_VALUE(entries[page]);
+    POD_ASSERT(page < carved && length);
+    run_put(page, length);
+    free_frames += length;
+    if (free_frames > KEEP_PAGES && free_frames > bound / 4)
+        trim(length);
 }
 
 // --- small objects
@@ -207,9 +313,7 @@ static void slab_unlink(struct slab *s) {
 }
 
 static struct slab *slab_new(unsigned class) {
-    struct slab *s = (struct slab *)run_alloc(&eager, 1);
-    if (!s)
-        s = (struct slab *)run_alloc(&heap, 1);
+    struct slab *s = (struct slab *)run_alloc(1);
     if (!s)
         return NULL;
     s->class = (u16) class;
@@ -257,7 +361,7 @@ void *pod_alloc(u64 bytes) {
     if (bytes > class_bytes[CLASSES - 1]) {
         if (bytes > (u64)HEAP_PAGES << ABI_PAGE_SHIFT)
             return NULL;
-        return (void *)run_alloc(&heap, (bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT);
+        return (void *)run_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT);
     }
     unsigned class = 0;
     while (class_bytes[class] < bytes)
@@ -275,22 +379,21 @@ void pod_free(void *p) {
 }
 
 void *pod_page_alloc(void) {
-    return (void *)run_alloc(&heap, 1);
+    return (void *)run_alloc(1);
 }
 void pod_page_free(void *page) {
     pages_free((u64)page);
 }
 
 pfn_t pod_page_frame(const void *p) {
-    struct region *r = region_of((u64)p);
-    return ENTRY_FRAME(r->entries[((u64)p - r->base) >> ABI_PAGE_SHIFT]);
+    return ENTRY_FRAME(entries[page_number((u64)p)]);
 }
 
 u64 pod_pages_total(void) {
-    return eager.next + heap.next;
+    return bound - free_pages + free_frames;
 }
 u64 pod_pages_free(void) {
-    return eager.free_pages + heap.free_pages + eager.next - eager.carved + heap.next - heap.carved;
+    return free_frames + bound - carved;
 }
 
 // --- thread stacks
@@ -298,23 +401,24 @@ u64 pod_pages_free(void) {
 
 #define STACK_PAGES (THREAD_STACK >> ABI_PAGE_SHIFT)
 
-static u64 stack_carve(struct region *r) {
-    while (r->carved % STACK_PAGES) {
-        u64 page = run_carve(r, 1);
+static u64 stack_carve(void) {
+    while (carved % STACK_PAGES) {
+        u64 page = run_carve(1);
         if (page == ~0ul)
             return 0;
-        run_free(r, page, 1);
+        run_put(page, 1);
+        free_frames++;
     }
-    u64 page = run_carve(r, STACK_PAGES);
-    return page == ~0ul ? 0 : r->base + (page << ABI_PAGE_SHIFT);
+    u64 page = run_carve(STACK_PAGES);
+    return page == ~0ul ? 0 : page_address(page);
 }
 
 void *pod_stack_alloc(void) {
     u64 stack = stack_free;
     if (stack)
         stack_free = ((u64 *)stack)[1];
-    else if (!(stack = stack_carve(&eager)))
-        stack = stack_carve(&heap);
+    else
+        stack = stack_carve();
     return (void *)stack;
 }
 
@@ -326,47 +430,43 @@ void pod_stack_free(void *stack) {
 // --- faults and boot
 // -----------------------------------------------------------------------------------------------------------
 
-// The boot module, read-only, up to 16 pages at a time.
+// The boot module, read-only, some pages at a time.
 static bool module_fault(u64 va) {
     u64 page = (va - POD_MODULE) >> ABI_PAGE_SHIFT;
     u64 pages = (ABI_INFO->module_bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
     if (page >= pages)
         return false;
-    u64 count = pages - page < 16 ? pages - page : 16;
+    u64 count = pages - page < MODULE_AROUND ? pages - page : MODULE_AROUND;
     i64 n = sys_space_map(CAP_PAIR(POD_CAP, exos_boot.cap_module), current_space(),
-                          va & ~(ABI_PAGE - 1), ABI_INFO->module_first + page, count,
-                          ABI_PTE_NX | VM_SHARED);
+                          va & ~(ABI_PAGE - 1), ABI_INFO->module_first + page, count, ABI_PTE_NX);
     return n > 0 || (n == -E_EXIST && kernel_pte(va));
 }
 
-// Maps the page of pod memory at va, and those after it whose frames follow, if the pod has bound
-// it.
+// A free page whose frame was given back: who reads a field of what was freed at this moment, as
+// calls without the lock may, finds zeros.
+static bool free_page_fault(u64 page) {
+    bool locked = pod_locked_by_me();
+    if (!locked)
+        pod_lock();
+    bool free = page < carved && !ENTRY_FRAME(entries[page]) && pages_bind(page, 1);
+    free_frames += free;
+    if (!locked)
+        pod_unlock();
+    return free || kernel_pte(page_address(page));
+}
+
+// Maps what may be missing at va in ExOS' part of the address space. False: nothing may.
 bool pod_fault(u64 va) {
-    if (va >= POD_INDEX && va < POD_INDEX + HEAP_PAGES * sizeof(u64)) {
-        pfn_t frame = index_frames[(va - POD_INDEX) >> ABI_PAGE_SHIFT];
-        return frame && map_shared(va & ~(ABI_PAGE - 1), frame, 1) == 0;
-    }
     if (va >= POD_MODULE && va < POD_MODULE_END)
         return module_fault(va);
-    if (va < EXOS_IMAGE || va >= POD_HEAP_END)
-        return false;
-    struct region *r = region_of(va);
-    u64 page = (va - r->base) >> ABI_PAGE_SHIFT;
-    if (page >= r->next)
-        return false;
-    pfn_t frame = ENTRY_FRAME(r->entries[page]);
-    u64 count = 1;
-    while (count < 16 && page + count < r->next &&
-           ENTRY_FRAME(r->entries[page + count]) == frame + count)
-        count++;
-    i64 n = sys_space_map(POD_CAPS, current_space(), va & ~(ABI_PAGE - 1), frame, count,
-                          ABI_PTE_W | ABI_PTE_NX | VM_SHARED);
-    return n > 0 || (n == -E_EXIST && kernel_pte(va));
+    return va >= EXOS_IMAGE && va < POD_HEAP_END && free_page_fault(page_number(va));
 }
 
-// The image's pages are mapped; the eager region goes on behind them.
+// The image's pages are mapped; the pod's go on behind them.
 void pod_boot(account_id account, u64 image_end) {
     pod_account = account;
     frame_cursor = ABI_INFO->frames / 4;
-    eager.carved = eager.next = (image_end - EXOS_IMAGE + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
+    carved = bound = page_number(image_end + ABI_PAGE - 1);
+    if (!index_grow(0, bound))
+        pod_panic("exos: no memory for the index of pod memory");
 }

@@ -4,9 +4,9 @@
 // Memory and mutual exclusion of a pod: the processes of one account that share a Unix.
 //
 // ExOS is one image, mapped at the same address in every process of the pod; its data and all
-// memory from here are shared by all of them, so a pointer into either means the same everywhere,
-// thread stacks included. Pages are bound to their address for good and mapped into a process at
-// its first touch (pod_fault); freed pages are used again inside the pod.
+// memory from here are shared by all of them, page tables included, so a pointer into either means
+// the same everywhere, thread stacks included. Freed pages are used again inside the pod; when many
+// are free, their frames go back to the kernel.
 //
 // The pod lock. Every Linux system call handler, fault handler and signal decision runs with it
 // held; wait_sleep gives it up while it sleeps, and nothing else does. While it is held, slice ends
@@ -26,13 +26,13 @@ void *pod_alloc(u64 bytes);
 // p from pod_alloc, or NULL.
 void pod_free(void *p);
 
-// One zeroed page, and back. For file contents: they lie outside the part that fork copies eagerly.
+// One zeroed page, and back. For file contents.
 void *pod_page_alloc(void);
 void pod_page_free(void *page);
 // The frame behind an address in pod memory (any page of it, the image excluded).
 pfn_t pod_page_frame(const void *p);
 
-// Pages of the pod: bound to an address so far, and of these free.
+// Pages of the pod that have a frame, and of these free.
 u64 pod_pages_total(void);
 u64 pod_pages_free(void);
 

@@ -26,9 +26,6 @@ struct thread *thread_new(struct process *process) {
     char *stack = pod_stack_alloc();
     if (!stack)
         return NULL;
-    // The kernel wants all of it mapped, and fork copies what is.
-    for (u64 at = ABI_PAGE; at < THREAD_STACK; at += ABI_PAGE)
-        *(volatile u64 *)(stack + at);
     memset(stack, 0, FP_AREA_OFFSET + 576);
     struct thread *t = (struct thread *)(stack + sizeof(struct env_uarea));
     t->uarea = (struct env_uarea *)stack;
@@ -64,13 +61,6 @@ i64 thread_launch(struct thread *t, space_id space) {
         process_bury_all();
         if ((t->slice = slice_take()) == ABI_ANY)
             return -EAGAIN;
-    }
-    if ((u64)t->uarea >= EXOS_EAGER_END && space != current_space()) {
-        struct batch_op op;
-        batch_space_copy(&op, POD_CAP, space, (u64)t->uarea, THREAD_STACK >> ABI_PAGE_SHIFT,
-                         VM_SHARED, VM_COW);
-        if (rt_batch_run(&op, 1, NULL))
-            return -ENOMEM;
     }
     struct env_setup setup = {
         .rip = (u64)thread_start,

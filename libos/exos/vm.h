@@ -4,11 +4,12 @@
 // Address space of a process: the areas a program has mapped, and the faults that fill them. What
 // is where:
 //
-//     0x10000 .. EXOS_USER_END          the program's: ELF image, heap, mmap area (top-down), stack
-//     EXOS_IMAGE .. + 2 MiB             ExOS: text, data, and the eager part of pod memory (copied
-//     into every process at fork) POD_HEAP .. POD_HEAP_END          the rest of pod memory, mapped
-//     at first touch POD_MODULE ..                     the boot module, read-only, mapped at first
-//     touch
+//     0x10000 .. EXOS_USER_END    the program's: ELF image, heap, mmap area (top-down), stack
+//     EXOS_SCRATCH                one page of each process: the next private page is made here
+//     EXOS_SLOT .. ABI_USER_END   ExOS: one set of page tables that all processes of the pod share
+//       EXOS_IMAGE ..               text, data, and behind them pod memory, up to POD_HEAP_END
+//       POD_INDEX ..                which frame is behind each page of the pod
+//       POD_MODULE ..               the boot module, read-only, mapped at first touch
 //
 // Soft bits of page-table entries: S0 copy-on-write, S1 shared (never copied). Private anonymous
 // frames are FRAME_AUTO; frames of files and of the pod are not, which is how copy-on-write knows
@@ -23,15 +24,14 @@
 #include <stdbool.h>
 
 #define EXOS_USER_START 0x10000ul
-#define EXOS_USER_END   0x00007fc000000000ul
+#define EXOS_USER_END   0x00007f7ffffff000ul
+#define EXOS_SCRATCH    EXOS_USER_END
+#define EXOS_SLOT       0x00007f8000000000ul
 #define EXOS_IMAGE      0x00007fc000000000ul
-#define EXOS_EAGER_END  0x00007fc000200000ul
-#define POD_HEAP        0x00007fc000200000ul
 #define POD_HEAP_END    0x00007fc200000000ul
-#define POD_INDEX       0x00007fc800000000ul // one entry per page of the heap
+#define POD_INDEX       0x00007fc800000000ul
 #define POD_MODULE      0x00007fd000000000ul
 #define POD_MODULE_END  0x00007fe000000000ul
-#define EXOS_SCRATCH    (EXOS_EAGER_END - ABI_PAGE) // per process: the next private page is made here
 
 #define VM_COW    ABI_PTE_S0
 #define VM_SHARED ABI_PTE_S1
