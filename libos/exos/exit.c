@@ -88,7 +88,7 @@ void process_exit(u32 status) {
         tty_session_exit(p);
     exec_info_put(p->exec);
     p->exec = exec_info_get(init_process.exec);
-    p->alarm_ns = 0;
+    pod_timer_set(&p->alarm, 0);
     struct mm *mm = p->mm;
     p->mm = NULL;
     mm_put(mm);

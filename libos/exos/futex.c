@@ -26,6 +26,7 @@
 #define FUTEX_WAIT_BITSET    9
 #define FUTEX_WAKE_BITSET    10
 #define FUTEX_COMMAND        0x7f
+#define FUTEX_PRIVATE        128
 #define FUTEX_CLOCK_REALTIME 256
 
 struct key {
@@ -47,10 +48,7 @@ static struct waiter **bucket_of(struct key k) {
     return &buckets[((k.a ^ k.b ^ k.b >> 12) >> 2) % BUCKETS];
 }
 
-static i64 key_of(u64 address, struct key *k) {
-    struct mm *mm = current()->mm;
-    if (address & 3)
-        return -EINVAL;
+static i64 key_of_mapped(struct mm *mm, u64 address, struct key *k) {
     struct area *area = mm ? areas_find(&mm->areas, address) : NULL;
     if (!area)
         return -EFAULT;
@@ -63,6 +61,17 @@ static i64 key_of(u64 address, struct key *k) {
     *k = (struct key){1, ABI_PTE_FRAME(kernel_pte(address)) << ABI_PAGE_SHIFT |
                              (address & (ABI_PAGE - 1))};
     return 0;
+}
+
+// A word that the caller calls private is known without a look at what is mapped there.
+static inline i64 key_of(u64 address, i32 op, struct key *k) {
+    struct mm *mm = current()->mm;
+    if (address & 3)
+        return -EINVAL;
+    if (!(op & FUTEX_PRIVATE))
+        return key_of_mapped(mm, address, k);
+    *k = (struct key){(u64)mm, address};
+    return address < EXOS_USER_END ? 0 : -EFAULT;
 }
 
 static void leave(struct waiter *w) {
@@ -111,12 +120,12 @@ static u32 requeue_key(struct key from, struct key to, u32 count) {
     return n;
 }
 
-static i64 wait_on(u64 address, u32 value, u32 bits, u64 deadline) {
+static i64 wait_on(u64 address, i32 op, u32 value, u32 bits, u64 deadline) {
     struct key k;
     u32 now;
     if (!bits)
         return -EINVAL;
-    i64 error = key_of(address, &k);
+    i64 error = key_of(address, op, &k);
     if (error)
         return error;
     if (get_user_u32(&now, address))
@@ -133,7 +142,7 @@ static i64 wait_on(u64 address, u32 value, u32 bits, u64 deadline) {
 
 i64 futex_wake(u64 address, u32 count) {
     struct key k;
-    return key_of(address, &k) ? 0 : wake_key(k, count, ~0u);
+    return key_of(address, 0, &k) ? 0 : wake_key(k, count, ~0u);
 }
 
 static bool op_result(u32 op, u32 old, u32 argument, u32 *new) {
@@ -159,11 +168,11 @@ static bool op_result(u32 op, u32 old, u32 argument, u32 *new) {
 }
 
 // FUTEX_WAKE_OP: changes the second word, wakes both.
-static i64 wake_op(u64 address, u32 count, u32 count2, u64 address2, u32 code) {
+static i64 wake_op(u64 address, i32 op, u32 count, u32 count2, u64 address2, u32 code) {
     struct key a, b;
-    i64 error = key_of(address, &a);
+    i64 error = key_of(address, op, &a);
     if (!error)
-        error = key_of(address2, &b);
+        error = key_of(address2, op, &b);
     if (error)
         return error;
     i32 argument = (i32)(code << 8) >> 20, compare = (i32)(code << 20) >> 20;
@@ -231,12 +240,12 @@ static i64 deadline_of(i32 op, u64 timeout, u64 *deadline) {
     return 0;
 }
 
-static i64 requeue(u64 address, u32 count, u64 limit, u64 address2, const u32 *expected) {
+static i64 requeue(u64 address, i32 op, u32 count, u64 limit, u64 address2, const u32 *expected) {
     struct key a, b;
     u32 now;
-    i64 error = key_of(address, &a);
+    i64 error = key_of(address, op, &a);
     if (!error)
-        error = key_of(address2, &b);
+        error = key_of(address2, op, &b);
     if (!error && expected)
         error = get_user_u32(&now, address);
     if (error)
@@ -247,30 +256,35 @@ static i64 requeue(u64 address, u32 count, u64 limit, u64 address2, const u32 *e
     return woken + requeue_key(a, b, (u32)limit);
 }
 
-i64 linux_futex(u64 address, i32 op, u32 value, u64 timeout, u64 address2, u32 value3) {
-    struct key k;
+static i64 wait_until(u64 address, i32 op, u32 value, u32 bits, u64 timeout) {
     u64 deadline;
-    i64 error;
+    i64 error = deadline_of(op, timeout, &deadline);
+    return error ? error : wait_on(address, op, value, bits, deadline);
+}
+
+static i64 wake(u64 address, i32 op, u32 count, u32 bits) {
+    struct key k;
+    i64 error = bits ? key_of(address, op, &k) : -EINVAL;
+    return error ? error : wake_key(k, count, bits);
+}
+
+i64 linux_futex(u64 address, i32 op, u32 value, u64 timeout, u64 address2, u32 value3) {
     switch (op & FUTEX_COMMAND) {
     case FUTEX_WAIT:
+        return timeout ? wait_until(address, op, value, ~0u, timeout)
+                       : wait_on(address, op, value, ~0u, WAIT_FOREVER);
     case FUTEX_WAIT_BITSET:
-        error = deadline_of(op, timeout, &deadline);
-        return error ? error
-                     : wait_on(address, value, (op & FUTEX_COMMAND) == FUTEX_WAIT ? ~0u : value3,
-                               deadline);
+        return wait_until(address, op, value, value3, timeout);
     case FUTEX_WAKE:
+        return wake(address, op, value, ~0u);
     case FUTEX_WAKE_BITSET:
-        error = key_of(address, &k);
-        if ((op & FUTEX_COMMAND) == FUTEX_WAKE_BITSET && !value3)
-            return -EINVAL;
-        return error ? error
-                     : wake_key(k, value, (op & FUTEX_COMMAND) == FUTEX_WAKE ? ~0u : value3);
+        return wake(address, op, value, value3);
     case FUTEX_REQUEUE:
-        return requeue(address, value, timeout, address2, NULL);
+        return requeue(address, op, value, timeout, address2, NULL);
     case FUTEX_CMP_REQUEUE:
-        return requeue(address, value, timeout, address2, &value3);
+        return requeue(address, op, value, timeout, address2, &value3);
     case FUTEX_WAKE_OP:
-        return wake_op(address, value, (u32)timeout, address2, value3);
+        return wake_op(address, op, value, (u32)timeout, address2, value3);
     default:
         return -ENOSYS;
     }

@@ -257,6 +257,7 @@ static void init_run(struct process *program) {
         u64 seen = kernel_env(me->env)->wakes;
         while (console_pump())
             ;
+        pod_timer_run();
         u32 status;
         for (i64 ended; (ended = process_wait_any(&status)) > 0;) {
             if (ended == pid)
@@ -269,9 +270,12 @@ static void init_run(struct process *program) {
         process_bury_all();
         wait_pay(me);
         me->sleeping = true;
+        u64 first = pod_timer_first();
+        pod_timer_watched(true);
         pod_unlock();
-        sys_env_sleep(seen, ABI_ANY);
+        sys_env_sleep(seen, time_to_tsc(first));
         pod_lock();
+        pod_timer_watched(false);
         me->sleeping = false;
     }
 }

@@ -15,6 +15,7 @@
 #include "abi/env.h"
 #include "abi/types.h"
 #include "libos/exos/signal.h"
+#include "libos/exos/timer.h"
 #include "libos/exos/wait.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -108,7 +109,8 @@ struct process {
     u64 dead_ticks;     // tsc ticks of threads that have ended
     u64 children_ticks; // of waited-for children
     u64 minor_faults, major_faults, child_minor_faults;
-    u64 alarm_ns, alarm_interval_ns;         // ITIMER_REAL; 0: off
+    struct pod_timer alarm;                  // ITIMER_REAL
+    u64 alarm_due_ns, alarm_interval_ns;     // when it is due, 0: off; interval, 0: once
     u64 cpu_told;                            // RLIMIT_CPU: the second SIGXCPU was last sent in
     u64 cpu_timer_ns[2], cpu_interval_ns[2]; // ITIMER_VIRTUAL, ITIMER_PROF: deadline in cpu time
 };

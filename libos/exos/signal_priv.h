@@ -31,10 +31,10 @@ int signal_take(struct thread *thread, u64 mask, struct linux_siginfo *info);
 // Tells the parent of a child's stop, continuation or end.
 void signal_child_event(struct process *child, i32 code, u32 status);
 
-// ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF and RLIMIT_CPU: sends what is due.
+// ITIMER_VIRTUAL, ITIMER_PROF and RLIMIT_CPU, and the timers of the pod: does what is due.
 void timer_check(struct process *process);
 static inline bool timer_armed(const struct process *p) {
-    return p->alarm_ns || p->cpu_timer_ns[0] || p->cpu_timer_ns[1] ||
+    return pod_timer_first() != WAIT_FOREVER || p->cpu_timer_ns[0] || p->cpu_timer_ns[1] ||
            p->limits[RLIMIT_CPU].soft != RLIM_INFINITY;
 }
 

@@ -179,18 +179,35 @@ i64 linux_clock_nanosleep(i32 clock, i32 flags, u64 request, u64 remaining) {
 // --- timers
 // ------------------------------------------------------------------------------------------------------------------
 
+// The first time after now that a timer with an interval, which was due at `due`, is due again.
+static u64 timer_again(u64 due, u64 now, u64 interval) {
+    return interval ? due + (now - due) / interval * interval + interval : 0;
+}
+
+static void alarm_fire(struct pod_timer *t) {
+    struct process *p = (struct process *)((char *)t - offsetof(struct process, alarm));
+    if (p->alarm_interval_ns)
+        pod_timer_set(t, timer_again(p->alarm_due_ns, time_monotonic(), p->alarm_interval_ns));
+    p->alarm_due_ns = t->at;
+    signal_send(p, SIGALRM);
+}
+
+static void alarm_set(struct process *p, u64 at, u64 interval) {
+    p->alarm.fire = alarm_fire;
+    p->alarm_due_ns = at;
+    p->alarm_interval_ns = interval;
+    pod_timer_set(&p->alarm, at);
+}
+
 static void timer_fire(struct process *p, int signal, u64 now, u64 *next, u64 interval) {
     if (!*next || now < *next)
         return;
-    if (!interval)
-        *next = 0;
-    else
-        *next += (now - *next) / interval * interval + interval;
+    *next = timer_again(*next, now, interval);
     signal_send(p, signal);
 }
 
 void timer_check(struct process *p) {
-    timer_fire(p, SIGALRM, time_monotonic(), &p->alarm_ns, p->alarm_interval_ns);
+    pod_timer_run();
     const struct rlimit *limit = &p->limits[RLIMIT_CPU];
     if (!p->cpu_timer_ns[0] && !p->cpu_timer_ns[1] && limit->soft == RLIM_INFINITY)
         return;
@@ -214,7 +231,7 @@ struct timer {
 static bool timer_of(struct process *p, i32 which, struct timer *t) {
     if (which < 0 || which > 2)
         return false;
-    t->deadline = which ? &p->cpu_timer_ns[which - 1] : &p->alarm_ns;
+    t->deadline = which ? &p->cpu_timer_ns[which - 1] : &p->alarm_due_ns;
     t->interval = which ? &p->cpu_interval_ns[which - 1] : &p->alarm_interval_ns;
     t->now = which ? process_cpu_ns(p) : time_monotonic();
     return true;
@@ -247,14 +264,15 @@ i64 linux_setitimer(i32 which, u64 value, u64 old) {
     u64 ns = (u64)v.value.sec * TIME_SECOND + (u64)v.value.usec * 1000;
     *t.deadline = ns ? t.now + ns : 0;
     *t.interval = (u64)v.interval.sec * TIME_SECOND + (u64)v.interval.usec * 1000;
+    if (which == 0)
+        alarm_set(current(), *t.deadline, *t.interval);
     return old ? copy_to_user(old, &was, sizeof(was)) : 0;
 }
 
 i64 linux_alarm(u32 seconds) {
     struct process *p = current();
     u64 now = time_monotonic();
-    u64 left = p->alarm_ns > now ? (p->alarm_ns - now + TIME_SECOND - 1) / TIME_SECOND : 0;
-    p->alarm_ns = seconds ? now + seconds * TIME_SECOND : 0;
-    p->alarm_interval_ns = 0;
+    u64 left = p->alarm_due_ns > now ? (p->alarm_due_ns - now + TIME_SECOND - 1) / TIME_SECOND : 0;
+    alarm_set(p, seconds ? now + seconds * TIME_SECOND : 0, 0);
     return (i64)left;
 }

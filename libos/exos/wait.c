@@ -69,19 +69,14 @@ void wait_wake_one(struct wait_queue *queue) {
 // Gives up the processor once. The wake count is read before the lock is given up: a wakeup between
 // the two counts.
 static void sleep_once(struct thread *me, u64 deadline) {
-    struct process *p = me->process;
     env_id owed = me->owed;
     u64 seen = kernel_env(me->env)->wakes;
-    if (p->alarm_ns && p->alarm_ns < deadline)
-        deadline = p->alarm_ns;
     me->owed = 0;
     me->sleeping = true;
     pod_unlock_as(me);
     thread_switch(me, owed, seen, time_to_tsc(deadline));
     pod_lock_as(me);
     me->sleeping = false;
-    if (p->alarm_ns)
-        timer_check(p);
 }
 
 // No signal is there at all: the common case of signal_pending.
