@@ -38,6 +38,12 @@ def _primitive(section, id, title, target, linux, table, exos=True, **more):
     return rows
 
 
+def _pagers(*ids):
+    """The same through a page table of the library OS' own: two structures."""
+    return [Row(MEMORY, f"{id}_{kind}", f"  {id}, with a {kind} page table", None, "native", (), AEGIS + "10", extra=True)
+            for kind in ("linear", "hashed") for id in ids]
+
+
 def _linux(section, id, title, target, linux=None, table="", **more):
     return [Row(section, id, title, target, "exos", linux or (id,), table, **more)]
 
@@ -83,6 +89,7 @@ ROWS = [
     *_primitive(MEMORY, "fault", "fault: trap, handler maps, program resumes", 300, ["fault", "fault_uffd"], "SPIN table 4"),
     *_primitive(MEMORY, "appel1", "appel1: prot1 + trap + unprot", 500, ["appel1"], AEGIS + "10, SPIN table 4"),
     *_primitive(MEMORY, "appel2", "appel2: protN + trap + unprot, per page", 350, ["appel2"], AEGIS + "10, SPIN table 4"),
+    *_pagers("dirty", "prot1", "prot100", "unprot100", "trap", "appel1", "appel2"),
     *_primitive(MEMORY, "dirty", "dirty: has this page been written?", 15, ["dirty", "dirty_all"], AEGIS + "10, SPIN table 4", exos=False),
     *_primitive(MEMORY, "touch_anon", "touch one new zero-filled page", 900, ["touch_anon"], ""),
     *_linux(MEMORY, "touch_cow", "copy-on-write fault", 1100),

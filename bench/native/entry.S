@@ -87,6 +87,33 @@ upcall_unprotect: // makes the page writable
     CALL_BACK
     GO_ON
 
+// By a library OS' pager, in C.
+    .macro CALL_C procedure
+    push %rsi
+    push %r8
+    push %r9
+    push %r10
+    push %rbp
+    mov %rsp, %rbp
+    and $-16, %rsp
+    call \procedure
+    mov %rbp, %rsp
+    pop %rbp
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rsi
+    .endm
+    .global upcall_pager, upcall_enter_pager
+upcall_pager:
+    CALL_C pager_upcall
+    GO_ON
+upcall_enter_pager: // leaves the handler once the page is found
+    NOT_SLICE_END
+    CALL_C pager_look
+    mov FRAME_RSP(%rsp), %rsp
+    ret
+
 // The end of a slice: ticks since the loop in wait_for_interrupt last looked.
     .global upcall_irq, wait_for_interrupt
 upcall_irq:

@@ -5,7 +5,8 @@
 
 NATIVE_SRC := $(wildcard bench/native/*.c bench/native/*.S)
 NATIVE_OBJ := $(addprefix $(BUILD)/user/,$(addsuffix .o,$(basename $(NATIVE_SRC)))) \
-              $(addprefix $(BUILD)/user/,libos/rt/crt0.o base/string.o base/format.o)
+              $(addprefix $(BUILD)/user/,libos/rt/crt0.o base/string.o base/format.o) \
+              $(addprefix $(BUILD)/user/libos/pager/,pager.o linear.o hashed.o)
 NATIVE_ELF := $(BUILD)/user/bench-native.elf
 
 ALL += $(NATIVE_ELF)

@@ -11,3 +11,11 @@ GUEST_TESTS += test-sched
 # The paper's figure, from a run.
 figure-stride: $(BUILD)/user/sched.elf $(BUILD)/kernel/tricolor.elf
 	$(Q)$(PYTHON) tests/apps/sched.py --build $(BUILD) --smp 1 --sets 1 --figure docs/stride.svg
+
+$(BUILD)/san/tests/apps/test-pager: $(addprefix $(BUILD)/san/,tests/apps/pager.o libos/pager/linear.o libos/pager/hashed.o)
+	$(call say,SANLD,$@)
+	$(Q)$(CLANG) $(SAN_FLAGS) -o $@ $^
+.PHONY: test-pager
+test-pager: $(BUILD)/san/tests/apps/test-pager
+	@$<
+HOST_TESTS += test-pager
