@@ -276,7 +276,7 @@ static void tell(void *accept) {
         sys_env_yield(0, 0);
     for (u32 i = 1; i <= 50; i++) {
         CHECK_EQ(sys_env_notify(CAP_SLOT_ACCOUNT, worker), 0);
-        u64 until = tsc() + ms(1000);
+        u64 until = tsc() + ms(20000);
         while (told < i && tsc() < until)
             sys_env_yield(0, 0);
         if (told != i) {
