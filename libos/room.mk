@@ -41,7 +41,7 @@ $(BUILD)/user/boot/exos.elf: $(EXOS_OBJ) libos/exos/exos.ld
 	$(Q)$(OBJCOPY) --strip-all $(@:.elf=.debug) $@
 
 # Tests of ExOS' pure parts on the host, under the sanitizers.
-EXOS_CORE_TESTS := areas elf
+EXOS_CORE_TESTS := areas elf patch_code
 HOST_TESTS += $(addprefix test-exos-core-,$(EXOS_CORE_TESTS))
 .PHONY: $(addprefix test-exos-core-,$(EXOS_CORE_TESTS))
 $(addprefix $(BUILD)/san/tests/exos/bin-core-,$(EXOS_CORE_TESTS)): $(BUILD)/san/tests/exos/bin-core-%: \

@@ -13,10 +13,11 @@
 
 struct vnode;
 
-#define AREA_SHARED    1u // MAP_SHARED
-#define AREA_STACK     2u // grows down on a fault below it
-#define AREA_HEAP      4u // brk
-#define AREA_READ_ONLY 8u // shared, of a descriptor that is not open for writing
+#define AREA_SHARED    1u  // MAP_SHARED
+#define AREA_STACK     2u  // grows down on a fault below it
+#define AREA_HEAP      4u  // brk
+#define AREA_READ_ONLY 8u  // shared, of a descriptor that is not open for writing
+#define AREA_PATCH     16u // slots of patched calls (patch.h)
 
 struct area {
     u64 start, end; // page aligned

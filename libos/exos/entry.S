@@ -61,6 +61,185 @@ foreign_entry:
     jmp exit_checked
     .size foreign_entry, . - foreign_entry
 
+// --- patched calls -------------------------------------------------------------------------------------------------------
+
+// A system call that has become a procedure call (patch.h). rcx: where to go on, in the slot; PATCH_RETRY is 2 before it.
+// All other registers are the program's, its stack too, of which not a byte may be touched. r11 and the status flags are free. GS is the
+// thread's (trap.h); a program that uses GS itself is sent to the syscall instruction in its slot. An upcall anywhere up to
+// called_end does the same, except at a DONE.
+
+    .macro DONE
+1:  jmp *%rcx
+    .pushsection .rodata.called_done, "a", @progbits
+    .quad 1b
+    .popsection
+    .endm
+
+    .pushsection .rodata.called_done, "a", @progbits
+    .balign 8
+    .global called_done
+called_done:
+    .popsection
+
+    .balign 16
+    .global called_entry
+    .type called_entry, @function
+called_entry:
+    rdgsbase %r11
+    cmp %r11, UAREA_SELF(%r11)
+    jne called_slow
+    cmp $LINUX_CALLS, %rax
+    jae called_slow
+    lea called_table(%rip), %r11
+    jmp *(%r11, %rax, 8)
+
+    .global called_slow
+called_slow:
+    lea -2(%rcx), %r11
+    jmp *%r11
+
+// Calls that only look at a word.
+    .macro PEEK name offset
+    .global called_\name
+called_\name:
+    mov %gs:THREAD_PROCESS, %r11
+    mov \offset(%r11), %eax
+    DONE
+    .endm
+    PEEK getpid PROCESS_PID
+    PEEK getuid PROCESS_UID
+    PEEK geteuid PROCESS_EUID
+    PEEK getgid PROCESS_GID
+    PEEK getegid PROCESS_EGID
+
+    .global called_getppid
+called_getppid:
+    mov %gs:THREAD_PROCESS, %r11
+    mov PROCESS_PARENT(%r11), %r11
+    mov PROCESS_PID(%r11), %eax
+    DONE
+
+    .global called_gettid
+called_gettid:
+    mov %gs:THREAD_TID, %eax
+    DONE
+
+// Of the program's trap frame an ordinary call fills in what C does not keep. The rest follows in exit_called_work, if somebody wants
+// to see it.
+    .macro CALLED_SAVE
+    movl $1, %gs:UAREA_MASKED
+    mov %rsp, %gs:(TF_AT + TF_RSP)
+    rdgsbase %r11
+    lea TF_AT(%r11), %rsp
+    mov %rcx, TF_AFTER(%rsp)
+    mov %rax, TF_NUMBER(%rsp)
+    mov %rdi, TF_RDI(%rsp)
+    mov %rsi, TF_RSI(%rsp)
+    mov %rdx, TF_RDX(%rsp)
+    mov %r10, TF_R10(%rsp)
+    mov %r8, TF_R8(%rsp)
+    mov %r9, TF_R9(%rsp)
+    cld
+    .endm
+    .macro CALLED_RELOAD
+    mov TF_RDI(%rsp), %rdi
+    mov TF_RSI(%rsp), %rsi
+    mov TF_RDX(%rsp), %rdx
+    mov TF_R10(%rsp), %r10
+    mov TF_R8(%rsp), %r8
+    mov TF_R9(%rsp), %r9
+    .endm
+    .macro CALLED_CALL
+    lea linux_calls(%rip), %r11
+    mov %r10, %rcx
+    call *(%r11, %rax, 8)
+    .endm
+
+    .global called_unlocked
+called_unlocked:
+    CALLED_SAVE
+    CALLED_CALL
+    jmp exit_called
+
+    .global called_locked
+called_locked:
+    CALLED_SAVE
+    add $UAREA_SIZE, %r11
+    xor %eax, %eax
+    lock cmpxchg %r11, pod_lock_word(%rip)
+    jne called_contended
+    movb $1, (THREAD_LOCK_HELD - TF_AT)(%rsp)
+called_with_lock:
+    mov TF_NUMBER(%rsp), %rax
+    CALLED_CALL
+    movb $0, (THREAD_LOCK_HELD - TF_AT)(%rsp)
+    movq $0, pod_lock_word(%rip)
+exit_called: // rax: the result, rsp: the program's trap frame
+    lea RESTART_LAST(%rax), %rcx
+    cmp $RESTART_CODES, %rcx
+    jbe exit_called_work
+    .global exit_called_restart
+exit_called_restart:
+    movl $0, (UAREA_MASKED - TF_AT)(%rsp)
+    .global exit_called_start
+exit_called_start:
+    movzbl (UAREA_WORK - TF_AT)(%rsp), %ecx
+    or (UAREA_PENDING - TF_AT)(%rsp), %ecx
+    jnz exit_called_work
+    CALLED_RELOAD
+    mov TF_AFTER(%rsp), %rcx
+    mov TF_RSP(%rsp), %rsp
+    DONE
+    .global exit_called_end
+exit_called_end:
+
+exit_called_work:
+    movl $1, (UAREA_MASKED - TF_AT)(%rsp)
+    mov TF_AFTER(%rsp), %rcx
+    mov %rax, TF_RAX(%rsp)
+    mov %rcx, TF_RIP(%rsp)
+    movq $VECTOR_SYSCALL, TF_VECTOR(%rsp)
+    pushfq
+    popq TF_RFLAGS(%rsp)
+    mov %rbx, TF_RBX(%rsp)
+    mov %rbp, TF_RBP(%rsp)
+    mov %r12, TF_R12(%rsp)
+    mov %r13, TF_R13(%rsp)
+    mov %r14, TF_R14(%rsp)
+    mov %r15, TF_R15(%rsp)
+    mov %rsp, %rdi
+    call exit_work
+    jmp exit_restart
+
+called_contended:
+    call pod_lock
+    CALLED_RELOAD
+    jmp called_with_lock
+
+// Calls that use the whole trap frame: as if by a trap from the slot.
+    .global called_whole
+called_whole:
+    movl $1, %gs:UAREA_MASKED
+    mov %rsp, %gs:(TF_AT + TF_RSP)
+    rdgsbase %r11
+    lea (TF_AT + TF_SAVED)(%r11), %rsp
+    mov %rax, (TF_RAX - TF_SAVED)(%rsp)
+    mov %rdx, (TF_RDX - TF_SAVED)(%rsp)
+    mov %rdi, (TF_RDI - TF_SAVED)(%rsp)
+    mov %rcx, (TF_RIP - TF_SAVED)(%rsp)
+    movq $VECTOR_SYSCALL, (TF_VECTOR - TF_SAVED)(%rsp)
+    pushfq
+    popq (TF_RFLAGS - TF_SAVED)(%rsp)
+    cld
+    PUSH_REST
+    mov %r11, %rbx
+    mov %rsp, %rdi
+    call syscall_handle
+    jmp exit_checked
+    .global called_end
+called_end:
+    .size called_entry, . - called_entry
+
 // Any other upcall; from the program or from ExOS itself.
     .balign 16
     .global upcall_entry
@@ -113,7 +292,7 @@ exit_window_start:
     popfq
     mov TF_RIP(%rsp), %rcx
     mov TF_RSP(%rsp), %rsp
-    jmp *%rcx
+    DONE
 exit_full:
     mov TF_RCX(%rsp), %rcx
     mov TF_R11(%rsp), %r11
@@ -323,6 +502,11 @@ user_failed:
     .pushsection .rodata.user_access, "a", @progbits
     .global user_access_table_end
 user_access_table_end:
+    .popsection
+
+    .pushsection .rodata.called_done, "a", @progbits
+    .global called_done_end
+called_done_end:
     .popsection
 
     .section .note.GNU-stack, "", @progbits

@@ -516,11 +516,23 @@ static void reset_registers(u64 entry, u64 sp) {
     tf->frame.rflags = 0x202;
     tf->frame.cs = cs;
     tf->frame.ss = ss;
-    t->fs_base = t->gs_base = 0;
+    t->fs_base = 0;
+    t->gs_base = (u64)t->uarea;
     fp_reset(t);
     t->altstack_base = t->altstack_bytes = 0;
     t->altstack_flags = SS_DISABLE;
     t->clear_tid = t->robust_list = 0;
+}
+
+// Does the environment say "no patched calls" (patch.h)?
+static bool patch_refused(const struct exec_strings *s) {
+    u64 at = 0;
+    for (u32 i = 0; i < s->argc + s->envc; i++) {
+        if (i >= s->argc && s->text[at] == 'E' && !strcmp(s->text + at, "EXOS_PATCH=0"))
+            return true;
+        at += strlen(s->text + at) + 1;
+    }
+    return false;
 }
 
 void exec_finish(void *argument) {
@@ -534,6 +546,7 @@ void exec_finish(void *argument) {
     p->exec = exec_info_get(plan->info);
     reset_actions(p);
     p->execed = true;
+    p->mm->patch_off = patch_refused(&plan->strings);
     i64 error = build_memory(p->mm, plan, &a, &sp);
     exec_plan_free(plan);
     if (error)

@@ -90,6 +90,21 @@ void mm_copy_page(struct mm *mm, space_id child, u64 address) {
     scratch_place(mm, child, page, frame, entry_bits(area->prot));
 }
 
+char *mm_page_edit(struct mm *mm, u64 page) {
+    if (!scratch_frame(mm))
+        return NULL;
+    if (kernel_pte(page))
+        page_copy((void *)EXOS_SCRATCH, (const void *)page);
+    else
+        memset((void *)EXOS_SCRATCH, 0, ABI_PAGE);
+    return (char *)EXOS_SCRATCH;
+}
+
+int mm_page_place(struct mm *mm, u64 page, u32 prot) {
+    u64 bits = (entry_bits(prot) & ~ABI_PTE_W) | VM_COW;
+    return scratch_place(mm, mm->space, page, ABI_PTE_FRAME(kernel_pte(EXOS_SCRATCH)), bits);
+}
+
 // A page of a file that is not mapped yet; also those after it whose frames follow, if they are
 // only read.
 static int map_file(struct mm *mm, const struct area *area, u64 page, bool write, i32 *code) {

@@ -35,6 +35,8 @@ static void thread_inherit(struct thread *to, const struct clone *c) {
     if (c->stack)
         tf->frame.rsp = c->stack;
     fp_snapshot(to);
+    if (to->gs_base == (u64)from->uarea)
+        to->gs_base = (u64)to->uarea;
     if (c->flags & CLONE_SETTLS)
         to->fs_base = c->tls;
     to->blocked = from->restore_mask ? from->saved_mask : from->blocked;

@@ -291,6 +291,7 @@ void exos_main(const struct rt_start *start) {
     pod_boot(start->account, (u64)exos_image_end);
     kernel_enter(start);
     slice_boot();
+    trap_boot();
     pod_lock();
     init_process_make();
     i64 error = fs_boot();

@@ -78,8 +78,9 @@ i64 linux_prctl(i32 option, u64 a, u64 b, u64 c, u64 d) {
     }
 }
 
+// A GS base of 0 is how the program sees one that ExOS uses itself (trap.h).
 i64 linux_arch_prctl(i32 code, u64 address) {
-    u64 base;
+    u64 base, own = (u64)current_thread()->uarea;
     switch (code) {
     case ARCH_SET_FS:
     case ARCH_SET_GS:
@@ -88,14 +89,14 @@ i64 linux_arch_prctl(i32 code, u64 address) {
         if (code == ARCH_SET_FS)
             __asm__ volatile("wrfsbase %0" : : "r"(address));
         else
-            __asm__ volatile("wrgsbase %0" : : "r"(address));
+            __asm__ volatile("wrgsbase %0" : : "r"(address ? address : own));
         return 0;
     case ARCH_GET_FS:
         __asm__ volatile("rdfsbase %0" : "=r"(base));
         return put_user_u64(address, base);
     case ARCH_GET_GS:
         __asm__ volatile("rdgsbase %0" : "=r"(base));
-        return put_user_u64(address, base);
+        return put_user_u64(address, base == own ? 0 : base);
     default:
         return -EINVAL;
     }

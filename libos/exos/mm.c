@@ -8,6 +8,7 @@
 #include "libos/exos/kernel.h"
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/linux/uapi_mman.h"
+#include "libos/exos/patch.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/pod_priv.h"
 #include "libos/exos/process.h"
@@ -80,6 +81,7 @@ struct mm *mm_fork(struct mm *from, i64 *error) {
     mm->mmap_top = from->mmap_top;
     mm->stack_top = from->stack_top;
     mm->resident = from->resident;
+    patch_fork(mm, from);
     *error = areas_copy(&mm->areas, &from->areas);
     u64 tls;
     __asm__ volatile("rdfsbase %0" : "=r"(tls));
@@ -99,6 +101,7 @@ struct mm *mm_fork(struct mm *from, i64 *error) {
 void mm_put(struct mm *mm) {
     if (--mm->users)
         return;
+    patch_drop(mm);
     areas_clear(&mm->areas);
     mm->next_dead = dead;
     dead = mm;
@@ -124,6 +127,7 @@ void mm_bury_all(void) {
 void mm_clear(struct mm *mm) {
     struct batch_op ops[16];
     u32 n = 0;
+    patch_drop(mm);
     for (u32 i = 0; i < mm->areas.count; i++) {
         struct area *a = &mm->areas.list[i];
         batch_space_unmap(&ops[n++], POD_CAP, mm->space, a->start,

@@ -21,7 +21,9 @@ struct mm {
     u64 mmap_top; // the mmap area is below
     u64 stack_top;
     struct mm *next_dead;
-    u64 resident; // private pages made or mapped, roughly
+    u64 resident;            // private pages made or mapped, roughly
+    struct patches *patches; // patched calls (patch.h); NULL: none
+    bool patch_off;          // and there are to be none
 };
 
 // A new mm with an empty space; NULL: -EAGAIN or -ENOMEM in *error.
@@ -42,6 +44,11 @@ int mm_fault(u64 address, u64 error, i32 *code);
 // Gives a child's new space its own copy of a page that the caller may write: one that both will
 // write at once after fork. Without effect if the page is no such one, or there is no memory.
 void mm_copy_page(struct mm *mm, space_id child, u64 address);
+// To change a page that the program may not write: a copy of it (zero if there is none yet), which
+// takes its place, private and read-only, by mm_page_place (0, or a signal as above). NULL: no
+// memory. Nothing else may be called in between.
+char *mm_page_edit(struct mm *mm, u64 page);
+int mm_page_place(struct mm *mm, u64 page, u32 prot);
 // As if the program had touched address (write: for writing). 0 or -EFAULT.
 i64 mm_touch(u64 address, bool write);
 

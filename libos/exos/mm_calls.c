@@ -9,6 +9,7 @@
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/linux/uapi_mman.h"
 #include "libos/exos/mm.h"
+#include "libos/exos/patch.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/process_priv.h"
 #include "libos/exos/uaccess.h"
@@ -95,7 +96,8 @@ static i64 mmap_address(struct mm *mm, u64 hint, u64 bytes, u64 flags) {
 
 // Puts an area in, over what is there; takes over the vnode's reference, also on error.
 static i64 mmap_place(struct mm *mm, struct area *area, u64 populate) {
-    if (mm->areas.count > AREAS_MAX || areas_reserve(&mm->areas, 2)) {
+    if (mm->areas.count > AREAS_MAX || areas_reserve(&mm->areas, 2) ||
+        !patch_forget(mm, area->start, area->end, true)) {
         if (area->vnode)
             vnode_map_put(area->vnode);
         return -ENOMEM;
@@ -159,6 +161,8 @@ i64 linux_munmap(u64 address, u64 bytes) {
     u32 i = areas_search(&mm->areas, address);
     if (i >= mm->areas.count || mm->areas.list[i].start >= address + length)
         return 0;
+    if (!patch_forget(mm, address, address + length, true))
+        return -ENOMEM;
     areas_remove(&mm->areas, address, address + length);
     unmap_pages(mm, address, address + length);
     return 0;
@@ -202,6 +206,8 @@ i64 linux_mprotect(u64 address, u64 bytes, u64 prot) {
         if (prot & PROT_WRITE && a->flags & AREA_SHARED && a->flags & AREA_READ_ONLY)
             return -EACCES;
     }
+    if (prot != (PROT_READ | PROT_EXEC) && !patch_forget(mm, address, address + length, false))
+        return -ENOMEM;
     i64 error = areas_protect(&mm->areas, address, address + length, (u32)prot);
     protect_pages(mm, address, address + length, (u32)prot);
     return error;
@@ -256,6 +262,9 @@ i64 linux_mremap(u64 address, u64 old_bytes, u64 new_bytes, u64 flags, u64 to) {
     struct area *a = areas_find(&mm->areas, address);
     if (!a || old_length > a->end - address)
         return -EFAULT;
+    if (!patch_forget(mm, address, address + old_length, false))
+        return -ENOMEM;
+    a = areas_find(&mm->areas, address);
     if (new_length > old_length &&
         (!as_limit_ok(mm, new_length - old_length) || !memory_plausible(new_length, 0)))
         return -ENOMEM;
@@ -294,10 +303,13 @@ i64 linux_madvise(u64 address, u64 bytes, i32 advice) {
         return -EINVAL;
     if (!areas_covered(&mm->areas, address, address + length))
         return -ENOMEM;
-    if (advice == MADV_DONTNEED || advice == MADV_FREE)
+    if (advice == MADV_DONTNEED || advice == MADV_FREE) {
+        if (!patch_forget(mm, address, address + length, true))
+            return -ENOMEM;
         unmap_pages(mm, address, address + length);
-    else if (advice < 0 || (advice > 25 && advice < 100) || advice > 101)
+    } else if (advice < 0 || (advice > 25 && advice < 100) || advice > 101) {
         return -EINVAL;
+    }
     return 0;
 }
 

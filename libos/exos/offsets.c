@@ -7,10 +7,13 @@
 #include "abi/env.h"
 #include "abi/tables.h"
 #include "gen/syscalls.h"
+#include "libos/exos/linux/calls.h"
+#include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/process.h"
 #include "libos/exos/trap.h"
 
-#define DEFINE(name, value) __asm__ volatile(".ascii \"->" #name " %c0\"" : : "i"((i64)(value)))
+#define THREAD_OFFSET(field) (sizeof(struct env_uarea) + __builtin_offsetof(struct thread, field))
+#define DEFINE(name, value)  __asm__ volatile(".ascii \"->" #name " %c0\"" : : "i"((i64)(value)))
 void offsets(void);
 
 void offsets(void) {
@@ -52,6 +55,23 @@ void offsets(void) {
     DEFINE(THREAD_GS_BASE, __builtin_offsetof(struct thread, gs_base));
     DEFINE(POD_CAP_SLOT, CAP_SLOT_ACCOUNT);
     DEFINE(VECTOR_SYSCALL, UPCALL_SYSCALL);
+    DEFINE(TF_AT, THREAD_STACK - sizeof(struct trap_frame));
+    DEFINE(TF_NUMBER, __builtin_offsetof(struct trap_frame, frame.reserved[TRAP_NUMBER]));
+    DEFINE(TF_AFTER, __builtin_offsetof(struct trap_frame, frame.reserved[TRAP_AFTER]));
+    DEFINE(UAREA_SIZE, sizeof(struct env_uarea));
+    DEFINE(UAREA_SELF, __builtin_offsetof(struct env_uarea, reserved[UAREA_SELF_WORD]));
+    DEFINE(THREAD_PROCESS, THREAD_OFFSET(process));
+    DEFINE(THREAD_TID, THREAD_OFFSET(tid));
+    DEFINE(THREAD_LOCK_HELD, THREAD_OFFSET(lock_held));
+    DEFINE(PROCESS_PARENT, __builtin_offsetof(struct process, parent));
+    DEFINE(PROCESS_PID, __builtin_offsetof(struct process, pid));
+    DEFINE(PROCESS_UID, __builtin_offsetof(struct process, uid));
+    DEFINE(PROCESS_EUID, __builtin_offsetof(struct process, euid));
+    DEFINE(PROCESS_GID, __builtin_offsetof(struct process, gid));
+    DEFINE(PROCESS_EGID, __builtin_offsetof(struct process, egid));
+    DEFINE(LINUX_CALLS, LINUX_CALLS_MAX);
+    DEFINE(RESTART_LAST, ERESTART_RESTARTBLOCK);
+    DEFINE(RESTART_CODES, ERESTART_RESTARTBLOCK - ERESTARTSYS);
     DEFINE(TABLES, ABI_TABLES);
     DEFINE(INFO_TSC_HZ, __builtin_offsetof(struct abi_info, tsc_hz));
     DEFINE(INFO_TSC_BOOT, __builtin_offsetof(struct abi_info, tsc_boot));

@@ -31,7 +31,8 @@ extern char pod_broken[];
 #define POD_RESERVE_FILES 256
 bool pod_memory_low(u64 reserve);
 
-// The pod lock for who knows its thread. The word holds the address of the thread that has it.
+// The pod lock for who knows its thread; entry.S has its own copy of this. The word holds the
+// address of the thread that has it.
 extern volatile u64 pod_lock_word;
 void pod_lock_contended(struct thread *me);
 

@@ -319,7 +319,7 @@ static void restart_call(struct trap_frame *tf, const struct signal_action *acti
         f->rax = (u64)-EINTR;
         return;
     }
-    f->rax = (i64)f->rax == -ERESTART_RESTARTBLOCK ? 219 : f->reserved[0];
+    f->rax = (i64)f->rax == -ERESTART_RESTARTBLOCK ? 219 : f->reserved[TRAP_NUMBER];
     f->rip -= 2; // the syscall instruction
 }
 

@@ -6,6 +6,7 @@
 #include "libos/exos/kernel.h"
 #include "libos/exos/linux/calls.h"
 #include "libos/exos/linux/uapi_errno.h"
+#include "libos/exos/patch.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/pod_priv.h"
 #include "libos/exos/process_priv.h"
@@ -43,6 +44,7 @@ static i64 fp_push(u64 to) {
 static void context_save(struct linux_sigcontext *c, const struct trap_frame *tf) {
     const struct upcall_frame *f = &tf->frame;
     bool call = f->vector == UPCALL_SYSCALL;
+    u64 rip = patch_canonical(current()->mm, f->rip);
     c->r8 = tf->r8;
     c->r9 = tf->r9;
     c->r10 = tf->r10;
@@ -57,9 +59,9 @@ static void context_save(struct linux_sigcontext *c, const struct trap_frame *tf
     c->rbx = tf->rbx;
     c->rdx = f->rdx;
     c->rax = f->rax;
-    c->rcx = call ? f->rip : f->rcx;
+    c->rcx = call ? rip : f->rcx;
     c->rsp = f->rsp;
-    c->rip = f->rip;
+    c->rip = rip;
     c->rflags = f->rflags;
     c->cs = (u16)f->cs;
     c->ss = (u16)f->ss;
@@ -88,7 +90,7 @@ static void context_load(struct trap_frame *tf, const struct linux_sigcontext *c
     f->rax = c->rax;
     f->rcx = c->rcx;
     f->rsp = c->rsp;
-    f->rip = c->rip;
+    f->rip = patch_resume(current()->mm, c->rip);
     f->rflags = (f->rflags & ~RFLAGS_PROGRAM) | (c->rflags & RFLAGS_PROGRAM);
     f->vector = TRAP_FULL;
 }

@@ -30,6 +30,7 @@ struct thread *thread_new(struct process *process) {
     struct thread *t = (struct thread *)(stack + sizeof(struct env_uarea));
     t->uarea = (struct env_uarea *)stack;
     t->uarea->masked = 1;
+    t->uarea->reserved[UAREA_SELF_WORD] = t->gs_base = (u64)stack;
     t->process = process;
     t->fp_area = stack + FP_AREA_OFFSET;
     t->slice = ABI_ANY;

@@ -9,15 +9,20 @@
 #include "libos/exos/linux/calls.h"
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/mm.h"
+#include "libos/exos/patch.h"
+#include "libos/exos/patch_code.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/pod_priv.h"
 #include "libos/exos/process_priv.h"
 #include "libos/exos/signal_priv.h"
 #include "libos/exos/vm.h"
 
+#define RFLAGS_TF 0x100ul
+#define RFLAGS_AC 0x40000ul
+
 typedef i64 (*linux_call)(u64, u64, u64, u64, u64, u64);
 
-static const linux_call calls[LINUX_CALLS_MAX] = {
+const linux_call linux_calls[LINUX_CALLS_MAX] = {
 #define LINUX_CALL(number, name, parameters) [number] = (linux_call)(void (*)(void))linux_##name,
 #include "libos/exos/linux/calls.def"
 #undef LINUX_CALL
@@ -34,6 +39,30 @@ static const u64 unlocked[(LINUX_CALLS_MAX + 63) / 64] = {
     [3] = UNLOCKED(201) | UNLOCKED(228), // time, clock_gettime
 };
 
+// Patched calls: those that use the whole trap frame of their caller, and those that entry.S
+// answers.
+static const u16 whole[] = {15, 56, 57, 58, 59, 322, 435}; // sigreturn, clone, fork, vfork, exec
+static const struct {
+    u16 number;
+    void *way;
+} peeks[] = {
+    {39, called_getpid},   {102, called_getuid},  {104, called_getgid}, {107, called_geteuid},
+    {108, called_getegid}, {110, called_getppid}, {186, called_gettid},
+};
+
+void *called_table[LINUX_CALLS_MAX];
+
+void trap_boot(void) {
+    for (u64 i = 0; i < LINUX_CALLS_MAX; i++)
+        called_table[i] = !linux_calls[i]                  ? called_slow
+                          : unlocked[i / 64] & UNLOCKED(i) ? called_unlocked
+                                                           : called_locked;
+    for (u64 i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
+        called_table[whole[i]] = linux_calls[whole[i]] ? called_whole : called_slow;
+    for (u64 i = 0; i < sizeof(peeks) / sizeof(peeks[0]); i++)
+        called_table[peeks[i].number] = peeks[i].way;
+}
+
 static u64 missing_told[(LINUX_CALLS_MAX + 63) / 64];
 
 static i64 call_missing(u64 number) {
@@ -46,8 +75,13 @@ static i64 call_missing(u64 number) {
 
 void syscall_handle(struct trap_frame *tf) {
     u64 number = tf->frame.rax;
-    tf->frame.reserved[0] = number;
-    linux_call call = number < LINUX_CALLS_MAX ? calls[number] : NULL;
+    tf->frame.reserved[TRAP_NUMBER] = number;
+    if (patch_wanted(tf)) {
+        pod_lock();
+        patch_site(tf);
+        pod_unlock();
+    }
+    linux_call call = number < LINUX_CALLS_MAX ? linux_calls[number] : NULL;
     if (call && unlocked[number / 64] & UNLOCKED(number)) {
         tf->frame.rax = (u64)call(tf->frame.rdi, tf->rsi, tf->frame.rdx, tf->r10, tf->r8, tf->r9);
         return;
@@ -75,9 +109,11 @@ static void exception_signal(int signal, i32 code, u64 address) {
     signal_force(current_thread(), &info);
 }
 
-static void program_exception(const struct upcall_frame *f) {
+static void program_exception(struct upcall_frame *f) {
     i32 code = 0;
     int signal;
+    if (f->vector <= UPCALL_UD && patch_exception(f))
+        return;
     switch (f->vector) {
     case UPCALL_PF:
         signal = mm_fault(f->address, f->error, &code);
@@ -165,6 +201,12 @@ static void nested_handle(struct upcall_frame *f) {
     if (f->vector == UPCALL_NOTIFY) {
         if (in_exit)
             f->rip = (u64)exit_restart;
+        else if (f->rip >= (u64)exit_called_start && f->rip < (u64)exit_called_end)
+            f->rip = (u64)exit_called_restart;
+        return;
+    }
+    if (f->vector == UPCALL_AC || f->vector == UPCALL_DB) { // flags of a program's patched call
+        f->rflags &= ~(RFLAGS_AC | RFLAGS_TF);
         return;
     }
     if (f->vector == UPCALL_SLICE_END) {
@@ -190,6 +232,22 @@ static void nested_handle(struct upcall_frame *f) {
     }
 }
 
+// An upcall on the program's stack, but in ExOS' code: in the first or the last instructions of a
+// patched call. The program gets to where its syscall instruction is, or was. False: an exception
+// because it uses GS itself; there is nothing more to do.
+static bool leave_called(struct upcall_frame *f) {
+    for (const u64 *done = called_done; done < called_done_end; done++) {
+        if (f->rip == *done) {
+            f->rip = f->rcx;
+            return true;
+        }
+    }
+    if (f->rip < (u64)called_entry || f->rip >= (u64)called_end)
+        return true; // a wild jump of the program's
+    f->rip = f->rcx - (PATCH_BACK - PATCH_RETRY);
+    return f->vector >= 32;
+}
+
 // Masked if the upcall came from the program.
 void upcall_handle(struct trap_frame *tf) {
     struct thread *t = current_thread();
@@ -198,7 +256,9 @@ void upcall_handle(struct trap_frame *tf) {
         nested_handle(f);
         return;
     }
-    f->reserved[0] = ~0ul;
+    f->reserved[TRAP_NUMBER] = ~0ul;
+    if (f->rip >= EXOS_IMAGE && !leave_called(f))
+        return;
     if (f->vector == UPCALL_SLICE_END) {
         slice_end();
     } else if (f->vector == UPCALL_NOTIFY) {

@@ -22,6 +22,15 @@ struct trap_frame {
 };
 ABI_ASSERT_SIZE(struct trap_frame, 208);
 
+// In frame.reserved of a program's trap_frame:
+#define TRAP_NUMBER 0 // the number of its system call, ~0 if it came by something else
+#define TRAP_AFTER  1 // of a patched call: where it goes on, in its slot
+
+// GS of a program's thread is the address of its env_uarea, by which patched calls find it, unless
+// the program itself uses GS. The word with this index in env_uarea.reserved says its own address,
+// so that a GS of the program's is noticed.
+#define UAREA_SELF_WORD 6
+
 // In frame.vector of a program's trap_frame: all registers are to be restored (by iretq).
 #define TRAP_FULL 0x100
 
@@ -38,12 +47,22 @@ static inline struct trap_frame *thread_trap_frame(struct thread *thread) {
 // Entries, as given to env_create.
 void foreign_entry(void);
 void upcall_entry(void);
+// Where slots of patched calls jump to (patch.h); the ways on from there, by the kind of call.
+void called_entry(void);
+extern char called_end[], called_slow[], called_locked[], called_unlocked[], called_whole[];
+extern char called_getpid[], called_getppid[], called_gettid[];
+extern char called_getuid[], called_geteuid[], called_getgid[], called_getegid[];
+extern const u64 called_done[], called_done_end[]; // jumps back to the program, by rcx
+extern void *called_table[];                       // by number
 // First instruction of a new thread with a program: rsp points at its trap_frame.
 void thread_start(void);
 // Goes to the program of the calling thread, whatever is on the stack.
 void exit_to_program(void) __attribute__((noreturn));
 extern char exit_window_start[], exit_window_end[];
 extern char exit_restart[];
+extern char exit_called_start[], exit_called_end[], exit_called_restart[];
+// Fills called_table.
+void trap_boot(void);
 
 // Calls function(argument) on the stack of the calling thread, from its top below the trap frame;
 // does not return.

@@ -42,3 +42,14 @@ test-exos-calls: $(BUILD)/guest/wrong_calls all
 	  line="--smp $$cpus --timeout 100 --add $< -- /wrong_calls $(WRONG_SEED) $(WRONG_CALLS) $$memory"; \
 	  ./tricolor run $$line </dev/null || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
 	done; done; echo "exos-calls: $$((6 - bad)) passed, $$bad failed"; [ $$bad = 0 ]
+
+# System calls that are patched into procedure calls, seen from a program, on 1, 2 and 4 CPUs.
+GUEST_TESTS += test-exos-patched
+.PHONY: test-exos-patched
+$(BUILD)/guest/patched: tests/exos/patched.c
+	$(call say,GUESTCC,$@)
+	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -static -pthread -o $@ $<
+test-exos-patched: $(BUILD)/guest/patched all
+	@bad=0; for cpus in 1 2 4; do line="--smp $$cpus --timeout 100 --add $< -- /patched"; \
+	  ./tricolor run $$line </dev/null || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
+	done; echo "exos-patched: $$((3 - bad)) passed, $$bad failed"; [ $$bad = 0 ]
