@@ -36,3 +36,4 @@ GUEST_TESTS += test-sal-debug
 test-sal-debug:
 	+$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/debug DEBUG=1 $(BUILD)/debug/kernel/sal-guest.elf
 	$(Q)$(PYTHON) tests/kernel/sal_guest.py $(BUILD)/debug/kernel/sal-guest.elf --debug $(SAL_ARGS)
+include tests/kernel/spin/dispatch.mk

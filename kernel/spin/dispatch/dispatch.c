@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Events: opening, installing, removing, the default handler, and changes of many bindings at once.
+
+#include "kernel/spin/dispatch/dispatch.h"
+
+#include "base/string.h"
+#include "kernel/spin/dispatch/priv.h"
+
+static void list_append(struct dispatch_event *event, struct dispatch_binding *binding) {
+    binding->event = event;
+    binding->next = NULL;
+    binding->previous = event->handlers_last;
+    if (event->handlers_last)
+        event->handlers_last->next = binding;
+    else
+        event->handlers = binding;
+    event->handlers_last = binding;
+    if (binding->anchor)
+        binding->anchor->anchored++;
+}
+
+static void list_remove(struct dispatch_event *event, struct dispatch_binding *binding) {
+    if (binding->previous)
+        binding->previous->next = binding->next;
+    else
+        event->handlers = binding->next;
+    if (binding->next)
+        binding->next->previous = binding->previous;
+    else
+        event->handlers_last = binding->previous;
+    if (binding->anchor)
+        binding->anchor->anchored--;
+    for (struct dispatch_binding *b = event->handlers; b && binding->anchored; b = b->next)
+        if (b->anchor == binding) { // the constraint ends with its anchor
+            b->anchor = NULL;
+            b->order = DISPATCH_ORDER_NONE;
+            binding->anchored--;
+        }
+    binding->event = NULL;
+}
+
+int dispatch_event_open(struct dispatch_event *event) {
+    struct dispatch_memory *memory = event->memory;
+    int error = DISPATCH_OK;
+    event->root = (struct dispatch_set){.event = event};
+    event->stub = event->miss = event->abandon = event->fallback = NULL;
+    event->retired = NULL;
+    event->shadow = NULL;
+    event->handlers = event->handlers_last = event->default_binding = NULL;
+    event->none_block = block_make(memory, 0, emit_none, event, &error);
+    if (event->none_block)
+        event->miss = block_make(memory, 1, emit_miss, event, &error);
+    if (event->miss)
+        event->abandon = block_make(memory, 0, emit_abandon, event, &error);
+    if (event->abandon)
+        event->stub = block_make(memory, 1, emit_stub, event, &error);
+    if (event->stub) {
+        event->address = block_code(event->stub);
+        return DISPATCH_OK;
+    }
+    block_free(event->abandon);
+    block_free(event->miss);
+    block_free(event->none_block);
+    return error;
+}
+
+void dispatch_event_close(struct dispatch_event *event) {
+    while (event->handlers)
+        dispatch_remove(event->handlers);
+    dispatch_default(event, NULL);
+    block_retire(event, event->stub);
+    block_retire(event, event->miss);
+    block_retire(event, event->abandon);
+    block_retire(event, event->none_block);
+}
+
+int dispatch_install(struct dispatch_event *event, struct dispatch_binding *binding) {
+    int error = set_install(&event->root, binding);
+    if (error)
+        binding->stage = NULL;
+    else
+        list_append(event, binding);
+    return error;
+}
+
+void dispatch_remove(struct dispatch_binding *binding) {
+    struct dispatch_event *event = binding->event;
+    if (event->default_binding == binding) {
+        dispatch_default(event, NULL);
+        return;
+    }
+    set_remove(binding);
+    list_remove(event, binding);
+}
+
+int dispatch_default(struct dispatch_event *event, struct dispatch_binding *binding) {
+    struct dispatch_block *block = NULL;
+    int error = DISPATCH_OK;
+    if (binding) {
+        struct emit_leaf leaf = {event, binding, true, true};
+        block = block_make(binding->memory, 0, emit_leaf, &leaf, &error);
+        if (!block)
+            return error;
+        binding->event = event;
+    }
+    word_set(block_word(event->miss, 0), block_code(block ? block : event->none_block));
+    block_retire(event, event->fallback);
+    if (event->default_binding)
+        event->default_binding->event = NULL;
+    event->fallback = block;
+    event->default_binding = binding;
+    return DISPATCH_OK;
+}
+
+// ---- Swap: a second root set is built aside, and published by one store
+
+struct saved {
+    struct dispatch_binding *binding;
+    struct dispatch_stage *stage;
+    u16 done;
+    bool removed;
+};
+
+static int swap_build(struct dispatch_event *event, const struct saved *saved, u32 count,
+                      struct dispatch_binding *const *install, u32 installed) {
+    int error = DISPATCH_OK;
+    for (u32 i = 0; i < count; i++)
+        saved[i].binding->stage = NULL;
+    for (u32 i = 0; i < count && !error; i++)
+        if (!saved[i].removed)
+            error = set_install(&event->root, saved[i].binding);
+    for (u32 i = 0; i < installed && !error; i++)
+        error = set_install(&event->root, install[i]);
+    return error;
+}
+
+int dispatch_swap(struct dispatch_event *event, struct dispatch_binding *const *remove, u32 removed,
+                  struct dispatch_binding *const *install, u32 installed) {
+    struct dispatch_memory *memory = event->memory;
+    u32 count = 0;
+    for (struct dispatch_binding *b = event->handlers; b; b = b->next)
+        count++;
+    u64 bytes = (count + 1) * sizeof(struct saved), word = block_code(event->miss);
+    struct saved *saved = heap_alloc(memory, bytes);
+    if (!saved)
+        return DISPATCH_MEMORY;
+    count = 0;
+    for (struct dispatch_binding *b = event->handlers; b; b = b->next)
+        saved[count++] = (struct saved){b, b->stage, b->test_done, false};
+    for (u32 i = 0; i < count; i++)
+        for (u32 j = 0; j < removed; j++)
+            saved[i].removed |= saved[i].binding == remove[j];
+    // set->event->root is where sets know themselves by: the old one steps aside.
+    struct dispatch_set old = event->root;
+    event->root = (struct dispatch_set){.event = event};
+    event->shadow = &word;
+    int error = swap_build(event, saved, count, install, installed);
+    event->shadow = NULL;
+    struct dispatch_set *loser = error ? &event->root : &old;
+    set_destroy(loser);
+    if (error) {
+        event->root = old;
+        for (u32 i = 0; i < count; i++) {
+            saved[i].binding->stage = saved[i].stage;
+            saved[i].binding->test_done = saved[i].done;
+        }
+        for (u32 i = 0; i < installed; i++)
+            install[i]->stage = NULL;
+    } else {
+        word_set(block_word(event->stub, 0), word);
+        for (u32 i = 0; i < removed; i++) {
+            remove[i]->stage = NULL;
+            list_remove(event, remove[i]);
+        }
+        for (u32 i = 0; i < installed; i++)
+            list_append(event, install[i]);
+    }
+    heap_free(memory, saved, bytes);
+    return error;
+}
