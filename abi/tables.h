@@ -67,6 +67,7 @@ enum frame_kind {
     FRAME_ENV = 4,    // an env's kernel state
     FRAME_KERNEL = 5, // the kernel's own
     FRAME_MODULE = 6, // the boot module; owned by the first account
+    FRAME_EXT = 7,    // an extension's: code, memory, stacks of its strands
 };
 
 #define FRAME_AUTO 1u // freed with its last mapping

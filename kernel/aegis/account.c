@@ -6,6 +6,7 @@
 #include "kernel/aegis/account.h"
 
 #include "gen/syscalls_kernel.h"
+#include "kernel/aegis/above.h"
 #include "kernel/aegis/cap.h"
 #include "kernel/aegis/env.h"
 #include "kernel/aegis/frame.h"
@@ -106,6 +107,8 @@ static i64 envs_tear(account_id account, space_id space) {
             sched_poke(env);
             return -E_AGAIN;
         }
+        if (strand_end_all(env))
+            return -E_AGAIN;
         env_free(env);
         if (++work == 4)
             return -E_AGAIN;

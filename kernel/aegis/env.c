@@ -7,6 +7,7 @@
 
 #include "abi/pte.h"
 #include "gen/syscalls_kernel.h"
+#include "kernel/aegis/above.h"
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/console.h"
 #include "kernel/aegis/frame.h"
@@ -364,6 +365,7 @@ i64 sys_env_stop(u64 cap, env_id id) {
     case ENV_STOPPED:
         return 0;
     case ENV_CALLING:
+    case ENV_DYING:
         return -E_BUSY;
     case ENV_RUNNING:
         if (env != sched_current()) {
@@ -396,6 +398,8 @@ i64 sys_env_destroy(u64 cap, env_id id) {
         sched_poke(env);
         return -E_AGAIN;
     }
+    if (strand_end_all(env))
+        return -E_AGAIN;
     env_free(env);
     return 0;
 }
@@ -437,7 +441,7 @@ i64 sys_env_sleep(u64 seen, u64 deadline) {
     env_save_switched(env, 0);
     env->row->state = ENV_SLEEPING;
     sched_unready(env);
-    sched_sleep(env, deadline);
+    sched_sleep(&env->sleeper, deadline);
     sched_next();
 }
 

@@ -11,6 +11,16 @@
 #include "kernel/aegis/cap.h"
 #include "kernel/sal/x86_64/context.h"
 
+// Sleeps until a deadline: an env, or a strand (sleep.c).
+struct sleeper {
+    u64 deadline;
+    u32 place; // in its processor's heap + 1, 0 if none
+    u16 cpu;
+    u16 strand; // it is part of a struct strand, not env
+};
+
+struct strand_crew;
+
 struct env {
     struct sal_context context; // first: entry.S knows an env by it
     env_id id;
@@ -31,9 +41,11 @@ struct env {
         };
         u64 slow;
     };
-    u64 deadline; // ENV_SLEEPING
-    u32 timer;    // place in its processor's heap + 1, 0 if none
-    u32 timer_cpu;
+    struct sleeper sleeper; // ENV_SLEEPING
+    // Strands that its extensions own (kernel/spin/strand.h).
+    struct strand_crew *all_crews;
+    struct strand_crew *crews; // those with READY strands, in the order in which they get positions
+    u32 crew_turn;             // in its positions, its crews are next
     struct cap caps[CAP_SLOTS];
 };
 _Static_assert(sizeof(struct env) <= ABI_PAGE, "an env fits a frame");

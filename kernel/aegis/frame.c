@@ -144,7 +144,7 @@ void frame_give(pfn_t pfn) {
     struct abi_frame *row = frame_row(pfn);
     ASSERT(row->kind != FRAME_FREE && !row->pins);
     account_refund(row->owner, 1);
-    if (row->kind == FRAME_ENV)
+    if (row->kind == FRAME_ENV || row->kind == FRAME_EXT)
         row->owner = 0; // what it holds is the kernel's: dirty for nobody
     row->kind = FRAME_FREE;
     row->flags = 0;

@@ -10,6 +10,7 @@
 #include "kernel/aegis/sched.h"
 
 #include "base/string.h"
+#include "kernel/aegis/above.h"
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/console.h"
 #include "kernel/aegis/lock.h"
@@ -29,15 +30,22 @@ struct processor {
     struct abi_cpu *row;
     u64 runnable[WORDS];
     u32 position;
-    u32 grace; // the current env was told that its slice ends
-    u64 since; // when it began to run
-    u64 timer; // what the hardware is set to
+    u32 grace;         // the current env was told that its slice ends
+    u64 since;         // when it began to run
+    u64 timer;         // what the hardware is set to
+    struct env *owner; // of the strand that runs here, null if none does
+};
+
+// What a position would run: its env or the one that this called, or (env null) strands of its env.
+struct choice {
+    struct env *env, *owner;
 };
 
 static struct processor processors[ABI_CPUS_MAX];
 static struct abi_slice *slices;
 static u32 *slice_next; // links the slices of an env: number + 1
 static u64 slice_ticks, grace_ticks;
+static u32 idle; // processors in sal_idle
 
 static struct processor *here(void) {
     return &processors[sal_cpu()];
@@ -79,6 +87,11 @@ static void position_mark(u32 slice, int runnable) {
     p->row->runnable += runnable ? 1u : -1u;
 }
 
+// Its positions run it, or the env that it called.
+static int state_runs(u32 state) {
+    return state == ENV_READY || state == ENV_RUNNING || state == ENV_CALLING;
+}
+
 static void positions_mark(const struct env *env, int runnable) {
     for (u32 link = env->slices; link; link = slice_next[link - 1])
         position_mark(link - 1, runnable);
@@ -89,7 +102,7 @@ static void positions_kick(const struct env *env) {
     for (; env; env = env->caller)
         for (u32 link = env->slices; link; link = slice_next[link - 1]) {
             u32 cpu = (link - 1) / ABI_SLICES;
-            if (!cpu_get(cpu)->context && cpu != sal_cpu())
+            if (!cpu_get(cpu)->context && !cpu_get(cpu)->strand && cpu != sal_cpu())
                 sal_ipi(cpu, SAL_INTERRUPT_RESCHEDULE);
         }
 }
@@ -102,7 +115,7 @@ void sched_offer(struct env *env) {
 }
 
 void sched_ready(struct env *env) {
-    sched_unsleep(env);
+    sched_unsleep(&env->sleeper);
     env->fast_entry = 0;
     env->row->state = ENV_READY;
     positions_mark(env, 1);
@@ -110,16 +123,30 @@ void sched_ready(struct env *env) {
 }
 
 void sched_ready_here(struct env *env) {
-    sched_unsleep(env);
+    sched_unsleep(&env->sleeper);
     env->fast_entry = 0;
     env->row->state = ENV_READY;
     positions_mark(env, 1);
 }
 
 void sched_unready(struct env *env) {
-    sched_unsleep(env);
+    sched_unsleep(&env->sleeper);
     env->fast_entry = 0;
-    positions_mark(env, 0);
+    positions_mark(env, env->crews != 0);
+}
+
+void sched_strands_ready(struct env *owner) {
+    positions_mark(owner, 1);
+    sched_strands_offer(owner);
+}
+
+void sched_strands_offer(struct env *owner) {
+    if (idle)
+        positions_kick(owner);
+}
+
+void sched_strands_gone(struct env *owner) {
+    positions_mark(owner, state_runs(owner->row->state));
 }
 
 void sched_count_shootdown(void) {
@@ -130,16 +157,20 @@ void sched_poke(struct env *env) {
     sal_ipi(env->row->cpu, SAL_INTERRUPT_RESCHEDULE);
 }
 
-// The env that a position would run now, or null.
-static struct env *position_env(u32 slice) {
-    struct env *env = env_at(ABI_INDEX(slices[slice].env));
+// What a position would run now; an env and its strands take turns. Returns 0 if nothing.
+static int position_choose(u32 slice, struct choice *choice) {
+    struct env *owner = env_at(ABI_INDEX(slices[slice].env)), *env = owner;
     while (env && env->row->state == ENV_CALLING)
         env = env->callee;
-    return env && env->row->state == ENV_READY ? env : 0;
+    if (env && env->row->state != ENV_READY)
+        env = 0;
+    int strands = owner && owner->crews && (!env || owner->crew_turn) && strand_any(owner);
+    *choice = (struct choice){strands ? 0 : env, owner};
+    return env || strands;
 }
 
 // The next position after the current one that has something to run; the current one comes last.
-static struct env *pick(const struct processor *p, u32 *position) {
+static int pick(const struct processor *p, u32 *position, struct choice *choice) {
     u32 base = (u32)(p - processors) * ABI_SLICES;
     for (u32 i = 0; i <= WORDS; i++) {
         u32 w = (p->position / 64 + i) % WORDS;
@@ -150,9 +181,8 @@ static struct env *pick(const struct processor *p, u32 *position) {
             bits &= ~(~0ul << (p->position % 64) << 1);
         for (; bits; bits &= bits - 1) {
             *position = w * 64 + (u32)__builtin_ctzl(bits);
-            struct env *env = position_env(base + *position);
-            if (env)
-                return env;
+            if (position_choose(base + *position, choice))
+                return 1;
         }
     }
     return 0;
@@ -178,8 +208,8 @@ i64 sched_assign(u64 slice, struct env *env) {
     env->row->slices++;
     env->fast_entry = 0;
     u32 state = env->row->state;
-    position_mark((u32)slice, state == ENV_READY || state == ENV_RUNNING || state == ENV_CALLING);
-    if (state == ENV_READY || state == ENV_CALLING)
+    position_mark((u32)slice, state_runs(state) || env->crews);
+    if (state == ENV_READY || state == ENV_CALLING || env->crews)
         positions_kick(env);
     return 0;
 }
@@ -215,12 +245,16 @@ static void load_space(u64 cr3) {
 
 static void set_timer(struct processor *p) {
     u64 at = sched_sleep_first();
-    if (sched_current() && p->row->slice_end < at)
+    if ((sched_current() || p->owner) && p->row->slice_end < at)
         at = p->row->slice_end;
     if (at == p->timer)
         return;
     p->timer = at;
     sal_timer_set(at);
+}
+
+void sched_timer_update(void) {
+    set_timer(here());
 }
 
 // Charges the time since the last charge to the running env, or, if it was called, to whoever
@@ -238,6 +272,10 @@ static void leave(struct processor *p, u64 now) {
     cpu_this()->context = 0;
     if (env)
         charge(p, env, now);
+    if (p->owner)
+        p->owner->row->ran += now - p->since;
+    p->owner = 0;
+    cpu_this()->strand = 0;
 }
 
 void sched_enter(struct env *env) {
@@ -279,26 +317,60 @@ __attribute__((noreturn)) static void run(struct processor *p, struct env *env) 
     sal_resume_switched(&env->context);
 }
 
+__attribute__((noreturn)) static void run_strands(struct processor *p, struct env *owner) {
+    p->owner = owner;
+    p->since = sal_tsc();
+    p->row->env = owner->id;
+    p->row->switches++;
+    cpu_this()->vector_owner = 0; // it may run elsewhere, or die, meanwhile
+    load_space(owner->cr3);
+    set_timer(p);
+    strand_run(owner);
+}
+
+__attribute__((noreturn)) static void run_choice(struct processor *p, const struct choice *choice) {
+    choice->owner->crew_turn = choice->env != 0;
+    if (choice->env)
+        run(p, choice->env);
+    run_strands(p, choice->owner);
+}
+
+void sched_strand_charge(void) {
+    leave(here(), sal_tsc());
+}
+
+void sched_strand_left(struct env *owner) {
+    struct processor *p = here();
+    struct choice choice;
+    sched_strand_charge();
+    u32 slice = (u32)(p - processors) * ABI_SLICES + p->position;
+    if (slices[slice].env != owner->id || !position_choose(slice, &choice))
+        sched_next();
+    run_choice(p, &choice);
+}
+
 void sched_next(void) {
     struct processor *p = here();
     leave(p, sal_tsc());
     p->grace = 0;
     for (;;) {
         u32 position;
-        struct env *env = pick(p, &position);
-        if (env) {
+        struct choice choice;
+        if (pick(p, &position, &choice)) {
             p->position = p->row->position = position;
             p->row->slice_end = sal_tsc() + slice_ticks;
-            run(p, env);
+            run_choice(p, &choice);
         }
         load_space(0);
         p->row->env = 0;
         cpu_this()->vector_owner = 0; // it may run elsewhere, or die, meanwhile
         set_timer(p);
         u64 from = sal_tsc();
+        idle++;
         kernel_unlock();
         sal_idle();
         kernel_lock();
+        idle--;
         p->row->idle += sal_tsc() - from;
     }
 }
@@ -334,6 +406,11 @@ void sched_end(void) {
     leave(p, sal_tsc());
     load_space(0);
     cpu_this()->vector_owner = 0;
+    if (strand_end_all(env)) { // the last of its strands to end frees it
+        env->row->state = ENV_DYING;
+        sched_unready(env);
+        sched_next();
+    }
     env_free(env);
     sched_next();
 }
@@ -360,7 +437,8 @@ __attribute__((noreturn)) static void force(struct env *env, const struct sal_re
 
 static void slice_ended(struct processor *p, struct env *env, struct sal_regs *regs, u64 now) {
     u32 position;
-    if (!pick(p, &position)) { // nobody else: the env hears of it, and goes on
+    struct choice choice;
+    if (!pick(p, &position, &choice)) { // nobody else: the env hears of it, and goes on
         charge(p, env, now);
         upcall_deliver(env, regs, UPCALL_SLICE_END);
         p->grace = 0;
@@ -404,6 +482,10 @@ void aegis_interrupt(enum sal_interrupt what) {
         }
         if (now >= p->row->slice_end)
             slice_ended(p, env, regs, now);
+        set_timer(p);
+    } else if (p->owner) {
+        if (strand_interrupted(now >= p->row->slice_end))
+            p->row->slice_end = now + grace_ticks; // it is in the midst of something short
         set_timer(p);
     }
     kernel_unlock();

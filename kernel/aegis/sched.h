@@ -43,8 +43,19 @@ const struct abi_slice *sched_slices(void);
 i64 sched_assign(u64 slice, struct env *env);
 void sched_release_account(account_id account); // all its positions become free
 void sched_forget(struct env *env);             // all its positions become nobody's
-void sched_sleep(struct env *env, u64 deadline);
-void sched_unsleep(struct env *env);
+void sched_sleep(struct sleeper *sleeper, u64 deadline);
+void sched_unsleep(struct sleeper *sleeper);
+
+void sched_timer_update(void); // a deadline of this processor changed, and it goes on
+
+// Strands (kernel/spin/strand.c) run in the positions of their owner.
+void sched_strands_ready(struct env *owner); // there are some in owner->crews now
+void sched_strands_offer(struct env *owner); // there is one more
+void sched_strands_gone(struct env *owner);  // there are none
+// The running strand leaves the processor: the owner is charged.
+void sched_strand_charge(void);
+// The same, and its owner gets what is left of the slice, if it is the owner's.
+__attribute__((noreturn)) void sched_strand_left(struct env *owner);
 
 void sched_count_shootdown(void); // in this processor's row; no lock needed
 

@@ -1,70 +1,72 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Deadlines of sleeping envs: one binary heap per processor, the earliest on top.
+// Deadlines of sleeping envs and strands: one binary heap per processor, the earliest on top.
 
 #include "gen/syscalls_kernel.h"
+#include "kernel/aegis/above.h"
 #include "kernel/aegis/sched_priv.h"
 #include "kernel/sal/sal.h"
 
 #define EXPIRE_PER_INTERRUPT 16
 
 struct heap {
-    struct env **at;
+    struct sleeper **at;
     u32 count;
 };
 
 static struct heap heaps[ABI_CPUS_MAX];
 
 void sched_sleep_init(void) {
-    u64 bytes = abi_info->table[ABI_TABLE_ENVS].count * sizeof(struct env *);
+    u64 count = abi_info->table[ABI_TABLE_ENVS].count + abi_info->table[ABI_TABLE_STRANDS].count;
+    u64 bytes = count * sizeof(struct sleeper *);
     for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++)
         heaps[cpu].at = sal_frame(sal_boot_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
 }
 
-static void heap_put(struct heap *heap, u32 i, struct env *env) {
-    heap->at[i] = env;
-    env->timer = i + 1;
+static void heap_put(struct heap *heap, u32 i, struct sleeper *sleeper) {
+    heap->at[i] = sleeper;
+    sleeper->place = i + 1;
 }
 
-static void heap_up(struct heap *heap, u32 i, struct env *env) {
-    while (i && heap->at[(i - 1) / 2]->deadline > env->deadline) {
+static void heap_up(struct heap *heap, u32 i, struct sleeper *sleeper) {
+    while (i && heap->at[(i - 1) / 2]->deadline > sleeper->deadline) {
         heap_put(heap, i, heap->at[(i - 1) / 2]);
         i = (i - 1) / 2;
     }
-    heap_put(heap, i, env);
+    heap_put(heap, i, sleeper);
 }
 
-static void heap_down(struct heap *heap, u32 i, struct env *env) {
+static void heap_down(struct heap *heap, u32 i, struct sleeper *sleeper) {
     for (;;) {
         u32 child = 2 * i + 1;
         if (child + 1 < heap->count && heap->at[child + 1]->deadline < heap->at[child]->deadline)
             child++;
-        if (child >= heap->count || heap->at[child]->deadline >= env->deadline)
+        if (child >= heap->count || heap->at[child]->deadline >= sleeper->deadline)
             break;
         heap_put(heap, i, heap->at[child]);
         i = child;
     }
-    heap_put(heap, i, env);
+    heap_put(heap, i, sleeper);
 }
 
-void sched_sleep(struct env *env, u64 deadline) {
+void sched_sleep(struct sleeper *sleeper, u64 deadline) {
     if (deadline == ABI_ANY)
         return;
     u32 cpu = sal_cpu();
-    env->deadline = deadline;
-    env->timer_cpu = cpu;
-    heap_up(&heaps[cpu], heaps[cpu].count++, env);
+    sleeper->deadline = deadline;
+    sleeper->cpu = cpu;
+    heap_up(&heaps[cpu], heaps[cpu].count++, sleeper);
 }
 
-void sched_unsleep(struct env *env) {
-    if (!env->timer)
+void sched_unsleep(struct sleeper *sleeper) {
+    if (!sleeper->place)
         return;
-    struct heap *heap = &heaps[env->timer_cpu];
-    u32 i = env->timer - 1;
-    struct env *last = heap->at[--heap->count];
-    env->timer = 0;
-    if (last == env)
+    struct heap *heap = &heaps[sleeper->cpu];
+    u32 i = sleeper->place - 1;
+    struct sleeper *last = heap->at[--heap->count];
+    sleeper->place = 0;
+    if (last == sleeper)
         return;
     if (i && heap->at[(i - 1) / 2]->deadline > last->deadline)
         heap_up(heap, i, last);
@@ -77,10 +79,19 @@ u64 sched_sleep_first(void) {
     return heap->count ? heap->at[0]->deadline : ~0ul;
 }
 
+static struct env *sleeper_env(struct sleeper *sleeper) {
+    return (struct env *)((u8 *)sleeper - __builtin_offsetof(struct env, sleeper));
+}
+
 void sched_sleep_expire(u64 now) {
     struct heap *heap = &heaps[sal_cpu()];
     for (u32 i = 0; i < EXPIRE_PER_INTERRUPT && heap->count && heap->at[0]->deadline <= now; i++) {
-        struct env *env = heap->at[0];
+        struct sleeper *sleeper = heap->at[0];
+        if (sleeper->strand) {
+            strand_woken(sleeper);
+            continue;
+        }
+        struct env *env = sleeper_env(sleeper);
         env->context.rax = 0;
         sched_ready(env);
     }
@@ -105,7 +116,7 @@ i64 sys_env_pass(u64 cap, env_id id, u64 seen, u64 deadline) {
     env_save_switched(env, 0);
     env->row->state = ENV_SLEEPING;
     sched_unready(env);
-    sched_sleep(env, deadline);
+    sched_sleep(&env->sleeper, deadline);
     if (waits)
         sched_ready_here(to);
     if (to->row->state == ENV_READY)

@@ -8,6 +8,7 @@
 #include "abi/caps.h"
 #include "abi/pte.h"
 #include "base/string.h"
+#include "kernel/aegis/above.h"
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/elf.h"
 #include "kernel/aegis/env.h"
@@ -97,6 +98,9 @@ static void first_start(void) {
     sched_ready(env);
 }
 
+// Present in kernels that test themselves (tests/kernel).
+__attribute__((weak)) void aegis_selftest(void);
+
 void aegis_start(void) {
     u64 frames = sal_machine.frames;
     u32 objects = clamp(frames / 32, 256, 16384);
@@ -104,9 +108,12 @@ void aegis_start(void) {
     account_init(clamp(frames / 128, 64, 4096));
     space_init(objects);
     env_init(objects);
+    strand_init();
     sched_init();
     info_fill();
     account_find(account_first())->env_quota = objects - 1;
     frame_init_free();
     first_start();
+    if (aegis_selftest)
+        aegis_selftest();
 }

@@ -22,6 +22,7 @@
 
 #define SAL_DIRECT_MAP  0xffff800000000000ul
 #define SAL_KERNEL_BASE 0xffffffff80000000ul
+#define SAL_STRANDS     0xffffc18000000000ul // stacks of strands
 
 static inline void *sal_virt(u64 physical) {
     return (void *)(SAL_DIRECT_MAP + physical);
@@ -72,6 +73,10 @@ u32 sal_boot_seal(struct sal_range *taken, u32 max);
 
 // Maps kernel frames at a place in the ABI_TABLES window, readable by every program. Boot only.
 void sal_window_map(u64 va, pfn_t first, u64 count);
+
+// Tables for pages of the kernel half that come and go later (SAL_STRANDS): the entries of the
+// range, in order. The first write of an entry needs no flush; whoever changes one must. Boot only.
+u64 *sal_window_reserve(u64 va, u64 pages);
 
 // Fills a frame as the top level of a new space: kernel half shared with all spaces, the ABI_PTES
 // window, empty lower half.

@@ -42,6 +42,7 @@ def boot(options, machine, smp, seed):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--kernel", required=True)
+    parser.add_argument("--name", default="test-kernel")
     parser.add_argument("--program", required=True)
     parser.add_argument("--smp", default="1,2,4")
     parser.add_argument("--machine", default="q35")
@@ -66,7 +67,7 @@ def main():
                     if failed:
                         print(f"again: make test-kernel GUEST_ARGS='--machine {machine} --smp {smp}"
                               f" --test {options.test}{' --seed ' + seed[1] if seed else ''} -v'")
-    print(f"test-kernel: {total_passed} passed, {total_failed} failed")
+    print(f"{options.name}: {total_passed} passed, {total_failed} failed")
     sys.exit(1 if total_failed or not total_passed else 0)
 
 

@@ -21,7 +21,7 @@ test-sal-pure: $(BUILD)/host/sal-pure
 GUEST_TESTS += test-sal-guest
 
 SAL_GUEST_ELF := $(BUILD)/kernel/sal-guest.elf
-SAL_GUEST_OBJ := $(filter-out $(BUILD)/kernel/kernel/aegis/%,$(KERNEL_OBJ)) $(BUILD)/kernel/tests/kernel/sal_guest.o
+SAL_GUEST_OBJ := $(filter-out $(BUILD)/kernel/kernel/aegis/% $(BUILD)/kernel/kernel/spin/%,$(KERNEL_OBJ)) $(BUILD)/kernel/tests/kernel/sal_guest.o
 
 $(SAL_GUEST_ELF): $(SAL_GUEST_OBJ) kernel/kernel.ld kernel/sal/symbols.py
 	$(call say,LD,$@)
@@ -37,3 +37,16 @@ test-sal-debug:
 	+$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/debug DEBUG=1 $(BUILD)/debug/kernel/sal-guest.elf
 	$(Q)$(PYTHON) tests/kernel/sal_guest.py $(BUILD)/debug/kernel/sal-guest.elf --debug $(SAL_ARGS)
 include tests/kernel/spin/dispatch.mk
+
+# Strands without extensions: the whole kernel, and strand_guest.c, which runs in the place of the first program.
+GUEST_TESTS += test-strand
+
+STRAND_ELF := $(BUILD)/kernel/strand-guest.elf
+STRAND_OBJ := $(KERNEL_OBJ) $(BUILD)/kernel/tests/kernel/strand_guest.o
+
+$(STRAND_ELF): $(STRAND_OBJ) kernel/kernel.ld kernel/sal/symbols.py
+	$(call say,LD,$@)
+	$(call kernel_link,$@,$(STRAND_OBJ))
+
+test-strand: $(STRAND_ELF) $(BUILD)/user/guest-tests.elf
+	$(Q)$(PYTHON) tests/guest/run.py --name test-strand --kernel $< --program $(BUILD)/user/guest-tests.elf $(STRAND_ARGS)

@@ -46,6 +46,13 @@ struct sal_context {
 __attribute__((noreturn)) void sal_resume_switched(const struct sal_context *context);
 __attribute__((noreturn)) void sal_resume_full(const struct sal_context *context);
 
+static inline void sal_interrupts_on(void) {
+    __asm__ volatile("sti" : : : "memory");
+}
+static inline void sal_interrupts_off(void) {
+    __asm__ volatile("cli" : : : "memory");
+}
+
 // Saves everything of the interrupted user mode that regs does not hold: bases and vector state.
 void sal_context_save_full(struct sal_context *context, const struct sal_regs *regs);
 

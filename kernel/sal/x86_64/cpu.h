@@ -43,6 +43,8 @@ struct cpu {
                 // kernel
     u64 loaded_root;    // CR3
     void *vector_owner; // struct env whose vector state the registers hold
+    void *strand;       // struct strand that runs in kernel mode here, on its own stack, or null
+    void *strand_regs;  // struct sal_regs of a strand that was interrupted, on its stack
 
     u32 number; // 0 .. sal_machine.cpus - 1
     u32 apic;   // local APIC id

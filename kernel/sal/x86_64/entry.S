@@ -226,12 +226,16 @@ interrupt:
     mov %rax, %gs:CPU_REGS
     mov 15 * 8(%rsp), %edi
     mov %rsp, %rbp
+    mov %rsp, %gs:CPU_STRAND_REGS
+    cmpq $0, %gs:CPU_STRAND // a strand keeps its registers on its own stack; C runs on the processor's
+    cmovne %gs:CPU_STACK, %rsp
     and $-16, %rsp
     call sal_interrupt_dispatch
     mov %rbp, %rsp
     testb $3, REGS_CS(%rsp)
     jz restore_regs
     swapgs
+    .global restore_regs
 restore_regs:
     pop %r15
     pop %r14

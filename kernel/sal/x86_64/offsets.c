@@ -19,6 +19,8 @@ void offsets(void) {
     OFFSET(CPU_USER_RSP, cpu, user_rsp);
     OFFSET(CPU_CONTEXT, cpu, context);
     OFFSET(CPU_REGS, cpu, regs);
+    OFFSET(CPU_STRAND, cpu, strand);
+    OFFSET(CPU_STRAND_REGS, cpu, strand_regs);
 
     OFFSET(CTX_LOW, sal_context, upcall_low);
     OFFSET(CTX_SIZE, sal_context, upcall_size);

@@ -89,6 +89,7 @@ void paging_init(void) {
     table_below(&root[ABI_TABLES >> 39 & (ENTRIES - 1)], ABI_PTE_U);
     table_below(&root[PAGING_STACKS >> 39 & (ENTRIES - 1)], 0);
     table_below(&root[PAGING_DEVICES >> 39 & (ENTRIES - 1)], 0);
+    table_below(&root[SAL_STRANDS >> 39 & (ENTRIES - 1)], 0);
     for (u32 i = 0; i < sal_machine.ram_count; i++) {
         u64 start = sal_machine.ram[i].first << ABI_PAGE_SHIFT;
         map_ram(start, start + (sal_machine.ram[i].count << ABI_PAGE_SHIFT));
@@ -116,6 +117,18 @@ volatile void *paging_map_device(u64 physical, u64 bytes) {
 void sal_window_map(u64 va, pfn_t first, u64 count) {
     ASSERT(va >= ABI_TABLES && va + (count << ABI_PAGE_SHIFT) <= (u64)ABI_PTES);
     paging_map(va, first << ABI_PAGE_SHIFT, count << ABI_PAGE_SHIFT, RO | ABI_PTE_U);
+}
+
+u64 *sal_window_reserve(u64 va, u64 pages) {
+    ASSERT((va & (SIZE_2M - 1)) == 0);
+    u64 count = (pages + ENTRIES - 1) / ENTRIES;
+    u64 *tables = sal_frame(sal_boot_alloc(count)); // in one piece, so that the entries are
+    for (u64 i = 0; i < count; i++, va += SIZE_2M) {
+        u64 *entry = entry_at(va, SIZE_2M, 0);
+        ASSERT(!*entry);
+        *entry = sal_phys(tables + i * ENTRIES) | ABI_PTE_P | ABI_PTE_W | ABI_PTE_A;
+    }
+    return tables;
 }
 
 void sal_space_init(pfn_t frame) {

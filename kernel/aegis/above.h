@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// What the room above (kernel/spin) provides to this one: the ends of things that it keeps for
+// envs, and the strands that the scheduler runs. With the kernel lock.
+
+#ifndef KERNEL_AEGIS_ABOVE_H
+#define KERNEL_AEGIS_ABOVE_H
+
+#include "kernel/aegis/env.h"
+
+void strand_init(void); // boot: before sched_init
+
+// Ends all strands of an env; those on other processors are told to. Returns how many still run.
+u32 strand_end_all(struct env *owner);
+
+// Has any crew of the env something READY?
+int strand_any(struct env *owner);
+// Runs one, on the processor's stack.
+__attribute__((noreturn)) void strand_run(struct env *owner);
+// An interrupt came while a strand ran: takes the processor from it if it must end, or if its slice
+// is over; then it does not return. 0: it goes on; 1: it goes on, ask again soon.
+int strand_interrupted(int slice_over);
+// Its deadline came.
+void strand_woken(struct sleeper *sleeper);
+
+#endif

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Strands: making, switching, blocking, ending. See strand.h.
+
+#include "kernel/spin/strand.h"
+
+#include "kernel/aegis/env.h"
+#include "kernel/aegis/lock.h"
+#include "kernel/sal/sal.h"
+#include "kernel/sal/x86_64/strand.h"
+#include "kernel/spin/strand_priv.h"
+
+#define SPARES_MAX 4
+#define CREW_MAX   128 // strands of one; bounds the work of ending it
+
+static struct object_table strands;
+static struct strand **strand_of; // by row
+static u64 code_low, code_high;   // machine code of extensions
+
+void strand_init(void) {
+    u32 count = stack_init();
+    object_table_init(&strands, ABI_TABLE_STRANDS, sizeof(struct abi_strand), count);
+    u64 bytes = count * sizeof *strand_of;
+    strand_of = sal_frame(sal_boot_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
+}
+
+struct strand *strand_find(const struct strand_crew *crew, strand_id id) {
+    struct strand *strand = object_find(&strands, id) ? strand_of[ABI_INDEX(id)] : 0;
+    return strand && strand->crew == crew ? strand : 0;
+}
+
+void strand_code_window(u64 low, u64 high) {
+    code_low = low;
+    code_high = high;
+}
+
+static int in_extension(u64 rip) {
+    return rip >= code_low && rip < code_high;
+}
+
+// --- the queue of a crew -------------------------------------------------------------------------
+
+static void queue_put(struct strand_crew *crew, struct strand *strand) {
+    strand->row->state = STRAND_READY;
+    strand->next = 0;
+    strand->previous = crew->last;
+    if (crew->last)
+        crew->last->next = strand;
+    else
+        crew->first = strand;
+    crew->last = strand;
+}
+
+static void queue_remove(struct strand_crew *crew, struct strand *strand) {
+    if (strand->previous)
+        strand->previous->next = strand->next;
+    else
+        crew->first = strand->next;
+    if (strand->next)
+        strand->next->previous = strand->previous;
+    else
+        crew->last = strand->previous;
+}
+
+// At the owner's end of the line.
+static void crew_queue(struct strand_crew *crew) {
+    struct strand_crew **at = &crew->owner->crews;
+    while (*at)
+        at = &(*at)->runnable;
+    *at = crew;
+    crew->runnable = 0;
+    crew->queued = 1;
+}
+
+static void make_ready(struct strand *strand) {
+    struct strand_crew *crew = strand->crew;
+    queue_put(crew, strand);
+    if (!crew->queued) {
+        crew_queue(crew);
+        sched_strands_ready(crew->owner);
+    } else {
+        sched_strands_offer(crew->owner);
+    }
+}
+
+int strand_any(struct env *owner) {
+    struct strand_crew **at = &owner->crews;
+    while (*at && !(*at)->first) {
+        (*at)->queued = 0;
+        *at = (*at)->runnable;
+    }
+    if (!*at)
+        sched_strands_gone(owner);
+    return *at != 0;
+}
+
+// Takes the strand that is to run next from the queue; null if there is none.
+static struct strand *choose(struct strand_crew *crew) {
+    struct strand *strand = crew->first;
+    if (strand && crew->policy && crew->policy->resume) {
+        strand_id id = crew->policy->resume(crew->policy_context);
+        struct strand *wanted = strand_find(crew, id);
+        if (wanted && wanted->row->state == STRAND_READY)
+            strand = wanted;
+    }
+    if (strand)
+        queue_remove(crew, strand);
+    return strand;
+}
+
+// --- switching -----------------------------------------------------------------------------------
+
+// The processor is the strand's from now on.
+static void take(struct strand *strand) {
+    struct cpu *cpu = cpu_this();
+    strand->row->state = STRAND_RUNNING;
+    strand->row->cpu = cpu->number;
+    strand->row->runs++;
+    cpu->strand = strand;
+    stack_flush(strand);
+}
+
+static void drop(struct strand *strand);
+
+// On the processor's stack: the crew has nothing to run.
+__attribute__((noreturn)) static void crew_empty(void *argument) {
+    struct strand_crew *crew = argument;
+    crew->running--;
+    sched_strand_left(crew->owner);
+}
+
+// On the processor's stack: a strand ended that nobody will join, or that must end.
+__attribute__((noreturn)) static void strand_over(void *argument) {
+    struct strand *strand = argument;
+    struct strand_crew *crew = strand->crew;
+    struct env *owner = crew->owner;
+    crew->running--;
+    drop(strand);
+    if (!crew->dying)
+        sched_strand_left(owner);
+    sched_strand_charge();
+    if (owner->row->state == ENV_DYING && !strand_end_all(owner))
+        env_free(owner);
+    sched_next();
+}
+
+// The running strand, whose state is set, gives the processor to the next of its crew.
+static void switch_away(struct strand *self) {
+    struct strand_crew *crew = self->crew;
+    struct strand *next = choose(crew);
+    if (next) {
+        take(next);
+        if (next != self)
+            sal_strand_switch(&self->rsp, next->rsp);
+        return;
+    }
+    sal_strand_leave(&self->rsp, crew_empty, crew);
+}
+
+void strand_run(struct env *owner) {
+    struct strand_crew *crew = owner->crews;
+    owner->crews = crew->runnable;
+    crew_queue(crew);
+    crew->running++;
+    struct strand *strand = choose(crew);
+    take(strand);
+    sal_strand_enter(strand->rsp);
+}
+
+void aegis_strand_resumed(void) {
+    kernel_unlock();
+}
+
+int strand_interrupted(int slice_over) {
+    struct strand *self = strand_current();
+    struct strand_crew *crew = self->crew;
+    struct sal_regs *regs = cpu_this()->strand_regs;
+    if (!crew->dying && !slice_over)
+        return 0;
+    if (!(self->flags & STRAND_ANYWHERE) && !in_extension(regs->rip))
+        return 1;
+    if (crew->dying)
+        strand_over(self);
+    self->rsp = sal_strand_interrupted(regs);
+    make_ready(self);
+    if (crew->policy && crew->policy->checkpoint)
+        crew->policy->checkpoint(crew->policy_context, self);
+    crew->running--;
+    sched_strand_charge();
+    sched_next();
+}
+
+// A strand of a crew that is being ended goes no further.
+static void check_dying(struct strand *self) {
+    if (self->crew->dying)
+        sal_strand_leave(&self->rsp, strand_over, self);
+}
+
+void strand_unblock(struct strand *strand) {
+    struct strand_crew *crew = strand->crew;
+    u32 state = strand->row->state;
+    if (state != STRAND_BLOCKED && state != STRAND_SLEEPING) {
+        strand->token = 1;
+        return;
+    }
+    if (state == STRAND_SLEEPING)
+        sched_unsleep(&strand->sleeper);
+    make_ready(strand);
+    if (crew->policy && crew->policy->unblocked)
+        crew->policy->unblocked(crew->policy_context, strand);
+}
+
+void strand_woken(struct sleeper *sleeper) {
+    u64 offset = __builtin_offsetof(struct strand, sleeper);
+    struct strand *strand = (struct strand *)((u8 *)sleeper - offset);
+    strand->late = 1;
+    strand_unblock(strand);
+}
+
+i64 strand_block(u64 deadline) {
+    struct strand *self = strand_current();
+    struct strand_crew *crew = self->crew;
+    check_dying(self);
+    if (self->token) {
+        self->token = 0;
+        return 0;
+    }
+    self->row->state = STRAND_BLOCKED;
+    self->late = 0;
+    if (deadline != ABI_ANY) {
+        self->row->state = STRAND_SLEEPING;
+        sched_sleep(&self->sleeper, deadline);
+        sched_timer_update();
+    }
+    if (crew->policy && crew->policy->blocked)
+        crew->policy->blocked(crew->policy_context, self);
+    switch_away(self);
+    return self->late ? -E_AGAIN : 0;
+}
+
+void strand_yield(void) {
+    struct strand *self = strand_current();
+    struct strand_crew *crew = self->crew;
+    check_dying(self);
+    make_ready(self);
+    if (crew->policy && crew->policy->checkpoint)
+        crew->policy->checkpoint(crew->policy_context, self);
+    switch_away(self);
+}
+
+// --- beginning and end ---------------------------------------------------------------------------
+
+__attribute__((noreturn)) static void strand_main(void *argument) {
+    struct strand *self = argument;
+    kernel_unlock();
+    sal_interrupts_on();
+    u64 result = self->function(self->argument);
+    sal_interrupts_off();
+    kernel_lock();
+    strand_exit(result);
+}
+
+i64 strand_create(struct strand_crew *crew, strand_function *function, u64 argument, u32 flags,
+                  struct strand **made) {
+    strand_id id;
+    if (crew->dying)
+        return -E_DEAD;
+    if (crew->count >= CREW_MAX)
+        return -E_LIMIT;
+    struct strand *strand = crew->spare;
+    i64 error = strand ? 0 : stack_take(crew->owner->row->account, &strand);
+    if (error)
+        return error;
+    error = object_take(&strands, &id);
+    if (strand == crew->spare && !error) {
+        crew->spare = strand->next;
+        crew->spares--;
+    } else if (error) {
+        if (strand != crew->spare)
+            stack_give(strand);
+        return error;
+    }
+    strand_of[ABI_INDEX(id)] = strand;
+    strand->id = id;
+    strand->row = object_row(&strands, id);
+    strand->row->env = crew->owner->id;
+    strand->crew = crew;
+    strand->function = function;
+    strand->argument = argument;
+    strand->flags = (u16)flags;
+    strand->token = 0;
+    strand->sleeper.strand = 1;
+    strand->joiner = strand->joining = 0;
+    stack_flush(strand); // it is written to here
+    strand->rsp = sal_strand_begin(stack_top(strand), strand_main, strand);
+    strand->all_previous = 0;
+    strand->all_next = crew->all;
+    if (crew->all)
+        crew->all->all_previous = strand;
+    crew->all = strand;
+    crew->count++;
+    make_ready(strand);
+    if (crew->policy && crew->policy->unblocked)
+        crew->policy->unblocked(crew->policy_context, strand);
+    *made = strand;
+    return 0;
+}
+
+// The name ends, and the crew forgets it. The stack is still there.
+static void forget(struct strand *strand) {
+    struct strand_crew *crew = strand->crew;
+    if (strand->joining)
+        strand->joining->joiner = 0;
+    if (strand->all_previous)
+        strand->all_previous->all_next = strand->all_next;
+    else
+        crew->all = strand->all_next;
+    if (strand->all_next)
+        strand->all_next->all_previous = strand->all_previous;
+    crew->count--;
+    strand_of[ABI_INDEX(strand->id)] = 0;
+    object_release(&strands, strand->id);
+    strand->id = 0;
+}
+
+static int spare(struct strand *strand) {
+    struct strand_crew *crew = strand->crew;
+    if (crew->spares == SPARES_MAX || crew->dying)
+        return 0;
+    strand->next = crew->spare;
+    crew->spare = strand;
+    crew->spares++;
+    return 1;
+}
+
+// Of a strand that is not running, or that was just left.
+static void drop(struct strand *strand) {
+    if (strand->row->state == STRAND_SLEEPING)
+        sched_unsleep(&strand->sleeper);
+    if (strand->row->state == STRAND_READY)
+        queue_remove(strand->crew, strand);
+    if (strand->row->state != STRAND_DEAD && strand->crew->dropped)
+        strand->crew->dropped(strand);
+    forget(strand);
+    if (!spare(strand))
+        stack_give(strand);
+}
+
+void strand_exit(u64 result) {
+    struct strand *self = strand_current(), *joiner = self->joiner;
+    check_dying(self);
+    self->row->state = STRAND_DEAD;
+    self->result = result;
+    if (self->crew->policy && self->crew->policy->blocked)
+        self->crew->policy->blocked(self->crew->policy_context, self);
+    if (joiner) {
+        joiner->joining = 0;
+        strand_unblock(joiner);
+    }
+    if (self->flags & STRAND_DETACHED && self->crew->spares == SPARES_MAX)
+        sal_strand_leave(&self->rsp, strand_over, self);
+    if (self->flags & STRAND_DETACHED)
+        drop(self); // the stack stays, and nobody takes it before it was left
+    switch_away(self);
+    __builtin_unreachable();
+}
+
+i64 strand_join(struct strand *strand, u64 *result) {
+    struct strand *self = strand_current();
+    int extra = 0;
+    check_dying(self);
+    if (strand == self || strand->flags & STRAND_DETACHED)
+        return -E_INVAL;
+    if (strand->joiner)
+        return -E_BUSY;
+    if (strand->row->state != STRAND_DEAD) {
+        strand->joiner = self;
+        self->joining = strand;
+        strand_block(ABI_ANY);
+        for (; self->joining; extra = 1) // that was for somebody else: keep it
+            strand_block(ABI_ANY);
+        self->token |= (u8)extra;
+    }
+    *result = strand->result;
+    drop(strand);
+    return 0;
+}
+
+// --- crews ---------------------------------------------------------------------------------------
+
+void strand_crew_init(struct strand_crew *crew, struct env *owner) {
+    *crew = (struct strand_crew){.owner = owner, .next = owner->all_crews};
+    owner->all_crews = crew;
+}
+
+static void crew_forget(struct strand_crew *crew) {
+    struct env *owner = crew->owner;
+    struct strand_crew **at = &owner->all_crews;
+    while (*at != crew)
+        at = &(*at)->next;
+    *at = crew->next;
+    if (!crew->queued)
+        return;
+    for (at = &owner->crews; *at != crew;)
+        at = &(*at)->runnable;
+    *at = crew->runnable;
+    if (!owner->crews)
+        sched_strands_gone(owner);
+}
+
+u32 strand_crew_end(struct strand_crew *crew) {
+    crew->dying = 1;
+    crew->policy = 0;
+    struct strand *next;
+    for (struct strand *strand = crew->all; strand; strand = next) {
+        next = strand->all_next;
+        if (strand->row->state == STRAND_RUNNING)
+            sal_ipi(strand->row->cpu, SAL_INTERRUPT_RESCHEDULE);
+        else
+            drop(strand);
+    }
+    if (crew->count)
+        return crew->running;
+    while (crew->spare) {
+        struct strand *strand = crew->spare;
+        crew->spare = strand->next;
+        crew->spares--;
+        stack_give(strand);
+    }
+    crew_forget(crew);
+    return 0;
+}
+
+u32 strand_end_all(struct env *owner) {
+    u32 running = 0;
+    struct strand_crew *next;
+    for (struct strand_crew *crew = owner->all_crews; crew; crew = next) {
+        next = crew->next;
+        running += strand_crew_end(crew);
+    }
+    return running;
+}
