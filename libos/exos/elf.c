@@ -96,6 +96,11 @@ static i64 header_take(struct elf_program *p, const struct elf_phdr *ph, u64 fil
     }
 }
 
+u64 elf_head_bytes(const void *head) {
+    const struct elf_header *h = head;
+    return h->phoff > ELF_HEAD_BYTES ? ~0ul : h->phoff + h->phnum * sizeof(struct elf_phdr);
+}
+
 i64 elf_check(const void *head, u64 head_bytes, u64 file_bytes, u64 low, u64 high,
               struct elf_program *p) {
     const struct elf_header *h = head;

@@ -31,6 +31,8 @@ struct elf_program {
     u64 interpreter_offset, interpreter_bytes; // path in the file; bytes 0: none
 };
 
+// How many bytes of a file its headers take, if it is one: head has at least 64 bytes.
+u64 elf_head_bytes(const void *head);
 // Checks that head[head_bytes], the beginning of a file of file_bytes, is a program for user
 // addresses low .. high - 1, and describes it. 0, -ENOEXEC (not one, damaged, overlapping or
 // unordered segments), -ENOMEM (does not fit there).

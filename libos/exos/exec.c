@@ -25,6 +25,8 @@
 #define STRINGS_MAX   (2ul << 20)
 #define STRING_MAX    (128ul << 10)
 #define PATH_BYTES    4096ul
+#define HEAD_FIRST    1024
+#define AHEAD_MAX     (1ul << 20) // of a segment: what is mapped before it is touched
 #define SCRIPT_LEVELS 4
 #define SCRIPT_LINE   256
 #define AT_FDCWD      (-100)
@@ -56,7 +58,7 @@ static i64 strings_room(struct exec_strings *s, u64 bytes) {
         capacity *= 2;
     if (capacity == s->capacity)
         return 0;
-    char *text = pod_alloc(capacity);
+    char *text = pod_alloc_dirty(capacity);
     if (!text)
         return -ENOMEM;
     memcpy(text, s->text, s->bytes);
@@ -205,7 +207,10 @@ static i64 image_open(int dirfd, const char *path, struct exec_image *image, cha
     i64 error = fs_open_exec(dirfd, path, 0, &image->vnode, absolute, PATH_BYTES);
     if (error)
         return error;
-    i64 n = vnode_read(image->vnode, 0, head, ELF_HEAD_BYTES);
+    // Mostly the beginning is enough; where it isn't, elf_check looks at all.
+    i64 n = vnode_read(image->vnode, 0, head, HEAD_FIRST);
+    if (n == HEAD_FIRST && elf_head_bytes(head) > HEAD_FIRST)
+        n = vnode_read(image->vnode, 0, head, ELF_HEAD_BYTES);
     if (n < 0)
         return n;
     *head_bytes = (u64)n;
@@ -225,7 +230,7 @@ static i64 open_interpreter(struct exec_plan *plan, char *head, char *path) {
     if (vnode_read(plan->main.vnode, p->interpreter_offset, path, bytes) != (i64)bytes ||
         path[bytes - 1])
         return -ENOEXEC;
-    char *absolute = pod_alloc(PATH_BYTES);
+    char *absolute = pod_alloc_dirty(PATH_BYTES);
     if (!absolute)
         return -ENOMEM;
     i64 error = image_open(AT_FDCWD, path, &plan->interpreter, head, &head_bytes, absolute);
@@ -260,7 +265,7 @@ static i64 open_program(struct exec_plan *plan, int dirfd, char *path, char *hea
 }
 
 static char *text_copy(const char *text, u64 bytes) {
-    char *copy = pod_alloc(bytes ? bytes : 1);
+    char *copy = pod_alloc_dirty(bytes ? bytes : 1);
     if (copy)
         memcpy(copy, text, bytes);
     return copy;
@@ -276,7 +281,7 @@ static i64 plan_fill(struct exec_plan *plan, int dirfd, const char *path, char *
     if (!plan->info || !plan->name)
         return -ENOMEM;
     plan->info->users = 1;
-    plan->info->path = pod_alloc(PATH_BYTES);
+    plan->info->path = pod_alloc_dirty(PATH_BYTES);
     if (!plan->info->path)
         return -ENOMEM;
     string_copy(buffer, path, PATH_BYTES);
@@ -299,7 +304,7 @@ static i64 plan_fill(struct exec_plan *plan, int dirfd, const char *path, char *
 i64 exec_prepare(int dirfd, const char *path, struct exec_strings *strings,
                  struct exec_plan **result) {
     struct exec_plan *plan = pod_alloc(sizeof(*plan));
-    char *buffer = pod_alloc(PATH_BYTES + ELF_HEAD_BYTES);
+    char *buffer = pod_alloc_dirty(PATH_BYTES + ELF_HEAD_BYTES);
     i64 error = -ENOMEM;
     if (plan && buffer) {
         plan->strings = *strings;
@@ -328,6 +333,8 @@ static i64 map_segment(struct mm *mm, struct vnode *vnode, const struct elf_segm
     u64 zero = start + file_pages;
     if (!error && end > zero)
         error = mm_map_fixed(mm, zero, end - zero, s->prot, 0, NULL, 0);
+    if (!error && file_pages)
+        mm_map_ahead(mm, start, start + (file_pages < AHEAD_MAX ? file_pages : AHEAD_MAX));
     // Linux clears the rest of the last file page, and the dynamic loader counts on it.
     if (!error && end > file_end && file_pages && s->prot & PROT_WRITE)
         error = clear_user(file_end, zero - file_end);
@@ -437,7 +444,7 @@ static i64 build_stack(struct mm *mm, const struct exec_plan *plan, struct start
     error = rt_space_map(POD_CAPS, mm->space, first, ABI_ANY, pages,
                          ABI_PTE_W | (plan->main.program.stack_prot & PROT_EXEC ? 0 : ABI_PTE_NX));
     mm->resident += pages;
-    u64 *words = error ? NULL : pod_alloc(count * 8);
+    u64 *words = error ? NULL : pod_alloc_dirty(count * 8);
     if (!words)
         return -ENOMEM;
     u64 used = fill_words(words, plan, a);
@@ -606,7 +613,7 @@ static i64 exec_commit(struct exec_plan *plan) {
 i64 linux_execve(u64 path, u64 argv, u64 envp) {
     struct exec_strings strings = {0};
     struct exec_plan *plan = NULL;
-    char *name = pod_alloc(PATH_BYTES);
+    char *name = pod_alloc_dirty(PATH_BYTES);
     if (!name)
         return -ENOMEM;
     i64 error = strncpy_from_user(name, path, PATH_BYTES);

@@ -105,33 +105,58 @@ int mm_page_place(struct mm *mm, u64 page, u32 prot) {
     return scratch_place(mm, mm->space, page, ABI_PTE_FRAME(kernel_pte(EXOS_SCRATCH)), bits);
 }
 
+// How a page of a file is mapped, before a private one is written.
+static u64 file_bits(const struct area *area, bool write) {
+    u64 bits = entry_bits(area->prot);
+    if (!(area->flags & AREA_SHARED))
+        return (bits & ~ABI_PTE_W) | VM_COW;
+    return (write ? bits : bits & ~ABI_PTE_W) | VM_SHARED;
+}
+
 // A page of a file that is not mapped yet; also those after it whose frames follow, if they are
 // only read.
 static int map_file(struct mm *mm, const struct area *area, u64 page, bool write, i32 *code) {
     bool shared = area->flags & AREA_SHARED;
     u64 index = (area->offset + (page - area->start)) >> ABI_PAGE_SHIFT;
-    pfn_t frame, next;
-    i64 error = vnode_get_page(area->vnode, index, shared && write, &frame);
-    if (error) {
+    u64 pages = (area->end - page) >> ABI_PAGE_SHIFT;
+    pfn_t frame;
+    i64 run = vnode_get_pages(area->vnode, index,
+                              write                   ? 1
+                              : pages < AROUND_PAGES ? pages
+                                                      : AROUND_PAGES,
+                              shared && write, &frame);
+    if (run < 0) {
         *code = BUS_ADRERR;
-        return error == -ENOMEM ? SIGKILL : SIGBUS;
+        return run == -ENOMEM ? SIGKILL : SIGBUS;
     }
-    u64 bits = entry_bits(area->prot), count = 1;
-    if (shared)
-        bits = write ? bits | VM_SHARED : (bits & ~ABI_PTE_W) | VM_SHARED;
-    else
-        bits = (bits & ~ABI_PTE_W) | VM_COW;
-    while (!write && count < AROUND_PAGES && page + (count << ABI_PAGE_SHIFT) < area->end &&
-           !vnode_get_page(area->vnode, index + count, 0, &next) && next == frame + count)
-        count++;
-    i64 n = sys_space_map(kernel_frame_caps(frame), mm->space, page, frame, count,
-                          bits | (shared && write ? SPACE_MAP_REPLACE : 0));
+    i64 n =
+        sys_space_map(kernel_frame_caps(frame), mm->space, page, frame, (u64)run,
+                      file_bits(area, write) | (shared && write ? SPACE_MAP_REPLACE : 0));
     if (n < 0 && n != -E_EXIST)
         return n == -E_NOMEM ? SIGKILL : SIGBUS;
     mm->resident += n > 0 ? (u64)n : 0;
     if (write && !shared)
         return copy_on_write(mm, area, page, kernel_pte(page));
     return 0;
+}
+
+void mm_map_ahead(struct mm *mm, u64 start, u64 end) {
+    const struct area *area = areas_find(&mm->areas, start);
+    if (!area || !area->vnode)
+        return;
+    end = end < area->end ? end : area->end;
+    while (start < end) {
+        u64 index = (area->offset + (start - area->start)) >> ABI_PAGE_SHIFT;
+        pfn_t frame;
+        i64 n = vnode_get_pages(area->vnode, index, (end - start) >> ABI_PAGE_SHIFT, 0, &frame);
+        if (n > 0)
+            n = sys_space_map(kernel_frame_caps(frame), mm->space, start, frame, (u64)n,
+                              file_bits(area, false));
+        if (n <= 0)
+            return;
+        mm->resident += (u64)n;
+        start += (u64)n << ABI_PAGE_SHIFT;
+    }
 }
 
 static int map_zero(struct mm *mm, const struct area *area, u64 page) {

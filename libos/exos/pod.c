@@ -174,22 +174,22 @@ static u64 run_carve(u64 length) {
     return page;
 }
 
-// Makes the pages of a free run zero, with frames behind all of them.
-static bool run_clear(u64 page, u64 length) {
+// Puts frames behind all pages of a free run, and makes them zero if asked to.
+static bool run_ready(u64 page, u64 length, bool zero) {
     for (u64 i = 0, n; i < length; i += n) {
         bool has = ENTRY_FRAME(entries[page + i]);
         for (n = 1; i + n < length && !ENTRY_FRAME(entries[page + i + n]) == !has;)
             n++;
-        if (has)
+        if (has && zero)
             memset((void *)page_address(page + i), 0, n << ABI_PAGE_SHIFT);
-        else if (pod_memory_low(POD_RESERVE_FILES + n) || !pages_bind(page + i, n))
+        else if (!has && (pod_memory_low(POD_RESERVE_FILES + n) || !pages_bind(page + i, n)))
             return false;
     }
     return true;
 }
 
-// A run of zeroed pages; 0 if there is none.
-static u64 run_alloc(u64 pages) {
+// A run of pages; 0 if there is none.
+static u64 run_alloc(u64 pages, bool zero) {
     u64 length = run_length(pages), page;
     u64 *list = &free_runs[run_class(length)];
     if (!*list)
@@ -197,7 +197,7 @@ static u64 run_alloc(u64 pages) {
     if (*list) {
         page = *list - 1;
         u64 next = ENTRY_VALUE(entries[page]), frames = run_frames(page, length);
-        if (!run_clear(page, length)) {
+        if (!run_ready(page, length, zero)) {
             free_frames += run_frames(page, length) - frames;
             return 0;
         }
@@ -313,7 +313,7 @@ static void slab_unlink(struct slab *s) {
 }
 
 static struct slab *slab_new(unsigned class) {
-    struct slab *s = (struct slab *)run_alloc(1);
+    struct slab *s = (struct slab *)run_alloc(1, true);
     if (!s)
         return NULL;
     s->class = (u16) class;
@@ -322,7 +322,7 @@ static struct slab *slab_new(unsigned class) {
     return s;
 }
 
-static void *small_alloc(unsigned class) {
+static void *small_alloc(unsigned class, bool zero) {
     struct slab *s = partial[class];
     if (!s && !(s = slab_new(class)))
         return NULL;
@@ -330,7 +330,8 @@ static void *small_alloc(unsigned class) {
     void *p = s->free;
     if (p) {
         s->free = *(void **)p;
-        memset(p, 0, bytes);
+        if (zero)
+            memset(p, 0, bytes);
     } else {
         p = (char *)(s + 1) + --s->fresh * bytes;
     }
@@ -357,16 +358,23 @@ static void small_free(void *p) {
 // --- what others call
 // ----------------------------------------------------------------------------------------------------------
 
-void *pod_alloc(u64 bytes) {
+static void *alloc(u64 bytes, bool zero) {
     if (bytes > class_bytes[CLASSES - 1]) {
         if (bytes > (u64)HEAP_PAGES << ABI_PAGE_SHIFT)
             return NULL;
-        return (void *)run_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT);
+        return (void *)run_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT, zero);
     }
     unsigned class = 0;
     while (class_bytes[class] < bytes)
         class ++;
-    return small_alloc(class);
+    return small_alloc(class, zero);
+}
+
+void *pod_alloc(u64 bytes) {
+    return alloc(bytes, true);
+}
+void *pod_alloc_dirty(u64 bytes) {
+    return alloc(bytes, false);
 }
 
 void pod_free(void *p) {
@@ -379,7 +387,7 @@ void pod_free(void *p) {
 }
 
 void *pod_page_alloc(void) {
-    return (void *)run_alloc(1);
+    return (void *)run_alloc(1, true);
 }
 void pod_page_free(void *page) {
     pages_free((u64)page);

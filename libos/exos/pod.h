@@ -23,6 +23,8 @@
 // Zeroed memory, aligned to 16 (to the page from 2048 bytes on); NULL if the pod's memory is used
 // up.
 void *pod_alloc(u64 bytes);
+// The same with anything in it, for what is written before it is read.
+void *pod_alloc_dirty(u64 bytes);
 // p from pod_alloc, or NULL.
 void pod_free(void *p);
 

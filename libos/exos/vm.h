@@ -40,9 +40,10 @@ struct vnode;
 
 // What vm needs of a file; FILES implements them.
 //
-// The frame of one page for mapping. write: a shared writable mapping wants it. -EFAULT beyond the
-// end (SIGBUS), -ENOMEM.
-i64 vnode_get_page(struct vnode *vnode, u64 page_index, int write, pfn_t *pfn);
+// Frames for mapping: *pfn is that of page first, and those of the pages after it, up to the result
+// (1 .. count), follow it. write: a shared writable mapping wants them. -EFAULT beyond the end
+// (SIGBUS), -ENOMEM.
+i64 vnode_get_pages(struct vnode *vnode, u64 first, u64 count, int write, pfn_t *pfn);
 // References of mappings: pages stay valid while there is one.
 void vnode_map_get(struct vnode *vnode);
 void vnode_map_put(struct vnode *vnode);

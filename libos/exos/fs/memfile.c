@@ -53,6 +53,18 @@ static void *tree_find(const struct page_tree *tree, u64 index) {
     return at;
 }
 
+// How many indices from index on have no page, at least; 0: it has one.
+static u64 tree_gap(const struct page_tree *tree, u64 index) {
+    u32 level = tree->levels;
+    void *at = tree->root;
+    if (index >> (level * WAY_BITS))
+        return ~0ul;
+    while (level && at)
+        at = ((struct node *)at)->way[index >> (--level * WAY_BITS) & (WAYS - 1)];
+    u64 span = 1ul << (level * WAY_BITS);
+    return at ? 0 : span - (index & (span - 1));
+}
+
 // Puts a page at an index that has none. On failure (no memory) the tree is unchanged in meaning.
 static bool tree_insert(struct page_tree *tree, u64 index, void *page) {
     while (index >> (tree->levels * WAY_BITS)) {
@@ -311,21 +323,42 @@ static const u8 *rom_whole_page(const struct vnode *v, u64 index) {
     return bytes == PAGE && mappable ? at : NULL;
 }
 
-i64 vnode_get_page(struct vnode *v, u64 index, int write, pfn_t *pfn) {
+static i64 get_page(struct vnode *v, u64 index, int write, const u8 **page) {
     if (!vnode_is_reg(v) || index >= (v->size + PAGE - 1) >> ABI_PAGE_SHIFT)
         return -EFAULT;
-    const u8 *page = tree_find(&v->reg.tree, index);
-    if (!page && !write)
-        page = rom_whole_page(v, index);
-    if (!page)
-        page = page_make(v, index);
-    if (!page)
-        return -ENOMEM;
-    if ((u64)page >= POD_MODULE && (u64)page < POD_MODULE_END)
+    *page = tree_find(&v->reg.tree, index);
+    if (!*page && !write)
+        *page = rom_whole_page(v, index);
+    if (!*page)
+        *page = page_make(v, index);
+    return *page ? 0 : -ENOMEM;
+}
+
+// How many pages of the archive, up to count, follow each other from index on: whole ones that no
+// page of the tree stands in for.
+static u64 rom_run(const struct vnode *v, u64 index, u64 count) {
+    u64 whole = v->reg.rom_size >> ABI_PAGE_SHIFT, run = 0, gap;
+    count = count < whole - index ? count : whole - index;
+    while (run < count && (gap = tree_gap(&v->reg.tree, index + run)))
+        run += gap < count - run ? gap : count - run;
+    return run;
+}
+
+i64 vnode_get_pages(struct vnode *v, u64 first, u64 count, int write, pfn_t *pfn) {
+    const u8 *page;
+    i64 error = get_page(v, first, write, &page);
+    if (error)
+        return error;
+    if ((u64)page >= POD_MODULE && (u64)page < POD_MODULE_END) {
         *pfn = ABI_INFO->module_first + (((u64)page - POD_MODULE) >> ABI_PAGE_SHIFT);
-    else
-        *pfn = pod_page_frame(page);
-    return 0;
+        return (i64)rom_run(v, first, count);
+    }
+    *pfn = pod_page_frame(page);
+    u64 run = 1;
+    while (run < count && (page = tree_find(&v->reg.tree, first + run)) &&
+           pod_page_frame(page) == *pfn + run)
+        run++;
+    return (i64)run;
 }
 
 void vnode_map_get(struct vnode *v) {
