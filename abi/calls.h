@@ -19,6 +19,12 @@
 // space_map, beside ABI_PTE_PROT; these bits are not part of the entry
 #define SPACE_MAP_REPLACE (1ul << 3) // replace present mappings
 #define SPACE_MAP_DIRTY   (1ul << 4) // new frames as by FRAME_ALLOC_DIRTY
+#define SPACE_MAP_COPY                                                                             \
+    (1ul << 13) // new frames hold what the caller's own pages at these addresses do
+
+// space_copy, in share: soft bits S0 .. S2; entries that have one of them and were not accessed (A)
+// are left out
+#define SPACE_COPY_UNUSED(bits) ((bits) << 16)
 
 #define ABI_RANGE_PAGES (1ul << 27)
 

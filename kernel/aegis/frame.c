@@ -101,6 +101,12 @@ static void frame_clear(pfn_t pfn) {
     __asm__ volatile("rep stosq" : "+D"(at), "+c"(count) : "a"(0ul) : "memory");
 }
 
+void frame_copy(pfn_t to, pfn_t from) {
+    u64 *target = sal_frame(to), *source = sal_frame(from);
+    u64 count = ABI_PAGE / sizeof(u64);
+    __asm__ volatile("rep movsq" : "+D"(target), "+S"(source), "+c"(count) : : "memory");
+}
+
 static void frame_own(pfn_t pfn, account_id account, enum frame_kind kind, u32 flags, int dirty) {
     struct abi_frame *row = frame_row(pfn);
     if (!(row->flags & FRAME_ZERO) && !(dirty && row->owner == account))

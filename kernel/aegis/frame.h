@@ -36,6 +36,9 @@ void frame_give_zero(pfn_t pfn);
 // mapping. E_AGAIN.
 i64 frame_give_all(account_id account);
 
+// Copies the contents.
+void frame_copy(pfn_t to, pfn_t from);
+
 // The present count of allocations: capabilities minted now hold frames taken up to now.
 u64 frame_epoch(void);
 

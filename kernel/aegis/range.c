@@ -48,7 +48,21 @@ static void dropped_flush(struct dropped *dropped, struct abi_space *space, u64 
     dropped->count = 0;
 }
 
-static i64 map_frame(const struct map_request *request, pfn_t first, u64 i, pfn_t *pfn) {
+// A new frame with what the caller's own page at va holds.
+static i64 map_copy(account_id payer, u64 va, pfn_t *pfn) {
+    const u64 need = ABI_PTE_P | ABI_PTE_U;
+    const u64 *from = space_entry(space_current(), va);
+    if (!from || (*from & need) != need)
+        return -E_FAULT;
+    i64 error = frame_take(payer, FRAME_USER, FRAME_AUTO, 1, pfn);
+    if (!error)
+        frame_copy(*pfn, ABI_PTE_FRAME(*from));
+    return error;
+}
+
+static i64 map_frame(const struct map_request *request, u64 va, pfn_t first, u64 i, pfn_t *pfn) {
+    if (request->flags & SPACE_MAP_COPY)
+        return map_copy(request->payer, va, pfn);
     if (first == ABI_ANY)
         return frame_take(request->payer, FRAME_USER, FRAME_AUTO,
                           !!(request->flags & SPACE_MAP_DIRTY), pfn);
@@ -68,7 +82,7 @@ static i64 map_one(const struct map_request *request, u64 va, pfn_t first, u64 i
     u64 old = *entry;
     if (old & ABI_PTE_P && !(request->flags & SPACE_MAP_REPLACE))
         return -E_EXIST;
-    error = map_frame(request, first, i, &pfn);
+    error = map_frame(request, va, first, i, &pfn);
     if (error)
         return error;
     frame_row(pfn)->maps++;
@@ -91,7 +105,8 @@ static i64 map_check(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 
         return error;
     if (first == ABI_ANY && request->cap->type != CAP_ACCOUNT)
         return -E_TYPE;
-    if (flags & ~(ABI_PTE_PROT | SPACE_MAP_REPLACE | SPACE_MAP_DIRTY))
+    if (flags & ~(ABI_PTE_PROT | SPACE_MAP_REPLACE | SPACE_MAP_DIRTY | SPACE_MAP_COPY) ||
+        (flags & SPACE_MAP_COPY && first != ABI_ANY))
         return -E_INVAL;
     if (first == ABI_ANY && !account_find(request->cap->object))
         return -E_STALE;
@@ -102,6 +117,34 @@ static i64 map_check(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 
     request->bits |= new || request->cap->rights &CAP_RIGHT_WRITE ? ABI_PTE_MAY_W : 0;
     request->bits |= new || request->cap->rights &CAP_RIGHT_EXEC ? ABI_PTE_MAY_X : 0;
     return count ? space_check_range(va, count) : -E_RANGE;
+}
+
+// Maps particular frames at empty entries of one leaf table: as many of count as nothing unusual is
+// the matter with, possibly none.
+static u64 map_run(const struct map_request *request, u64 va, pfn_t first, u64 count) {
+    const struct cap *cap = request->cap;
+    int account = cap->type == CAP_ACCOUNT;
+    u64 low = account ? 0 : cap->object, *entry;
+    u64 high = account ? frame_count : cap->object + cap->count;
+    account_id owner = account ? cap->object : cap->owner;
+    u64 epoch = account ? ~0ul : cap->epoch, index = va >> ABI_PAGE_SHIFT & 511, i;
+    high = high < frame_count ? high : frame_count;
+    if (first < low || first >= high || space_entry_find(request->space, va, &entry))
+        return 0;
+    count = count < 512 - index ? count : 512 - index;
+    count = count < high - first ? count : high - first;
+    struct abi_frame *row = frame_row(first);
+    for (i = 0; i < count && !(entry[i] & ABI_PTE_P); i++, row++) {
+        if ((row->kind != FRAME_USER && row->kind != FRAME_MODULE) || row->owner != owner ||
+            row->epoch > epoch)
+            break;
+        row->maps++;
+        __atomic_store_n(&entry[i], (first + i) << ABI_PAGE_SHIFT | request->bits,
+                         __ATOMIC_RELEASE);
+    }
+    if (i)
+        table_note(entry - index, (u32)index, (u32)(index + i - 1));
+    return i;
 }
 
 __attribute__((noinline)) static i64 map_slowly(u64 caps, space_id id, u64 va, pfn_t first,
@@ -115,6 +158,13 @@ __attribute__((noinline)) static i64 map_slowly(u64 caps, space_id id, u64 va, p
     u64 limit = first == ABI_ANY || flags & SPACE_MAP_REPLACE ? FRAMES_PER_CALL : ENTRIES_PER_CALL;
     u64 done = 0;
     while (done < count && done < limit && !error) {
+        if (first != ABI_ANY && !(flags & SPACE_MAP_REPLACE)) {
+            u64 most = (count < limit ? count : limit) - done;
+            u64 run = map_run(&request, va + (done << ABI_PAGE_SHIFT), first + done, most);
+            done += run;
+            if (run)
+                continue;
+        }
         error = map_one(&request, va + (done << ABI_PAGE_SHIFT), first, done, &dropped);
         done += !error;
     }
@@ -225,6 +275,22 @@ static inline struct run run_next(const struct abi_space *space, u64 va, u64 pag
     return (struct run){entry, length < pages ? length : pages};
 }
 
+// The same, without the entries that were never written: a run of them is a hole.
+static inline struct run run_used(const struct abi_space *space, u64 va, u64 pages) {
+    struct run run = run_next(space, va, pages);
+    if (!run.entry)
+        return run;
+    u64 index = va >> ABI_PAGE_SHIFT & 511;
+    struct used used = table_used(sal_phys(run.entry) >> ABI_PAGE_SHIFT);
+    if (index >= used.end)
+        run.entry = 0;
+    else if (index < used.at)
+        run = (struct run){0, used.at - index < run.pages ? used.at - index : run.pages};
+    else if (used.end - index < run.pages)
+        run.pages = used.end - index;
+    return run;
+}
+
 // --- unmap ---------------------------------------------------------------------------------------
 
 i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
@@ -238,24 +304,25 @@ i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
         return error;
     u64 done = 0, budget = ENTRIES_PER_CALL, from = va, flushes = 0;
     while (done < count && budget && flushes < 8) {
-        struct run run = run_next(space, va + (done << ABI_PAGE_SHIFT), count - done);
+        struct run run = run_used(space, va + (done << ABI_PAGE_SHIFT), count - done);
         if (!run.entry) {
             done += run.pages;
             budget--;
             continue;
         }
-        for (u64 i = 0; i < run.pages && budget && flushes < 8; i++, done++, budget--) {
-            if (!(run.entry[i] & ABI_PTE_P))
-                continue;
+        u64 i = 0, end = run.pages < budget ? run.pages : budget;
+        while ((i = table_next(run.entry, i, end)) < end && flushes < 8) {
             dropped.pfn[dropped.count++] = ABI_PTE_FRAME(run.entry[i]);
-            run.entry[i] = 0;
+            run.entry[i++] = 0;
             if (dropped.count == FRAMES_PER_CALL) {
-                u64 next = va + ((done + 1) << ABI_PAGE_SHIFT);
+                u64 next = va + ((done + i) << ABI_PAGE_SHIFT);
                 dropped_flush(&dropped, space, from, (next - from) >> ABI_PAGE_SHIFT);
                 from = next;
                 flushes++;
             }
         }
+        done += i;
+        budget -= i;
     }
     if (dropped.count)
         dropped_flush(&dropped, space, from,
@@ -393,9 +460,12 @@ slowly:
 
 // --- copy ----------------------------------------------------------------------------------------
 
+#define SOFT_LOW (ABI_PTE_S0 | ABI_PTE_S1 | ABI_PTE_S2)
+
 struct copy_request {
     struct abi_space *from, *to;
     u64 share, mark;
+    u64 unused; // entries with one of these and without A are left out
     int shared; // other processors use the source
     int lost_w; // an entry of the source lost W
 };
@@ -411,20 +481,11 @@ __attribute__((noinline)) static u64 copy_mark(struct copy_request *request, u64
     return new;
 }
 
-// From i on, the first entry that is present, or n.
-static inline u64 copy_next(const u64 *source, u64 i, u64 n) {
-    while (i + 4 <= n && !((source[i] | source[i + 1] | source[i + 2] | source[i + 3]) & ABI_PTE_P))
-        i += 4;
-    while (i < n && !(source[i] & ABI_PTE_P))
-        i++;
-    return i;
-}
-
 // The first n entries of a leaf table's part, of which the first is that of va.
 static i64 copy_run(struct copy_request *request, u64 *source, u64 va, u64 n) {
     const u64 shared = ABI_PTE_W | request->share, first = va >> ABI_PAGE_SHIFT & 511;
     struct abi_frame *rows = frame_row(0);
-    u64 *target, i = copy_next(source, 0, n), last = i;
+    u64 *target, i = table_next(source, 0, n), last = i;
     if (i == n)
         return 0;
     i64 error = space_entry_make(request->to, va, &target);
@@ -433,9 +494,11 @@ static i64 copy_run(struct copy_request *request, u64 *source, u64 va, u64 n) {
     for (; i < n; i++) {
         u64 entry = source[i];
         if (!(entry & ABI_PTE_P)) {
-            i = copy_next(source, i + 1, n) - 1;
+            i = table_next(source, i + 1, n) - 1;
             continue;
         }
+        if (entry & request->unused && !(entry & ABI_PTE_A))
+            continue;
         last = i;
         if (target[i] & ABI_PTE_P)
             continue;
@@ -449,12 +512,14 @@ static i64 copy_run(struct copy_request *request, u64 *source, u64 va, u64 n) {
 }
 
 i64 sys_space_copy(u64 cap, space_id to, u64 va, u64 count, u64 share, u64 mark) {
-    struct copy_request request = {.share = share, .mark = mark};
+    struct copy_request request = {.share = share & ~SPACE_COPY_UNUSED(SOFT_LOW),
+                                   .mark = mark,
+                                   .unused = share >> 16 & SOFT_LOW};
     i64 error = cap_check_space(cap, to, CAP_RIGHT_MAP, &request.to);
     if (error)
         return error;
     request.from = space_find(sched_current()->row->space);
-    if ((share | mark) & ~ABI_PTE_SOFT || request.from == request.to)
+    if ((request.share | mark) & ~ABI_PTE_SOFT || request.from == request.to)
         return -E_INVAL;
     if (request.from->account != request.to->account)
         return -E_RIGHTS;

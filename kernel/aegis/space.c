@@ -118,25 +118,6 @@ void frame_unmap(pfn_t pfn) {
         frame_give(pfn);
 }
 
-// The entries of a table that may be present (table_note).
-struct used {
-    u32 at, end;
-};
-
-static struct used table_used(pfn_t pfn) {
-    u32 seen = frame_row(pfn)->next;
-    return (struct used){512 - (seen >> 16), seen & 0xffff};
-}
-
-// The first entry from i on that is present, or end. Tables are sparse: four are looked at at once.
-static inline u32 table_next(const u64 *table, u32 i, u32 end) {
-    while (i + 4 <= end && !((table[i] | table[i + 1] | table[i + 2] | table[i + 3]) & ABI_PTE_P))
-        i += 4;
-    while (i < end && !(table[i] & ABI_PTE_P))
-        i++;
-    return i;
-}
-
 // All entries that were present are zero afterwards, and the others always were.
 static void tear_leaf_table(u64 *table, struct used used) {
     struct abi_frame *rows = frame_row(0);
@@ -158,7 +139,7 @@ static void tear_below(u32 *tables, u64 *entry, u32 level, u32 *budget) {
     if (level == 1) {
         tear_leaf_table(table, used);
     } else {
-        for (u32 i = used.at; (i = table_next(table, i, used.end)) < used.end; i++) {
+        for (u64 i = used.at; (i = table_next(table, i, used.end)) < used.end; i++) {
             if (!*budget)
                 return;
             tear_below(tables, &table[i], level - 1, budget);
@@ -193,7 +174,7 @@ i64 space_tear(struct abi_space *space) {
     u64 *root = sal_frame(space->root);
     struct used used = table_used(space->root);
     used.end = used.end < 256 ? used.end : 256;
-    for (u32 i = used.at; (i = table_next(root, i, used.end)) < used.end; i++) {
+    for (u64 i = used.at; (i = table_next(root, i, used.end)) < used.end; i++) {
         if (!budget)
             return -E_AGAIN;
         tear_slot(space, &root[i], &budget);

@@ -53,6 +53,22 @@ static inline void table_note(u64 *table, u32 low, u32 high) {
         seen = (seen & 0xffff0000) | to;
     row->next = seen;
 }
+// The entries of a table that may be present.
+struct used {
+    u32 at, end;
+};
+static inline struct used table_used(pfn_t pfn) {
+    u32 seen = frame_row(pfn)->next;
+    return (struct used){512 - (seen >> 16), seen & 0xffff};
+}
+// From i on, the first entry that is present, or n. Tables are sparse: four are looked at at once.
+static inline u64 table_next(const u64 *table, u64 i, u64 n) {
+    while (i + 4 <= n && !((table[i] | table[i + 1] | table[i + 2] | table[i + 3]) & ABI_PTE_P))
+        i += 4;
+    while (i < n && !(table[i] & ABI_PTE_P))
+        i++;
+    return i;
+}
 // space_entry_make, quick where the tables are there.
 static inline i64 space_entry_find(struct abi_space *space, u64 va, u64 **entry) {
     u64 end;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Page faults of programs, see mm.h. A private page is made in the scratch slot of its process
-// (EXOS_SCRATCH), where it can be written, and then mapped at its place; in the same batch the slot
-// gets the frame for the next one.
+// Page faults of programs, see mm.h.
 
 #include "base/string.h"
 #include "libos/exos/kernel.h"
@@ -27,41 +25,12 @@ static u64 entry_bits(u32 prot) {
     return (prot & PROT_WRITE ? ABI_PTE_W : 0) | (prot & PROT_EXEC ? 0 : ABI_PTE_NX);
 }
 
-// The slot's frame: there already, or new. 0 if there is no memory.
-static pfn_t scratch_frame(struct mm *mm) {
-    u64 pte = kernel_pte(EXOS_SCRATCH);
+// A private copy of the calling process' page, in its own space or a new child's. 1, or an error.
+static i64 page_copy(space_id space, const struct area *area, u64 page) {
     if (pod_memory_low(POD_RESERVE_USER))
-        return 0;
-    if (!pte) {
-        i64 n = sys_space_map(POD_CAPS, mm->space, EXOS_SCRATCH, ABI_ANY, 1,
-                              ABI_PTE_W | ABI_PTE_NX | SPACE_MAP_DIRTY);
-        if (n != 1)
-            return 0;
-        pte = kernel_pte(EXOS_SCRATCH);
-    }
-    return ABI_PTE_FRAME(pte);
-}
-
-// Maps the scratch frame, filled by the caller, at page of a space (mm's own or a new child's), and
-// refills the slot.
-static int scratch_place(struct mm *mm, space_id space, u64 page, pfn_t frame, u64 bits) {
-    struct batch_op ops[2];
-    batch_space_map(&ops[0], POD_CAPS, space, page, frame, 1, bits | SPACE_MAP_REPLACE);
-    batch_space_map(&ops[1], POD_CAPS, mm->space, EXOS_SCRATCH, ABI_ANY, 1,
-                    ABI_PTE_W | ABI_PTE_NX | SPACE_MAP_DIRTY | SPACE_MAP_REPLACE);
-    u64 done;
-    if (rt_batch_run(ops, 2, &done)) {
-        if (!done)
-            return SIGKILL;
-        // The page is in place; the slot must not go on naming its frame.
-        sys_space_unmap(POD_CAP, mm->space, EXOS_SCRATCH, 1);
-    }
-    return 0;
-}
-
-static void page_copy(void *to, const void *from) {
-    u64 count = ABI_PAGE / 8;
-    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
+        return -E_NOMEM;
+    return sys_space_map(POD_CAPS, space, page, ABI_ANY, 1,
+                         entry_bits(area->prot) | SPACE_MAP_REPLACE | SPACE_MAP_COPY);
 }
 
 // A write to a present page that is marked copy-on-write.
@@ -70,47 +39,42 @@ static int copy_on_write(struct mm *mm, const struct area *area, u64 page, u64 p
     if (f->maps == 1 && (f->flags & FRAME_AUTO) &&
         sys_space_protect(POD_CAP, mm->space, page, 1, VM_COW, ABI_PTE_W) == 1)
         return 0;
-    pfn_t frame = scratch_frame(mm);
-    if (!frame)
-        return SIGKILL;
-    page_copy((void *)EXOS_SCRATCH, (const void *)page);
-    return scratch_place(mm, mm->space, page, frame, entry_bits(area->prot));
+    return page_copy(mm->space, area, page) == 1 ? 0 : SIGKILL;
 }
 
 void mm_copy_page(struct mm *mm, space_id child, u64 address) {
     u64 page = address & ~(ABI_PAGE - 1);
     const struct area *area = areas_find(&mm->areas, address);
     u64 pte = area && !(area->flags & AREA_SHARED) ? kernel_pte(page) : 0;
-    if (!(pte & ABI_PTE_W) || !(kernel_frame(ABI_PTE_FRAME(pte))->flags & FRAME_AUTO))
-        return;
-    pfn_t frame = scratch_frame(mm);
-    if (!frame)
-        return;
-    page_copy((void *)EXOS_SCRATCH, (const void *)page);
-    scratch_place(mm, child, page, frame, entry_bits(area->prot));
+    if (pte & ABI_PTE_W && kernel_frame(ABI_PTE_FRAME(pte))->flags & FRAME_AUTO)
+        page_copy(child, area, page);
 }
 
 char *mm_page_edit(struct mm *mm, u64 page) {
-    if (!scratch_frame(mm))
+    u64 *to = (u64 *)EXOS_SCRATCH;
+    if (pod_memory_low(POD_RESERVE_USER) ||
+        sys_space_map(POD_CAPS, mm->space, EXOS_SCRATCH, ABI_ANY, 1,
+                      ABI_PTE_W | ABI_PTE_NX | SPACE_MAP_REPLACE) != 1)
         return NULL;
     if (kernel_pte(page))
-        page_copy((void *)EXOS_SCRATCH, (const void *)page);
-    else
-        memset((void *)EXOS_SCRATCH, 0, ABI_PAGE);
-    return (char *)EXOS_SCRATCH;
+        memcpy(to, (const void *)page, ABI_PAGE);
+    return (char *)to;
 }
 
 int mm_page_place(struct mm *mm, u64 page, u32 prot) {
     u64 bits = (entry_bits(prot) & ~ABI_PTE_W) | VM_COW;
-    return scratch_place(mm, mm->space, page, ABI_PTE_FRAME(kernel_pte(EXOS_SCRATCH)), bits);
+    pfn_t frame = ABI_PTE_FRAME(kernel_pte(EXOS_SCRATCH));
+    i64 n = sys_space_map(POD_CAPS, mm->space, page, frame, 1, bits | SPACE_MAP_REPLACE);
+    sys_space_unmap(POD_CAP, mm->space, EXOS_SCRATCH, 1);
+    return n == 1 ? 0 : SIGKILL;
 }
 
 // How a page of a file is mapped, before a private one is written.
 static u64 file_bits(const struct area *area, bool write) {
     u64 bits = entry_bits(area->prot);
     if (!(area->flags & AREA_SHARED))
-        return (bits & ~ABI_PTE_W) | VM_COW;
-    return (write ? bits : bits & ~ABI_PTE_W) | VM_SHARED;
+        return (bits & ~ABI_PTE_W) | VM_COW | VM_FILE;
+    return (write ? bits : bits & ~ABI_PTE_W) | VM_SHARED | VM_FILE;
 }
 
 // A page of a file that is not mapped yet; also those after it whose frames follow, if they are
@@ -121,17 +85,16 @@ static int map_file(struct mm *mm, const struct area *area, u64 page, bool write
     u64 pages = (area->end - page) >> ABI_PAGE_SHIFT;
     pfn_t frame;
     i64 run = vnode_get_pages(area->vnode, index,
-                              write                   ? 1
+                              write                  ? 1
                               : pages < AROUND_PAGES ? pages
-                                                      : AROUND_PAGES,
+                                                     : AROUND_PAGES,
                               shared && write, &frame);
     if (run < 0) {
         *code = BUS_ADRERR;
         return run == -ENOMEM ? SIGKILL : SIGBUS;
     }
-    i64 n =
-        sys_space_map(kernel_frame_caps(frame), mm->space, page, frame, (u64)run,
-                      file_bits(area, write) | (shared && write ? SPACE_MAP_REPLACE : 0));
+    i64 n = sys_space_map(kernel_frame_caps(frame), mm->space, page, frame, (u64)run,
+                          file_bits(area, write) | (shared && write ? SPACE_MAP_REPLACE : 0));
     if (n < 0 && n != -E_EXIST)
         return n == -E_NOMEM ? SIGKILL : SIGBUS;
     mm->resident += n > 0 ? (u64)n : 0;

@@ -45,7 +45,8 @@ struct mm *mm_new(i64 *error) {
 }
 
 static void op_copy(struct batch_op *op, space_id to, u64 start, u64 end) {
-    batch_space_copy(op, POD_CAP, to, start, (end - start) >> ABI_PAGE_SHIFT, VM_SHARED, VM_COW);
+    batch_space_copy(op, POD_CAP, to, start, (end - start) >> ABI_PAGE_SHIFT,
+                     VM_SHARED | SPACE_COPY_UNUSED(VM_FILE), VM_COW);
 }
 
 i64 mm_map_exos(space_id space) {

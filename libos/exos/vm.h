@@ -5,15 +5,16 @@
 // is where:
 //
 //     0x10000 .. EXOS_USER_END    the program's: ELF image, heap, mmap area (top-down), stack
-//     EXOS_SCRATCH                one page of each process: the next private page is made here
+//     EXOS_SCRATCH                one page of each process, where a page for it can be made
 //     EXOS_SLOT .. ABI_USER_END   ExOS: one set of page tables that all processes of the pod share
 //       EXOS_IMAGE ..               text, data, and behind them pod memory, up to POD_HEAP_END
 //       POD_INDEX ..                which frame is behind each page of the pod
 //       POD_MODULE ..               the boot module, read-only, mapped at first touch
 //
-// Soft bits of page-table entries: S0 copy-on-write, S1 shared (never copied). Private anonymous
-// frames are FRAME_AUTO; frames of files and of the pod are not, which is how copy-on-write knows
-// what it may take over.
+// Soft bits of page-table entries: S0 copy-on-write, S1 shared (never copied), S2 of a file, and
+// can be mapped again (fork leaves it out if it was not accessed). Private anonymous frames are
+// FRAME_AUTO; frames of files and of the pod are not, which is how copy-on-write knows what it may
+// take over.
 
 #ifndef EXOS_VM_H
 #define EXOS_VM_H
@@ -35,6 +36,7 @@
 
 #define VM_COW    ABI_PTE_S0
 #define VM_SHARED ABI_PTE_S1
+#define VM_FILE   ABI_PTE_S2
 
 struct vnode;
 
