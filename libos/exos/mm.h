@@ -49,8 +49,8 @@ void mm_copy_page(struct mm *mm, space_id child, u64 address);
 // memory. Nothing else may be called in between.
 char *mm_page_edit(struct mm *mm, u64 page);
 int mm_page_place(struct mm *mm, u64 page, u32 prot);
-// Maps pages of a file that are likely to be wanted, as far as that goes without trouble: start lies
-// in an area of the calling process that maps a file.
+// Maps pages of a file that are likely to be wanted, as far as that goes without trouble: start
+// lies in an area of the calling process that maps a file.
 void mm_map_ahead(struct mm *mm, u64 start, u64 end);
 // As if the program had touched address (write: for writing). 0 or -EFAULT.
 i64 mm_touch(u64 address, bool write);
