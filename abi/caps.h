@@ -20,7 +20,7 @@ enum cap_right {
 #undef CAP_RIGHT
 };
 
-#define CAP_RIGHTS_ALL 0x1fffu
+#define CAP_RIGHTS_ALL 0xffffu
 
 // Slots of a capability table. The first three are filled when an env is created; the rest of the
 // named ones are given to the first env only, which hands them on as it likes.

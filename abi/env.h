@@ -55,7 +55,7 @@ enum upcall_vector {
 // only rax, rdx and rdi are saved here, because a system call loses rcx and r11.
 struct upcall_frame {
     u64 vector;
-    u64 error;   // the processor's error code, or 0
+    u64 error;   // the processor's error code; of UPCALL_NOTIFY: NOTIFY_*; otherwise 0
     u64 address; // CR2 of a page fault, otherwise 0
     u64 rax;
     u64 rcx;
@@ -83,6 +83,11 @@ ABI_ASSERT_SIZE(struct env_uarea, 64);
 
 #define ENV_PENDING_SLICE_END 1u
 #define ENV_PENDING_NOTIFY    2u
+
+// The error field of UPCALL_NOTIFY: why, beside env_notify. An env that masks upcalls looks at the
+// row of its account instead.
+#define NOTIFY_ASKED 1u // the account is asked to give something back (abi/revoke.h)
+#define NOTIFY_TAKEN 2u // something was taken from it by force
 
 #define ENV_UPCALL_PAGES 8
 
@@ -125,6 +130,7 @@ enum env_stop_reason {
     ENV_STOP_REQUEST = 2,   // env_stop
     ENV_STOP_EXCEPTION = 3, // an exception with no upcall entry
     ENV_STOP_STACK = 4,     // an upcall with no room on the upcall stack
+    ENV_STOP_TAKEN = 5,     // a page of its upcall stack was taken; env_set, then env_start
 };
 
 #endif

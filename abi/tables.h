@@ -68,10 +68,12 @@ enum frame_kind {
     FRAME_KERNEL = 5, // the kernel's own
     FRAME_MODULE = 6, // the boot module; owned by the first account
     FRAME_EXT = 7,    // an extension's: code, memory, stacks of its strands
+    FRAME_LOST = 8,   // owned, and being taken from those who map it: may not be mapped
 };
 
-#define FRAME_AUTO 1u // freed with its last mapping
-#define FRAME_ZERO 2u // free and known to be zero
+#define FRAME_AUTO  1u // freed with its last mapping
+#define FRAME_ZERO  2u // free and known to be zero
+#define FRAME_TAKEN 4u // freed with its last pin
 
 // Row i of table t.
 static inline const volatile void *abi_row(enum abi_table_number t, u64 i) {

@@ -61,6 +61,7 @@ SPIN = "the kernel runs no extensions yet"
 
 ROWS = [
     *_primitive(PROCESSOR, "null_call", "null kernel call", 30, ["getppid"], AEGIS + "4", exos=False),
+    *_primitive(PROCESSOR, "cap_check", "check of a capability", 12, [], "", exos=False),
     *_linux(PROCESSOR, "getppid", "getppid", 30, table=AEGIS + "4"),
     *_linux(PROCESSOR, "clock_vdso", "clock_gettime", 60),
     *_linux(PROCESSOR, "read_zero", "read 1 byte of /dev/zero", 90),
@@ -94,6 +95,8 @@ ROWS = [
     *_primitive(MEMORY, "touch_anon", "touch one new zero-filled page", 900, ["touch_anon"], ""),
     *_linux(MEMORY, "touch_cow", "copy-on-write fault", 1100),
     *_linux(MEMORY, "mmap_munmap", "mmap + touch + munmap of a page", 600),
+    *_primitive(MEMORY, "revoke_1000", "revoke one frame mapped 1,000 times, per mapping", 60, [], "Aegis §3", exos=False),
+    *_primitive(MEMORY, "repossess_256", "take 256 mapped frames by force", 30000, [], "Aegis §3", exos=False),
     *_linux(MEMORY, "matmul150", "150 x 150 integer matrix multiply", EQUAL, table=AEGIS + "9"),
 
     *_linux(FILES, "pipe_rtt", "pipe, 1 byte, round trip between processes", 800, ["pipe_rtt"], AEGIS + "8"),

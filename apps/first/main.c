@@ -247,9 +247,11 @@ static i64 start_page(const struct libos *l, u32 index) {
                          .archive_offset = archive_offset,
                          .archive_bytes = ABI_INFO->module_bytes - archive_offset};
     u64 pages = (ABI_INFO->module_bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
-    s.cap_module = cap_give(l, CAP, CAP_RIGHT_READ | CAP_RIGHT_EXEC, ABI_INFO->module_first, pages);
+    s.cap_module = cap_give(l, CAP, CAP_RIGHT_READ | CAP_RIGHT_EXEC | CAP_RIGHT_MINT,
+                            ABI_INFO->module_first, pages);
     s.cap_console =
-        cap_give(l, CAP_SLOT_CONSOLE, CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_LOG, 0, 0);
+        cap_give(l, CAP_SLOT_CONSOLE,
+                 CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_LOG | CAP_RIGHT_MINT, 0, 0);
     if (!index)
         s.cap_machine = cap_give(l, CAP_SLOT_MACHINE, CAP_RIGHT_POWER, 0, 0);
     return pages_give(l, RT_START_PAGE, 1, &s, sizeof(s), ABI_PTE_NX);

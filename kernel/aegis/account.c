@@ -7,18 +7,22 @@
 
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/above.h"
-#include "kernel/aegis/cap.h"
+#include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/env.h"
 #include "kernel/aegis/frame.h"
+#include "kernel/aegis/revoke.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
 
 static struct object_table accounts;
 static account_id first_account;
+struct abi_account *account_rows;
 
 void account_init(u32 count) {
     object_table_init(&accounts, ABI_TABLE_ACCOUNTS, sizeof(struct abi_account), count);
+    account_rows = (struct abi_account *)accounts.rows;
+    revoke_init(count);
     i64 error = object_take(&accounts, &first_account);
     ASSERT(!error);
 }
@@ -62,7 +66,7 @@ static u32 account_depth(account_id id) {
 
 i64 sys_account_create(u64 cap, account_id parent_id, u64 frames, u64 envs) {
     struct abi_account *parent, *account;
-    i64 error = cap_check_account(cap, parent_id, CAP_RIGHT_ALLOC, &parent);
+    i64 error = cap_quick_account(cap, parent_id, CAP_RIGHT_ALLOC, &parent);
     if (error)
         return error;
     if (parent->quota - parent->frames < frames)
@@ -130,12 +134,13 @@ static i64 account_tear(struct abi_account *account) {
         return error ? error : -E_AGAIN;
     }
     sched_release_account(account->id);
+    revoke_reset(account->id);
     return account->frames ? frame_give_all(account->id) : 0;
 }
 
 i64 sys_account_destroy(u64 cap, account_id id) {
     struct abi_account *top;
-    i64 error = cap_check_account(cap, id, CAP_RIGHT_DESTROY, &top);
+    i64 error = cap_quick_account(cap, id, CAP_RIGHT_DESTROY, &top);
     if (error)
         return error;
     if (account_is_under(sched_current()->row->account, id) ||

@@ -15,6 +15,11 @@
 
 void account_init(u32 count);
 struct abi_account *account_find(account_id id);
+// The row that a name that was valid once belongs to.
+static inline struct abi_account *account_row(account_id id) {
+    extern struct abi_account *account_rows;
+    return account_rows + ABI_INDEX(id);
+}
 account_id account_first(void);
 
 // Whether account is top or below it.

@@ -189,8 +189,12 @@ i64 cap_check_frames(u64 slot, u32 rights, const struct cap **result) {
 }
 
 int cap_covers_frame(const struct cap *cap, pfn_t pfn) {
+    return frame_row(pfn)->kind != FRAME_LOST && cap_names_frame(cap, pfn);
+}
+
+int cap_names_frame(const struct cap *cap, pfn_t pfn) {
     const struct abi_frame *row = frame_row(pfn);
-    if (row->kind != FRAME_USER && row->kind != FRAME_MODULE)
+    if (!frame_is_program(row))
         return 0;
     if (cap->type == CAP_ACCOUNT)
         return row->owner == cap->object || account_is_under(row->owner, cap->object);
@@ -261,7 +265,7 @@ i64 sys_cap_mint(u64 caps, env_id to, u64 rights, u64 first, u64 count) {
         error = cap_check_env(caps >> 32, to, CAP_RIGHT_GRANT, &env);
     if (error)
         return error;
-    if (rights & ~(u64)cap->rights)
+    if (!(cap->rights & CAP_RIGHT_MINT) || rights & ~(u64)cap->rights)
         return -E_RIGHTS;
     error = cap_part(cap, first, count, &part);
     if (error)

@@ -49,5 +49,7 @@ i64 cap_check_kind(u64 slot, enum cap_type type, u32 rights);
 // cap_covers_frame.
 i64 cap_check_frames(u64 slot, u32 rights, const struct cap **cap);
 int cap_covers_frame(const struct cap *cap, pfn_t pfn);
+// The same; also of a frame that is FRAME_LOST, which can be freed or revoked and nothing else.
+int cap_names_frame(const struct cap *cap, pfn_t pfn);
 
 #endif

@@ -7,6 +7,7 @@
 #define KERNEL_AEGIS_CAP_QUICK_H
 
 #include "abi/layout.h"
+#include "kernel/aegis/account.h"
 #include "kernel/aegis/env.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
@@ -29,12 +30,40 @@ static inline int cap_is_for(u64 slot, enum cap_type type, u64 id, u32 rights) {
     return cap_is(cap, type, rights) && cap->object == id;
 }
 
-// The space, if the capability is just for it or for its account, and va is a page of user space;
-// otherwise null.
-static inline struct abi_space *cap_space_at(u64 slot, space_id id, u32 rights, u64 va) {
+// cap_check_account, quick for a capability for just that account.
+static inline i64 cap_quick_account(u64 slot, account_id id, u32 rights,
+                                    struct abi_account **account) {
+    struct abi_account *found;
+    if (__builtin_expect(cap_is_for(slot, CAP_ACCOUNT, id, rights), 1)) {
+        *account = account_row(id);
+        if (__builtin_expect((*account)->id == id, 1))
+            return 0;
+    }
+    i64 error = cap_check_account(slot, id, rights, &found);
+    *account = found;
+    return error;
+}
+
+// cap_check_env, quick for a capability for just that env.
+static inline i64 cap_quick_env(u64 slot, env_id id, u32 rights, struct env **env) {
+    struct env *found;
+    if (__builtin_expect(cap_is_for(slot, CAP_ENV, id, rights), 1)) {
+        *env = env_at(ABI_INDEX(id));
+        if (__builtin_expect(*env && (*env)->id == id, 1))
+            return 0;
+    }
+    i64 error = cap_check_env(slot, id, rights, &found);
+    *env = found;
+    return error;
+}
+
+// The space, if the capability in that slot of a table is just for it or for its account, and va is
+// a page of user space; otherwise null.
+static inline struct abi_space *cap_space_in(const struct cap *table, u64 slot, space_id id,
+                                             u32 rights, u64 va) {
     if (va & (ABI_PAGE - 1) || va >= ABI_USER_END || slot >= CAP_SLOTS)
         return 0;
-    const struct cap *cap = &sched_current()->caps[slot];
+    const struct cap *cap = &table[slot];
     if (__builtin_expect(cap_is(cap, CAP_SPACE, rights) && cap->object == id, 1)) {
         struct abi_space *space = space_row(id);
         if (!space)
@@ -43,16 +72,6 @@ static inline struct abi_space *cap_space_at(u64 slot, space_id id, u32 rights, 
     }
     struct abi_space *space = cap_is(cap, CAP_ACCOUNT, rights) ? space_find(id) : 0;
     return space && space->account == cap->object ? space : 0;
-}
-
-// The capability, if it is for an account and has the rights; otherwise null.
-static inline const struct cap *cap_account_in(u64 slot, u32 rights) {
-    if (slot >= CAP_SLOTS)
-        return 0;
-    const struct cap *cap = &sched_current()->caps[slot];
-    if (!cap)
-        __builtin_unreachable();
-    return cap_is(cap, CAP_ACCOUNT, rights) ? cap : 0;
 }
 
 #endif

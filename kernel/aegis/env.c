@@ -8,7 +8,7 @@
 #include "abi/pte.h"
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/above.h"
-#include "kernel/aegis/account.h"
+#include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/console.h"
 #include "kernel/aegis/frame.h"
 #include "kernel/aegis/lock.h"
@@ -55,7 +55,7 @@ static i64 setup_frames(const struct abi_space *space, const struct env_setup *s
             return -E_INVAL;
         frames[i] = ABI_PTE_FRAME(*entry);
         if (frame_row(frames[i])->kind != FRAME_USER ||
-            frame_row(frames[i])->pins > 0xffff - ENV_UPCALL_PAGES) // all may be the same frame
+            frame_row(frames[i])->pins > FRAME_PINS_MAX) // all may be the same frame
             return -E_INVAL;
     }
     return 0;
@@ -72,6 +72,37 @@ static void env_unpin(struct env *env) {
             frame_give(pfn);
     }
     env->context.upcall_size = 0;
+}
+
+int env_lose_stack(struct env *env, pfn_t pfn) {
+    u32 i = 0, state = env->row->state;
+    while (i < ENV_UPCALL_PAGES && env->context.upcall_frames[i] != (u64)sal_frame(pfn))
+        i++;
+    if (i == ENV_UPCALL_PAGES)
+        return 1;
+    if (state == ENV_RUNNING && env != sched_current()) { // it may be writing there just now
+        env->stop = 1;
+        sched_poke(env);
+        return 0;
+    }
+    env_unpin(env);
+    if (state == ENV_READY || state == ENV_SLEEPING || state == ENV_ACCEPTING) {
+        sched_unready(env);
+        env->row->state = ENV_STOPPED;
+    }
+    if (env->row->state == ENV_STOPPED)
+        env->row->stop_reason = ENV_STOP_TAKEN;
+    return 1;
+}
+
+// Whether a page of its upcall stack is about to be taken.
+static int env_stack_is_lost(const struct env *env) {
+    for (u32 i = 0; i < ENV_UPCALL_PAGES; i++) {
+        u64 at = env->context.upcall_frames[i];
+        if (at && frame_row(sal_phys((void *)at) >> ABI_PAGE_SHIFT)->kind == FRAME_LOST)
+            return 1;
+    }
+    return 0;
 }
 
 static void env_apply(struct env *env, const struct env_setup *setup, const pfn_t *frames) {
@@ -233,6 +264,7 @@ int upcall_deliver(struct env *env, struct sal_regs *regs, enum upcall_vector ve
     if (!address)
         return 0;
     *frame = (struct upcall_frame){.vector = vector,
+                                   .error = vector == UPCALL_NOTIFY ? env->reasons : 0,
                                    .rax = at->rax,
                                    .rcx = at->rcx,
                                    .rdx = at->rdx,
@@ -243,6 +275,8 @@ int upcall_deliver(struct env *env, struct sal_regs *regs, enum upcall_vector ve
                                    .rflags = at->rflags,
                                    .rsp = at->rsp,
                                    .ss = at->ss};
+    if (vector == UPCALL_NOTIFY)
+        env->reasons = 0;
     at->rax = vector;
     at->rdi = address;
     at->rcx = at->rdx = at->r11 = 0;
@@ -318,7 +352,7 @@ i64 sys_env_set(u64 cap, env_id id, u64 setup_va) {
     struct env *env;
     struct env_setup setup;
     pfn_t frames[ENV_UPCALL_PAGES];
-    i64 error = cap_check_env(cap, id, CAP_RIGHT_CONTROL, &env);
+    i64 error = cap_quick_env(cap, id, CAP_RIGHT_CONTROL, &env);
     if (!error)
         error = setup_read(setup_va, &setup);
     if (!error)
@@ -335,10 +369,10 @@ i64 sys_env_set(u64 cap, env_id id, u64 setup_va) {
 
 i64 sys_env_start(u64 cap, env_id id) {
     struct env *env;
-    i64 error = cap_check_env(cap, id, CAP_RIGHT_CONTROL, &env);
+    i64 error = cap_quick_env(cap, id, CAP_RIGHT_CONTROL, &env);
     if (error)
         return error;
-    if (env->row->state != ENV_STOPPED)
+    if (env->row->state != ENV_STOPPED || env_stack_is_lost(env))
         return -E_BUSY;
     env->row->stop_reason = ENV_STOP_NONE;
     env->stop = 0; // asked for while it ran; it has stopped since
@@ -358,7 +392,7 @@ void env_save_switched(struct env *env, i64 result) {
 
 i64 sys_env_stop(u64 cap, env_id id) {
     struct env *env;
-    i64 error = cap_check_env(cap, id, CAP_RIGHT_CONTROL, &env);
+    i64 error = cap_quick_env(cap, id, CAP_RIGHT_CONTROL, &env);
     if (error)
         return error;
     switch (env->row->state) {
@@ -388,7 +422,7 @@ i64 sys_env_stop(u64 cap, env_id id) {
 
 i64 sys_env_destroy(u64 cap, env_id id) {
     struct env *env;
-    i64 error = cap_check_env(cap, id, CAP_RIGHT_DESTROY, &env);
+    i64 error = cap_quick_env(cap, id, CAP_RIGHT_DESTROY, &env);
     if (error)
         return error;
     if (env == sched_current())
@@ -404,16 +438,12 @@ i64 sys_env_destroy(u64 cap, env_id id) {
     return 0;
 }
 
-static i64 env_signal(u64 cap, env_id id, int notify) {
-    struct env *env;
-    i64 error = cap_check_env(cap, id, CAP_RIGHT_WAKE, &env);
-    if (error)
-        return error;
+static void env_wake(struct env *env, int notify) {
     __atomic_store_n(&env->row->wakes, env->row->wakes + 1, __ATOMIC_RELEASE);
     if (notify && env == sched_current()) {
         if (env->context.upcall_size)
             env_uarea(env)->pending |= ENV_PENDING_NOTIFY;
-        return 0;
+        return;
     }
     env->notify |= (u16)notify;
     env_update_fast(env);
@@ -423,6 +453,19 @@ static i64 env_signal(u64 cap, env_id id, int notify) {
     } else if (env->row->state == ENV_RUNNING && notify) {
         sched_poke(env);
     }
+}
+
+void env_tell(struct env *env, u32 reason) {
+    env->reasons |= (u16)reason;
+    env_wake(env, 1);
+}
+
+static i64 env_signal(u64 cap, env_id id, int notify) {
+    struct env *env;
+    i64 error = cap_quick_env(cap, id, CAP_RIGHT_WAKE, &env);
+    if (error)
+        return error;
+    env_wake(env, notify);
     return 0;
 }
 

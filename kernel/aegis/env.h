@@ -46,6 +46,7 @@ struct env {
     struct strand_crew *all_crews;
     struct strand_crew *crews; // those with READY strands, in the order in which they get positions
     u32 crew_turn;             // in its positions, its crews are next
+    u32 reasons;               // NOTIFY_*, of the next UPCALL_NOTIFY
     struct cap caps[CAP_SLOTS];
 };
 _Static_assert(sizeof(struct env) <= ABI_PAGE, "an env fits a frame");
@@ -70,6 +71,14 @@ void env_update_fast(struct env *env);
 // Keeps where the running env goes on after a call that gives up the processor, and with which
 // result.
 void env_save_switched(struct env *env, i64 result);
+
+// Takes a frame out of an env's upcall stack, and so the whole stack; the env is stopped, unless it
+// is the caller's own or in a call. Returns 0 if it runs on another processor: that was told, ask
+// again. An env whose stack is elsewhere stays as it is.
+int env_lose_stack(struct env *env, pfn_t pfn);
+
+// Notifies an env, with a reason (NOTIFY_*).
+void env_tell(struct env *env, u32 reason);
 
 // Delivers an upcall that is not an exception to an env interrupted in user mode, or (regs null)
 // not running. Notes it instead if the env masks upcalls. Returns 0 if it can't have one.

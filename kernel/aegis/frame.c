@@ -8,19 +8,24 @@
 #include "abi/calls.h"
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/account.h"
-#include "kernel/aegis/cap.h"
+#include "kernel/aegis/cap_quick.h"
+#include "kernel/aegis/rmap.h"
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
 
 struct abi_frame *frame_rows;
 u64 frame_count;
 static u64 epoch;
-static pfn_t sweep; // where frame_give_all goes on
+static pfn_t sweep; // where a search through all frames goes on
 
 #define FRAMES_PER_CALL 512
 
 u64 frame_epoch(void) {
     return epoch;
+}
+
+pfn_t *frame_sweep(void) {
+    return &sweep;
 }
 
 static void free_list_insert(pfn_t pfn) {
@@ -114,10 +119,10 @@ static void frame_own(pfn_t pfn, account_id account, enum frame_kind kind, u32 f
     row->owner = account;
     row->maps = 0;
     row->next = 0;
-    row->kind = kind;
-    row->pins = 0;
+    row->kind = kind; // pins are none
     row->epoch = ++epoch;
     row->flags = flags;
+    row->where = 0;
 }
 
 pfn_t frame_take_for(struct abi_account *account, enum frame_kind kind, u32 flags, int dirty) {
@@ -149,9 +154,11 @@ i64 frame_take_named(account_id account, pfn_t pfn, u32 flags, int dirty) {
 void frame_give(pfn_t pfn) {
     struct abi_frame *row = frame_row(pfn);
     ASSERT(row->kind != FRAME_FREE && !row->pins);
-    account_refund(row->owner, 1);
+    account_row(row->owner)->frames--;
     if (row->kind == FRAME_ENV || row->kind == FRAME_EXT)
         row->owner = 0; // what it holds is the kernel's: dirty for nobody
+    else if (row->kind == FRAME_LOST)
+        rmap_forget(pfn);
     row->kind = FRAME_FREE;
     row->flags = 0;
     free_list_insert(pfn);
@@ -170,7 +177,7 @@ i64 frame_give_all(account_id id) {
     for (u32 work = 0; account->frames && work < 4096; work++) {
         sweep = sweep + 1 < frame_count ? sweep + 1 : 1;
         struct abi_frame *row = frame_row(sweep);
-        if (row->owner != id || (row->kind != FRAME_USER && row->kind != FRAME_MODULE))
+        if (row->owner != id || !frame_is_program(row))
             continue;
         if (!row->maps && !row->pins) {
             frame_give(sweep);
@@ -187,7 +194,7 @@ i64 frame_give_all(account_id id) {
     return account->frames ? -E_AGAIN : 0;
 }
 
-static i64 frame_check_range(pfn_t first, u64 count) {
+i64 frame_check_range(pfn_t first, u64 count) {
     if (!count || count > FRAMES_PER_CALL || first >= frame_count || frame_count - first < count)
         return -E_RANGE;
     return 0;
@@ -195,7 +202,7 @@ static i64 frame_check_range(pfn_t first, u64 count) {
 
 i64 sys_frame_alloc(u64 cap, account_id id, pfn_t first, u64 count, u64 flags) {
     struct abi_account *account;
-    i64 error = cap_check_account(cap, id, CAP_RIGHT_ALLOC, &account);
+    i64 error = cap_quick_account(cap, id, CAP_RIGHT_ALLOC, &account);
     if (error)
         return error;
     if (flags & ~(u64)(FRAME_ALLOC_DIRTY | FRAME_ALLOC_AUTO))
@@ -233,9 +240,9 @@ i64 sys_frame_free(u64 slot, pfn_t first, u64 count) {
         return error;
     for (u64 i = 0; i < count; i++) {
         const struct abi_frame *row = frame_row(first + i);
-        if (row->kind != FRAME_USER && row->kind != FRAME_MODULE)
+        if (!frame_is_program(row))
             return -E_STALE;
-        if (!cap_covers_frame(cap, first + i))
+        if (!cap_names_frame(cap, first + i))
             return -E_RIGHTS;
         if (row->maps || row->pins)
             return -E_BUSY;

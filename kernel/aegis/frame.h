@@ -22,6 +22,11 @@ static inline struct abi_frame *frame_row(pfn_t pfn) {
 }
 extern u64 frame_count;
 
+// Whether it is a program's: not the kernel's, a page table's or an env's.
+static inline int frame_is_program(const struct abi_frame *row) {
+    return row->kind == FRAME_USER || row->kind == FRAME_MODULE || row->kind == FRAME_LOST;
+}
+
 // Takes any free frame and charges it; zeroed unless dirty and this account had it last. E_NOMEM.
 i64 frame_take(account_id account, enum frame_kind kind, u32 flags, int dirty, pfn_t *pfn);
 // The same for an account that is known; 0: none is free, or no quota.
@@ -38,6 +43,12 @@ i64 frame_give_all(account_id account);
 
 // Copies the contents.
 void frame_copy(pfn_t to, pfn_t from);
+// E_RANGE: no such frames, or too many for one call.
+i64 frame_check_range(pfn_t first, u64 count);
+// Where a search through all frames goes on.
+pfn_t *frame_sweep(void);
+
+#define FRAME_PINS_MAX 0xff00 // nobody pins a frame more often
 
 // The present count of allocations: capabilities minted now hold frames taken up to now.
 u64 frame_epoch(void);

@@ -11,6 +11,7 @@
 #include "kernel/aegis/cap.h"
 #include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/frame.h"
+#include "kernel/aegis/rmap.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space_priv.h"
 #include "kernel/sal/sal.h"
@@ -85,7 +86,8 @@ static i64 map_one(const struct map_request *request, u64 va, pfn_t first, u64 i
     error = map_frame(request, va, first, i, &pfn);
     if (error)
         return error;
-    frame_row(pfn)->maps++;
+    if (!rmap_add(frame_row(pfn), entry, request->space, va))
+        return -E_LIMIT;
     __atomic_store_n(entry, pfn << ABI_PAGE_SHIFT | request->bits, __ATOMIC_RELEASE);
     if (old & ABI_PTE_P)
         dropped->pfn[dropped->count++] = ABI_PTE_FRAME(old);
@@ -138,7 +140,8 @@ static u64 map_run(const struct map_request *request, u64 va, pfn_t first, u64 c
         if ((row->kind != FRAME_USER && row->kind != FRAME_MODULE) || row->owner != owner ||
             row->epoch > epoch)
             break;
-        row->maps++;
+        if (!rmap_add(row, &entry[i], request->space, va))
+            break;
         __atomic_store_n(&entry[i], (first + i) << ABI_PAGE_SHIFT | request->bits,
                          __ATOMIC_RELEASE);
     }
@@ -173,77 +176,108 @@ __attribute__((noinline)) static i64 map_slowly(u64 caps, space_id id, u64 va, p
     return error ? error : (i64)done;
 }
 
-// The frame that one page is to be mapped to: a new one, or one of the account's own. 0: the full
-// way must decide.
-static inline pfn_t map_quick_frame(const struct cap *cap, pfn_t first, u64 flags) {
-    if (first == ABI_ANY) {
-        struct abi_account *account = account_find(cap->object);
-        int dirty = !!(flags & SPACE_MAP_DIRTY);
-        return account ? frame_take_for(account, FRAME_USER, FRAME_AUTO, dirty) : 0;
-    }
-    if (first >= frame_count)
+// --- map, one page -------------------------------------------------------------------------------
+
+// One page, by an account's capability, where the tables are there, is mapped here; also in place
+// of another on a machine with one processor. Everything else, and every error, is left to the full
+// way.
+
+// The account's row, if it is there.
+static inline struct abi_account *map_quick_payer(account_id id) {
+    struct abi_account *account = account_row(id);
+    return account->id == id ? account : 0;
+}
+
+static inline int map_quick_owns(const struct cap *cap, pfn_t pfn) {
+    if (pfn >= frame_count)
         return 0;
-    const struct abi_frame *row = frame_row(first);
-    return row->kind == FRAME_USER && row->owner == cap->object ? first : 0;
+    const struct abi_frame *row = frame_row(pfn);
+    return row->kind == FRAME_USER && row->owner == cap->object;
 }
 
-static inline u64 map_quick_bits(const struct cap *cap, pfn_t first, u64 flags) {
-    u32 rights = cap->rights | (first == ABI_ANY ? CAP_RIGHT_WRITE | CAP_RIGHT_EXEC : 0);
-    return (flags & ABI_PTE_PROT) | ABI_PTE_P | ABI_PTE_U |
-           (rights & CAP_RIGHT_WRITE ? ABI_PTE_MAY_W : 0) |
-           (rights & CAP_RIGHT_EXEC ? ABI_PTE_MAY_X : 0);
-}
-
-static inline void map_quick_set(u64 *entry, pfn_t pfn, const struct cap *cap, pfn_t first,
-                                 u64 flags) {
-    u64 bits = map_quick_bits(cap, first, flags);
-    frame_row(pfn)->maps++;
+__attribute__((always_inline)) static inline int
+map_quick_set(u64 *entry, u64 va, const struct abi_space *space, pfn_t pfn, u32 rights, u64 flags) {
+    u64 bits = (flags & ABI_PTE_PROT) | ABI_PTE_P | ABI_PTE_U |
+               (rights & CAP_RIGHT_WRITE ? ABI_PTE_MAY_W : 0) |
+               (rights & CAP_RIGHT_EXEC ? ABI_PTE_MAY_X : 0);
+    if (!rmap_add(frame_row(pfn), entry, space, va))
+        return 0;
     __atomic_store_n(entry, pfn << ABI_PAGE_SHIFT | bits, __ATOMIC_RELEASE);
+    return 1;
 }
 
-__attribute__((noinline)) static int map_quick_replace(u64 *entry, u64 va, const struct cap *cap,
-                                                       pfn_t first, u64 flags) {
-    u64 old = *entry;
-    pfn_t pfn = map_quick_frame(cap, first, flags);
+static inline const struct cap *map_quick_cap(u64 caps) {
+    return &sched_current()->caps[caps >> 32];
+}
+
+// A new frame.
+__attribute__((noinline)) static i64 map_quick_new(u64 caps, struct abi_space *space, u64 va,
+                                                   u64 *entry, u64 flags) {
+    const struct cap *cap = map_quick_cap(caps);
+    struct abi_account *account = map_quick_payer(cap->object);
+    pfn_t pfn =
+        account ? frame_take_for(account, FRAME_USER, FRAME_AUTO, !!(flags & SPACE_MAP_DIRTY)) : 0;
     if (!pfn)
-        return 0;
-    map_quick_set(entry, pfn, cap, first, flags);
+        return map_slowly(caps, space->id, va, ABI_ANY, 1, flags);
+    table_note_one(entry);
+    (void)map_quick_set(entry, va, space, pfn, CAP_RIGHT_WRITE | CAP_RIGHT_EXEC, flags);
+    return 1;
+}
+
+// One of the account's own frames.
+__attribute__((always_inline)) static inline i64
+map_quick_named(u64 caps, struct abi_space *space, u64 va, u64 *entry, pfn_t first, u64 flags) {
+    const struct cap *cap = map_quick_cap(caps);
+    if (!map_quick_owns(cap, first) ||
+        (table_note_one(entry), !map_quick_set(entry, va, space, first, cap->rights, flags)))
+        return map_slowly(caps, space->id, va, first, 1, flags);
+    return 1;
+}
+
+// In place of what is mapped there.
+__attribute__((noinline)) static i64 map_quick_replace(u64 caps, struct abi_space *space, u64 va,
+                                                       u64 *entry, pfn_t first, u64 flags) {
+    const struct cap *cap = map_quick_cap(caps);
+    struct abi_account *account = map_quick_payer(cap->object);
+    u64 old = *entry;
+    pfn_t pfn = 0;
+    u32 rights = cap->rights;
+    if (first == ABI_ANY) {
+        int dirty = !!(flags & SPACE_MAP_DIRTY);
+        pfn = account ? frame_take_for(account, FRAME_USER, FRAME_AUTO, dirty) : 0;
+        rights = CAP_RIGHT_WRITE | CAP_RIGHT_EXEC;
+    } else if (map_quick_owns(cap, first)) {
+        pfn = first;
+    }
+    if (!pfn)
+        return map_slowly(caps, space->id, va, first, 1, flags);
+    if (!map_quick_set(entry, va, space, pfn, rights, flags))
+        return map_slowly(caps, space->id, va, first, 1, flags);
     sal_tlb_flush_page(va); // harmless if another space is loaded
     frame_unmap(ABI_PTE_FRAME(old));
     return 1;
 }
 
-// One page, by an account's capability, where the tables are there, is mapped here; also in place
-// of another on a machine with one processor. Everything else, and every error, is left to the full
-// way.
 i64 sys_space_map(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 flags) {
     u32 rights = first == ABI_ANY ? (u32)CAP_RIGHT_ALLOC
                                   : CAP_RIGHT_READ | (flags & ABI_PTE_W ? CAP_RIGHT_WRITE : 0) |
                                         (flags & ABI_PTE_NX ? 0 : CAP_RIGHT_EXEC);
-    const struct abi_space *space;
-    const struct cap *cap;
+    const struct cap *table = sched_current()->caps;
+    struct abi_space *space;
     u64 end, *entry;
-    pfn_t pfn;
     if (count != 1 || flags & ~(ABI_PTE_PROT | SPACE_MAP_REPLACE | SPACE_MAP_DIRTY) ||
-        !(space = cap_space_at((u32)caps, id, CAP_RIGHT_MAP, va)) ||
-        !(cap = cap_account_in(caps >> 32, rights)))
-        goto slowly;
-    if (!(entry = space_walk(space, va, &end)))
-        goto slowly;
+        !(space = cap_space_in(table, (u32)caps, id, CAP_RIGHT_MAP, va)) ||
+        caps >> 32 >= CAP_SLOTS || !cap_is(&table[caps >> 32], CAP_ACCOUNT, rights) ||
+        !(entry = space_walk(space, va, &end)))
+        return map_slowly(caps, id, va, first, count, flags);
     if (*entry & ABI_PTE_P) {
-        if (!(flags & SPACE_MAP_REPLACE) || sal_machine.cpus > 1 ||
-            !map_quick_replace(entry, va, cap, first, flags))
-            goto slowly;
-        return 1;
+        if (!(flags & SPACE_MAP_REPLACE) || sal_machine.cpus > 1)
+            return map_slowly(caps, id, va, first, count, flags);
+        return map_quick_replace(caps, space, va, entry, first, flags);
     }
-    if (!(pfn = map_quick_frame(cap, first, flags)))
-        goto slowly;
-    u32 index = va >> ABI_PAGE_SHIFT & 511;
-    table_note(entry - index, index, index);
-    map_quick_set(entry, pfn, cap, first, flags);
-    return 1;
-slowly:
-    return map_slowly(caps, id, va, first, count, flags);
+    if (first == ABI_ANY)
+        return map_quick_new(caps, space, va, entry, flags);
+    return map_quick_named(caps, space, va, entry, first, flags);
 }
 
 i64 space_map_first(struct abi_space *space, u64 va, pfn_t pfn, u64 bits) {
@@ -254,7 +288,7 @@ i64 space_map_first(struct abi_space *space, u64 va, pfn_t pfn, u64 bits) {
     if (*entry & ABI_PTE_P)
         return -E_EXIST;
     *entry = pfn << ABI_PAGE_SHIFT | bits | ABI_PTE_P | ABI_PTE_U | ABI_PTE_MAY_W | ABI_PTE_MAY_X;
-    frame_row(pfn)->maps++;
+    (void)rmap_add(frame_row(pfn), entry, space, va);
     return 0;
 }
 
@@ -448,7 +482,7 @@ i64 sys_space_protect(u64 cap, space_id id, u64 va, u64 count, u64 clear, u64 se
     u64 end, *entry;
     if (count != 1 || (clear | set) & ~ABI_PTE_PROTECT || sal_machine.cpus > 1)
         goto slowly;
-    if (!(space = cap_space_at(cap, id, CAP_RIGHT_MAP, va)) ||
+    if (!(space = cap_space_in(sched_current()->caps, cap, id, CAP_RIGHT_MAP, va)) ||
         !(entry = space_walk(space, va, &end)) || (*entry & change.must) != change.must)
         goto slowly;
     *entry = (*entry & change.keep) | change.set;
@@ -481,16 +515,19 @@ __attribute__((noinline)) static u64 copy_mark(struct copy_request *request, u64
     return new;
 }
 
-// The first n entries of a leaf table's part, of which the first is that of va.
-static i64 copy_run(struct copy_request *request, u64 *source, u64 va, u64 n) {
-    const u64 shared = ABI_PTE_W | request->share, first = va >> ABI_PAGE_SHIFT & 511;
+// A new mapping of a frame for an entry of the source at a place; 0 if there can't be one.
+static inline int copy_count(struct abi_frame *rows, u64 entry, u64 place) {
+    struct abi_frame *row = &rows[ABI_PTE_FRAME(entry)];
+    row->where |= place;
+    return __builtin_expect(++row->maps != 0, 1);
+}
+
+// The entries of a leaf table from i up to n. Returns where it stopped: n, or at one that can't be
+// mapped so often.
+static u64 copy_entries(struct copy_request *request, u64 *source, u64 *target, u64 i, u64 n,
+                        u64 place, u64 *last) {
+    const u64 shared = ABI_PTE_W | request->share;
     struct abi_frame *rows = frame_row(0);
-    u64 *target, i = table_next(source, 0, n), last = i;
-    if (i == n)
-        return 0;
-    i64 error = space_entry_make(request->to, va, &target);
-    if (error)
-        return error;
     for (; i < n; i++) {
         u64 entry = source[i];
         if (!(entry & ABI_PTE_P)) {
@@ -499,16 +536,46 @@ static i64 copy_run(struct copy_request *request, u64 *source, u64 va, u64 n) {
         }
         if (entry & request->unused && !(entry & ABI_PTE_A))
             continue;
-        last = i;
+        *last = i;
         if (target[i] & ABI_PTE_P)
             continue;
         if ((entry & shared) == ABI_PTE_W)
             entry = copy_mark(request, &source[i]);
+        if (!copy_count(rows, entry, place))
+            break;
         target[i] = entry & ~(ABI_PTE_A | ABI_PTE_D);
-        rows[ABI_PTE_FRAME(entry)].maps++;
+    }
+    return i;
+}
+
+// The first n entries of a leaf table's part, of which the first is that of va. While frames are
+// being taken from those who map them, they get no new mapping.
+static i64 copy_run(struct copy_request *request, u64 *source, u64 va, u64 n) {
+    const u64 first = va >> ABI_PAGE_SHIFT & 511, place = rmap_place(request->to, va);
+    u64 *target, i = table_next(source, 0, n), last = i;
+    if (i == n)
+        return 0;
+    i64 error = space_entry_make(request->to, va, &target);
+    if (error)
+        return error;
+    while (i < n) {
+        u64 end = n;
+        if (rmap_lost) {
+            end = i + 1;
+            if (source[i] & ABI_PTE_P && frame_row(ABI_PTE_FRAME(source[i]))->kind == FRAME_LOST) {
+                i++;
+                continue;
+            }
+        }
+        i = copy_entries(request, source, target, i, end, place, &last);
+        if (i < end) {
+            frame_row(ABI_PTE_FRAME(source[i]))->maps--;
+            error = -E_LIMIT;
+            break;
+        }
     }
     table_note(target, (u32)first, (u32)(first + last));
-    return 0;
+    return error;
 }
 
 i64 sys_space_copy(u64 cap, space_id to, u64 va, u64 count, u64 share, u64 mark) {

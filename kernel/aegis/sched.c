@@ -14,6 +14,7 @@
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/console.h"
 #include "kernel/aegis/lock.h"
+#include "kernel/aegis/revoke.h"
 #include "kernel/aegis/sched_priv.h"
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
@@ -221,6 +222,7 @@ void sched_forget(struct env *env) {
 
 void sched_slice_own(u64 slice, account_id owner) {
     sched_assign(slice, 0);
+    revoke_count_slice(slices[slice].owner, owner);
     slices[slice].owner = owner;
 }
 

@@ -11,7 +11,7 @@
 #include "base/string.h"
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/account.h"
-#include "kernel/aegis/cap.h"
+#include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/frame.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space_priv.h"
@@ -52,6 +52,7 @@ i64 space_make(account_id account, struct abi_space **space) {
     (*space)->account = account;
     (*space)->root = root;
     (*space)->tables = 1;
+    (*space)->mark = 1ul << (32 + (ABI_INDEX(id) & 31));
     account_find(account)->spaces++;
     return 0;
 }
@@ -73,8 +74,10 @@ u64 *space_entry(const struct abi_space *space, u64 va) {
     return space_walk(space, va, &end);
 }
 
-// Makes sure that an entry of an upper table, below a slot of the top-level one, names a table.
-static i64 table_make(struct abi_space *space, u64 *table, u32 index, u64 slot) {
+// Makes sure that the entry for va of an upper table, below a slot of the top-level one, names a
+// table.
+static i64 table_make(struct abi_space *space, u64 *table, u64 va, u32 shift, u64 slot) {
+    u32 index = va >> shift & 511;
     pfn_t pfn;
     if (table[index] & ABI_PTE_P)
         return 0;
@@ -82,6 +85,7 @@ static i64 table_make(struct abi_space *space, u64 *table, u32 index, u64 slot) 
     if (error)
         return error;
     table[index] = pfn << ABI_PAGE_SHIFT | TABLE_LINK;
+    frame_row(pfn)->where = va >> shift << shift;
     space->tables += !(slot & SLOT_SHARED);
     table_note(table, index, index);
     return 0;
@@ -90,7 +94,7 @@ static i64 table_make(struct abi_space *space, u64 *table, u32 index, u64 slot) 
 i64 space_entry_make(struct abi_space *space, u64 va, u64 **result) {
     u64 *table = sal_frame(space->root);
     for (u32 shift = SLOT_SHIFT; shift > ABI_PAGE_SHIFT; shift -= 9) {
-        i64 error = table_make(space, table, va >> shift & 511, *space_slot(space, va));
+        i64 error = table_make(space, table, va, shift, *space_slot(space, va));
         if (error)
             return error;
         table = table_at(table[va >> shift & 511]);
@@ -99,6 +103,33 @@ i64 space_entry_make(struct abi_space *space, u64 va, u64 **result) {
     table_note(table, index, index);
     *result = &table[index];
     return 0;
+}
+
+// Goes down from the top again whenever a table has nothing more.
+pfn_t space_leaf_after(const struct abi_space *space, u64 *va) {
+    pfn_t pfn = space->root;
+    for (u32 shift = 39; shift > ABI_PAGE_SHIFT;) {
+        const u64 *table = sal_frame(pfn);
+        struct used used = table_used(pfn);
+        u32 from = *va >> shift & 511, end = shift == 39 && used.end > 256 ? 256 : used.end;
+        u32 i = table_next(table, from > used.at ? from : used.at, end);
+        if (i >= end && shift == 39)
+            return 0;
+        if (i < end && i > from)
+            *va = ((*va >> shift) + i - from) << shift;
+        if (i >= end || table[i] & ABI_PTE_PS) {
+            u32 up = i >= end ? shift + 9 : shift;
+            *va = ((*va >> up) + 1) << up;
+            pfn = space->root;
+            shift = 39;
+            if (*va >= ABI_USER_END)
+                return 0;
+            continue;
+        }
+        pfn = ABI_PTE_FRAME(table[i]);
+        shift -= 9;
+    }
+    return pfn;
 }
 
 i64 space_check_range(u64 va, u64 pages) {
@@ -114,7 +145,10 @@ i64 space_check_range(u64 va, u64 pages) {
 
 void frame_unmap(pfn_t pfn) {
     struct abi_frame *row = frame_row(pfn);
-    if (--row->maps == 0 && row->flags & FRAME_AUTO && !row->pins)
+    if (--row->maps)
+        return;
+    row->where = 0;
+    if (row->flags & FRAME_AUTO && !row->pins)
         frame_give(pfn);
 }
 
@@ -232,7 +266,7 @@ i64 space_copy_out(u64 va, const void *from, u64 bytes) {
 i64 sys_space_create(u64 cap, account_id id) {
     struct abi_account *account;
     struct abi_space *space;
-    i64 error = cap_check_account(cap, id, CAP_RIGHT_ALLOC, &account);
+    i64 error = cap_quick_account(cap, id, CAP_RIGHT_ALLOC, &account);
     if (!error)
         error = space_make(id, &space);
     return error ? error : (i64)space->id;
@@ -257,7 +291,7 @@ i64 sys_space_share(u64 caps, space_id to_id, space_id from_id, u64 va) {
     u32 index = (u32)(va >> SLOT_SHIFT);
     if (*target & ABI_PTE_P)
         return -E_EXIST;
-    error = table_make(from, sal_frame(from->root), index, SLOT_SHARED);
+    error = table_make(from, sal_frame(from->root), va, SLOT_SHIFT, SLOT_SHARED);
     if (error)
         return error;
     struct abi_frame *row = frame_row(ABI_PTE_FRAME(*source));

@@ -42,7 +42,7 @@ static inline u64 *space_walk(const struct abi_space *space, u64 va, u64 *end) {
 // A table remembers in its frame's row (next, unused while the frame is owned) which of its entries
 // were ever written, so that tearing it down need not look at the others: the bound above in the
 // low half, 512 less the lowest in the high half.
-static inline void table_note(u64 *table, u32 low, u32 high) {
+__attribute__((always_inline)) static inline void table_note(u64 *table, u32 low, u32 high) {
     struct abi_frame *row = frame_row(((u64)table - (u64)sal_virt(0)) >> ABI_PAGE_SHIFT);
     u32 from = 512 - low, to = high + 1, seen = row->next;
     if (from <= seen >> 16 && to <= (seen & 0xffff))
@@ -52,6 +52,12 @@ static inline void table_note(u64 *table, u32 low, u32 high) {
     if (to > (seen & 0xffff))
         seen = (seen & 0xffff0000) | to;
     row->next = seen;
+}
+// The same of one entry.
+static inline void table_note_one(const u64 *entry) {
+    u32 index = (u64)entry >> 3 & 511, seen = frame_row(sal_phys(entry) >> ABI_PAGE_SHIFT)->next;
+    if (__builtin_expect(index + (seen >> 16) < 512 || index >= (seen & 0xffff), 0))
+        table_note((u64 *)entry - index, index, index);
 }
 // The entries of a table that may be present.
 struct used {
@@ -79,6 +85,9 @@ static inline i64 space_entry_find(struct abi_space *space, u64 va, u64 **entry)
     table_note(*entry - index, index, index);
     return 0;
 }
+// The first leaf table that maps anything at or after *va; *va becomes its first address, or stays
+// inside it. 0: there is none.
+pfn_t space_leaf_after(const struct abi_space *space, u64 *va);
 // E_ALIGN, E_RANGE.
 i64 space_check_range(u64 va, u64 pages);
 // One entry less names the frame; the translations are flushed already.

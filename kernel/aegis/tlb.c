@@ -5,6 +5,7 @@
 // itself, tells the others that have the space loaded, and waits until each has answered: from user
 // mode by interrupt, or while waiting for the lock.
 
+#include "abi/pte.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space_priv.h"
 #include "kernel/sal/sal.h"
@@ -51,10 +52,7 @@ u64 tlb_users(const struct abi_space *space, u64 va, u64 pages) {
     return users;
 }
 
-void tlb_flush(struct abi_space *space, u64 va, u64 pages) {
-    u64 others = sal_machine.cpus > 1 ? tlb_users(space, va, pages) : 0;
-    if (tlb_sees(sal_cpu(), space, va, pages))
-        flush_here(va, pages);
+static void flush_others(u64 others, u64 va, u64 pages) {
     if (!others)
         return;
     request.va = va;
@@ -65,6 +63,41 @@ void tlb_flush(struct abi_space *space, u64 va, u64 pages) {
             sal_ipi(cpu, SAL_INTERRUPT_SHOOTDOWN);
     while (__atomic_load_n(&request.waiting, __ATOMIC_SEQ_CST))
         sal_pause();
+}
+
+void tlb_flush(struct abi_space *space, u64 va, u64 pages) {
+    u64 others = sal_machine.cpus > 1 ? tlb_users(space, va, pages) : 0;
+    if (tlb_sees(sal_cpu(), space, va, pages))
+        flush_here(va, pages);
+    flush_others(others, va, pages);
+}
+
+// A processor whose walk of va comes to that table may hold translations of it.
+static int tlb_walks(u32 cpu, pfn_t table, u64 va) {
+    u64 entry = cpu_get(cpu)->loaded_root;
+    if (!entry)
+        return 0;
+    for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9) {
+        entry = ((u64 *)sal_virt(entry & ABI_PTE_FRAME_MASK))[va >> shift & 511];
+        if (!(entry & ABI_PTE_P) || entry & ABI_PTE_PS)
+            return 0;
+        if (ABI_PTE_FRAME(entry) == table)
+            return 1;
+    }
+    return 0;
+}
+
+void tlb_flush_table(pfn_t table, u64 va, u64 pages) {
+    u64 others = 0;
+    for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++) {
+        if (!tlb_walks(cpu, table, va))
+            continue;
+        if (cpu == sal_cpu())
+            flush_here(va, pages);
+        else
+            others |= 1ul << cpu;
+    }
+    flush_others(others, va, pages);
 }
 
 void tlb_answer(void) {

@@ -149,6 +149,17 @@ static void good_arguments(u32 call, const struct spare *spare, u64 *a) {
     case SYS_console_bind:
         a[0] = CAP_PAIR(CAP_SLOT_CONSOLE, CAP_SLOT_ACCOUNT);
         break;
+    case SYS_account_guarantee:
+    case SYS_account_ask:
+    case SYS_account_take:
+        a[1] = spare->account;
+        break;
+    case SYS_account_listen:
+        a[0] = ACCOUNT2;
+        a[1] = spare->account;
+        a[2] = spare->child.env;
+        a[3] = DATA_VA;
+        break;
     case SYS_machine_exit:
         a[0] = CAP_SLOT_ACCOUNT; // wrong on purpose: the right one ends everything
         break;
@@ -272,11 +283,12 @@ TEST(capability_errors_are_told_apart) {
     i64 weak =
         sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env(), CAP_RIGHT_READ, 0, 0);
     CHECK(weak > 0);
-    static const u32 single[] = {
-        SYS_account_create, SYS_frame_alloc, SYS_space_create,  SYS_space_unmap,
-        SYS_space_protect,  SYS_space_copy,  SYS_env_set,       SYS_env_start,
-        SYS_env_stop,       SYS_env_wake,    SYS_env_notify,    SYS_env_yield,
-        SYS_env_call,       SYS_env_send,    SYS_space_destroy, SYS_env_pass};
+    static const u32 single[] = {SYS_account_create,    SYS_frame_alloc,   SYS_space_create,
+                                 SYS_space_unmap,       SYS_space_protect, SYS_space_copy,
+                                 SYS_env_set,           SYS_env_start,     SYS_env_stop,
+                                 SYS_env_wake,          SYS_env_notify,    SYS_env_yield,
+                                 SYS_env_call,          SYS_env_send,      SYS_space_destroy,
+                                 SYS_account_guarantee, SYS_account_ask,   SYS_env_pass};
     for (u32 i = 0; i < sizeof single / sizeof *single; i++) {
         u64 a[6];
         good_arguments(single[i], &spare, a);
@@ -308,11 +320,13 @@ static u64 random_next(u64 *state) {
 
 // Calls that the storm makes on the spare account; what it takes dies with the account.
 static const u32 storm_calls[] = {
-    SYS_null,         SYS_batch,         SYS_frame_alloc,   SYS_frame_free, SYS_space_create,
-    SYS_space_map,    SYS_space_unmap,   SYS_space_protect, SYS_space_copy, SYS_env_create,
-    SYS_env_set,      SYS_env_start,     SYS_env_stop,      SYS_env_wake,   SYS_env_notify,
-    SYS_env_destroy,  SYS_env_yield,     SYS_env_call,      SYS_env_send,   SYS_account_create,
-    SYS_slice_assign, SYS_space_destroy, SYS_space_share};
+    SYS_null,           SYS_batch,         SYS_frame_alloc,  SYS_frame_free,
+    SYS_space_create,   SYS_space_map,     SYS_space_unmap,  SYS_space_protect,
+    SYS_space_copy,     SYS_env_create,    SYS_env_set,      SYS_env_start,
+    SYS_env_stop,       SYS_env_wake,      SYS_env_notify,   SYS_env_destroy,
+    SYS_env_yield,      SYS_env_call,      SYS_env_send,     SYS_account_create,
+    SYS_slice_assign,   SYS_space_destroy, SYS_frame_revoke, SYS_account_guarantee,
+    SYS_account_listen, SYS_account_ask,   SYS_account_take, SYS_space_share};
 
 static void storm(void *argument) {
     u64 state = (u64)argument | 1;

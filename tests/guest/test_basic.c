@@ -180,13 +180,15 @@ TEST(protect_keeps_to_the_capability) {
 
 TEST(cap_tree) {
     u64 to_self = CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF);
-    i64 a = sys_cap_mint(to_self, my_env(), CAP_RIGHT_ALLOC | CAP_RIGHT_WAKE, 0, 0);
+    u64 wake = CAP_RIGHT_WAKE | CAP_RIGHT_MINT;
+    i64 a = sys_cap_mint(to_self, my_env(), CAP_RIGHT_ALLOC | wake, 0, 0);
     CHECK(a > 0);
     CHECK_EQ(sys_cap_mint(CAP_PAIR(a, CAP_SLOT_SELF), my_env(), CAP_RIGHT_DESTROY, 0, 0),
              -E_RIGHTS);
-    i64 b = sys_cap_mint(CAP_PAIR(a, CAP_SLOT_SELF), my_env(), CAP_RIGHT_WAKE, 0, 0);
+    i64 b = sys_cap_mint(CAP_PAIR(a, CAP_SLOT_SELF), my_env(), wake, 0, 0);
     i64 c = sys_cap_mint(CAP_PAIR(b, CAP_SLOT_SELF), my_env(), CAP_RIGHT_WAKE, 0, 0);
     CHECK(b > 0 && c > 0);
+    CHECK_EQ(sys_cap_mint(CAP_PAIR(c, CAP_SLOT_SELF), my_env(), CAP_RIGHT_WAKE, 0, 0), -E_RIGHTS);
     CHECK_EQ(sys_env_wake((u64)c, my_env()), 0);
     CHECK_EQ(sys_cap_drop((u64)b), 0); // c moves up to a
     CHECK_EQ(sys_env_wake((u64)c, my_env()), 0);
@@ -246,7 +248,8 @@ TEST(cap_tree_model) {
                 break;
             wanted = live[from] && guest_random() % 8 ? wanted & rights[from] : wanted;
             i64 got = sys_cap_mint(CAP_PAIR(from, CAP_SLOT_SELF), my_env(), wanted, 0, 0);
-            i64 expected = !live[from] ? -E_CAP : wanted & ~rights[from] ? -E_RIGHTS : (i64)free;
+            u32 needed = wanted | CAP_RIGHT_MINT;
+            i64 expected = !live[from] ? -E_CAP : needed & ~rights[from] ? -E_RIGHTS : (i64)free;
             CHECK_EQ(got, expected);
             if (got > 0) {
                 live[got] = 1;

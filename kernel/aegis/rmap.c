@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Reverse maps: searching and breaking. See rmap.h.
+
+#include "kernel/aegis/rmap.h"
+
+#include "gen/syscalls_kernel.h"
+#include "kernel/aegis/cap.h"
+#include "kernel/aegis/env.h"
+#include "kernel/aegis/revoke.h"
+#include "kernel/aegis/sched.h"
+#include "kernel/aegis/space_priv.h"
+#include "kernel/sal/sal.h"
+
+// What one call may do, in units of some twenty instructions.
+#define WORK_PER_CALL 640
+#define WORK_LEAF     64
+#define ENVS_PER_CALL 1024
+
+#define NAMES (ABI_PTE_FRAME_MASK | ABI_PTE_P) // bits by which an entry is recognised
+
+// A row's cursor: address and row of a space, or with this bit the row of an env.
+#define CURSOR_ENVS (1ul << 63)
+
+u32 rmap_lost;
+
+u64 *rmap_only(pfn_t pfn) {
+    const struct abi_frame *row = frame_row(pfn);
+    if (row->maps != 1 || !row->entry)
+        return 0;
+    u64 *entry = (u64 *)row->entry;
+    if (frame_row(sal_phys(entry) >> ABI_PAGE_SHIFT)->kind != FRAME_TABLE)
+        return 0;
+    return ((*entry ^ (pfn << ABI_PAGE_SHIFT | ABI_PTE_P)) & (NAMES | ABI_PTE_PS)) ? 0 : entry;
+}
+
+void rmap_forget(pfn_t pfn) {
+    frame_row(pfn)->kind = FRAME_USER;
+    rmap_lost--;
+}
+
+// --- searching -----------------------------------------------------------------------------------
+
+struct search {
+    struct abi_frame *row;
+    u64 want;   // what an entry is that names the frame, in NAMES
+    u64 from;   // where in the space to begin
+    i64 work;   // left
+    int marked; // the space may map it by itself; otherwise only by tables that it shares
+    int stopped;
+};
+
+static void search_leaf(struct search *search, pfn_t leaf, u64 va) {
+    u64 *table = sal_frame(leaf);
+    struct used used = table_used(leaf);
+    u32 found = 0, low = 0, high = 0;
+    for (u32 i = used.at; i < used.end; i++) {
+        if ((table[i] ^ search->want) & NAMES)
+            continue;
+        table[i] = 0;
+        low = found++ ? low : i;
+        high = i;
+    }
+    search->work -= WORK_LEAF + found / 4;
+    if (!found)
+        return;
+    tlb_flush_table(leaf, va + ((u64)low << ABI_PAGE_SHIFT), high - low + 1);
+    search->row->maps -= found;
+}
+
+// The part of a tree below a table whose entries stand for 2^shift bytes, from search->from on.
+static void search_table(struct search *search, pfn_t pfn, u32 shift, u64 base) {
+    const u64 *table = sal_frame(pfn);
+    struct used used = table_used(pfn);
+    u64 first = search->from > base ? (search->from - base) >> shift : 0;
+    u32 end = shift == SLOT_SHIFT && used.end > 256 ? 256 : used.end;
+    u32 i = first < used.at ? used.at : (u32)first;
+    for (; (i = table_next(table, i, end)) < end && search->row->maps; i++) {
+        u64 va = base + ((u64)i << shift);
+        search->work--;
+        if (shift == SLOT_SHIFT && !search->marked && !(table[i] & SLOT_SHARED))
+            continue;
+        if (table[i] & ABI_PTE_PS || (shift == 21 && !(search->row->where >> (va >> 21 & 31) & 1)))
+            continue;
+        if (search->work <= 0) {
+            search->from = va;
+            search->stopped = 1;
+            return;
+        }
+        if (shift == 21) {
+            search_leaf(search, ABI_PTE_FRAME(table[i]), va);
+            continue;
+        }
+        search_table(search, ABI_PTE_FRAME(table[i]), shift - 9, va);
+        if (search->stopped)
+            return;
+    }
+}
+
+// All spaces from *index on, until nothing maps the frame or the work is done.
+static void search_spaces(struct search *search, u32 *index) {
+    u32 count = abi_info->table[ABI_TABLE_SPACES].count;
+    for (; *index < count && search->row->maps; ++*index, search->from = 0) {
+        const struct abi_space *space = space_find_row(*index);
+        if (*index % 8 == 0 && --search->work <= 0) {
+            search->stopped = 1;
+            return;
+        }
+        if (!space)
+            continue;
+        search->marked = !!(space->mark & search->row->where);
+        search_table(search, space->root, SLOT_SHIFT, 0);
+        if (search->stopped)
+            return;
+    }
+}
+
+// A search that was interrupted goes on where it was, and then from the beginning: spaces may have
+// been moved about behind it.
+static int break_maps(pfn_t pfn) {
+    struct abi_frame *row = frame_row(pfn);
+    struct search search = {row, pfn << ABI_PAGE_SHIFT | ABI_PTE_P, 0, WORK_PER_CALL, 0, 0};
+    u32 index = 1, again = row->kind == FRAME_LOST;
+    u64 *only = rmap_only(pfn);
+    if (only) {
+        pfn_t leaf = sal_phys(only) >> ABI_PAGE_SHIFT;
+        u64 at = ((u64)only & (ABI_PAGE - 1)) / sizeof(u64);
+        *only = 0;
+        tlb_flush_table(leaf, frame_row(leaf)->where + (at << ABI_PAGE_SHIFT), 1);
+        row->maps = 0;
+        return 1;
+    }
+    if (again && !(row->cursor & CURSOR_ENVS)) {
+        index = ABI_INDEX(row->cursor);
+        search.from = row->cursor - index;
+    }
+    search_spaces(&search, &index);
+    if (!search.stopped && row->maps && again) {
+        index = 1;
+        search_spaces(&search, &index);
+    }
+    ASSERT(search.stopped || !row->maps);
+    row->cursor = search.from | index;
+    return !row->maps;
+}
+
+// --- upcall stacks -------------------------------------------------------------------------------
+
+static int break_pins(pfn_t pfn) {
+    struct abi_frame *row = frame_row(pfn);
+    int again = row->kind == FRAME_LOST && row->cursor & CURSOR_ENVS;
+    u32 count = abi_info->table[ABI_TABLE_ENVS].count, index = again ? ABI_INDEX(row->cursor) : 1;
+    u32 end = count - index < ENVS_PER_CALL ? count : index + ENVS_PER_CALL;
+    row->pins++; // so that it is not freed meanwhile
+    for (; index < end && row->pins > row->dma + 1u; index++) {
+        struct env *env = env_at(index);
+        if (env && !env_lose_stack(env, pfn))
+            break;
+    }
+    if (index == count && row->pins > row->dma + 1u)
+        revoke_drop_vector(row->owner);
+    row->pins--;
+    row->cursor = index | CURSOR_ENVS;
+    return row->pins == row->dma;
+}
+
+int rmap_break(pfn_t pfn) {
+    struct abi_frame *row = frame_row(pfn);
+    if (row->flags & FRAME_TAKEN)
+        return 1;
+    int lost = row->kind == FRAME_LOST;
+    int done = !row->maps || break_maps(pfn);
+    if (done && row->pins > row->dma)
+        done = break_pins(pfn);
+    if (done && lost)
+        rmap_forget(pfn);
+    if (!done && !lost) {
+        row->kind = FRAME_LOST;
+        rmap_lost++;
+    }
+    if (done)
+        row->where = 0;
+    return done;
+}
+
+// --- the call ------------------------------------------------------------------------------------
+
+i64 sys_frame_revoke(u64 slot, pfn_t first, u64 count) {
+    const struct cap *cap;
+    i64 error = cap_check_frames(slot, CAP_RIGHT_DESTROY, &cap);
+    if (!error)
+        error = frame_check_range(first, count);
+    if (error)
+        return error;
+    for (u64 i = 0; i < count; i++) {
+        if (!frame_is_program(frame_row(first + i)))
+            return -E_STALE;
+        if (!cap_names_frame(cap, first + i))
+            return -E_RIGHTS;
+    }
+    for (u64 i = 0; i < count && i < 128; i++) {
+        const struct abi_frame *row = frame_row(first + i);
+        u32 maps = row->maps;
+        if (!rmap_break(first + i))
+            return i ? (i64)i : -E_AGAIN;
+        if (row->flags & FRAME_AUTO && !row->pins)
+            frame_give(first + i);
+        if (maps > 64)
+            return (i64)i + 1;
+    }
+    return count < 128 ? (i64)count : 128;
+}
