@@ -14,6 +14,7 @@
 #include "abi/env.h"
 #include "abi/errors.h"
 #include "abi/pte.h"
+#include "abi/revoke.h"
 #include "abi/tables.h"
 #include "base/format.h"
 #include "base/string.h"
@@ -35,6 +36,8 @@
 #define LIBOS_LOW       0x10000ul
 #define LIBOS_HIGH      RT_START_PAGE
 #define WATCH_MS        100
+#define SQUEEZE_AFTER   10 // times WATCH_MS
+#define SQUEEZE_TIME    20 // likewise
 
 struct libos {
     char name[32];
@@ -310,13 +313,50 @@ static void choose(void) {
     }
 }
 
+static u64 now(void) {
+    u32 low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (u64)high << 32 | low;
+}
+
+// The number behind name= on the command line, or 0.
+static u64 number_option(const char *name) {
+    const char *line = (const char *)ABI_INFO->command_line;
+    u64 length = strlen(name), value = 0;
+    const char *p = line;
+    while (*p && !((p == line || p[-1] == ' ') && !strncmp(p, name, length)))
+        p++;
+    for (p += *p ? length : 0; *p >= '0' && *p <= '9'; p++)
+        value = value * 10 + (u64)(*p - '0');
+    return value;
+}
+
+// Some time after the start, asks the library OS for all frames but so many (squeeze= on the
+// command line), and takes what it has not given back a while later.
+static void squeeze(const struct libos *l, u64 leave, u32 turn) {
+    static u64 given;
+    const volatile struct abi_account *a = account_row(l->account);
+    i64 n = 0;
+    if (turn == SQUEEZE_AFTER && a->quota > leave) {
+        say("first: asks %s for %lu frames; it has %lu", l->name, a->quota - leave, a->frames);
+        n = sys_account_ask(CAP, l->account, REVOKE_FRAMES, ABI_ANY, a->quota - leave,
+                            now() + ABI_INFO->tsc_hz / 1000 * WATCH_MS * SQUEEZE_TIME);
+    }
+    if (turn <= SQUEEZE_AFTER || !a->wanted || n)
+        return;
+    while ((n = sys_account_take(CAP, l->account, REVOKE_FRAMES, 0)) > 0 || n == -E_AGAIN)
+        given += n > 0 ? (u64)n : 0;
+    if (!n)
+        say("first: got %lu frames of %s, %lu of them by force", given, l->name, a->taken);
+}
+
 static void watch(const struct libos *l) {
     const volatile struct abi_env *row = env_row(l->env);
-    for (;;) {
-        u32 low, high;
-        __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-        sys_env_sleep(env_row(own_env)->wakes,
-                      ((u64)high << 32 | low) + ABI_INFO->tsc_hz / 1000 * WATCH_MS);
+    u64 leave = number_option("squeeze=");
+    for (u32 turn = 0;; turn++) {
+        sys_env_sleep(env_row(own_env)->wakes, now() + ABI_INFO->tsc_hz / 1000 * WATCH_MS);
+        if (leave)
+            squeeze(l, leave, turn);
         if (row->id != l->env)
             give_up("first: the library OS %s is gone", l->name);
         if (row->state == ENV_STOPPED && row->stop_reason >= ENV_STOP_EXCEPTION)

@@ -18,6 +18,7 @@
 #include "libos/exos/pod_priv.h"
 #include "libos/exos/process_priv.h"
 #include "libos/exos/signal_priv.h"
+#include "libos/exos/squeeze.h"
 #include "libos/exos/time.h"
 #include "libos/exos/trap.h"
 #include "libos/exos/tty/console.h"
@@ -258,6 +259,7 @@ static void init_run(struct process *program) {
         while (console_pump())
             ;
         pod_timer_run();
+        squeeze_answer();
         u32 status;
         for (i64 ended; (ended = process_wait_any(&status)) > 0;) {
             if (ended == pid)
@@ -291,6 +293,7 @@ void exos_main(const struct rt_start *start) {
     pod_boot(start->account, (u64)exos_image_end);
     kernel_enter(start);
     slice_boot();
+    squeeze_listen(start->env);
     trap_boot();
     pod_lock();
     init_process_make();

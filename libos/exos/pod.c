@@ -85,7 +85,7 @@ static pfn_t frames_take(u64 count) {
 
 bool pod_memory_low(u64 reserve) {
     const volatile struct abi_account *a = abi_row(ABI_TABLE_ACCOUNTS, ABI_INDEX(pod_account));
-    return a->quota - a->frames < reserve;
+    return a->quota - a->frames < reserve + a->wanted;
 }
 
 static i64 map_shared(u64 va, pfn_t first, u64 count) {
@@ -283,6 +283,17 @@ static void trim(u64 length) {
         }
     }
     range_give(&range, 0, 0);
+}
+
+void pod_trim(u64 frames) {
+    u64 until = free_frames > frames ? free_frames - frames : 0;
+    for (u32 class = 0; class < RUN_CLASSES && free_frames > until; class ++) {
+        u64 length = class <= RUN_EXACT ? class : 1ul << (class - RUN_EXACT + 5), before;
+        do {
+            before = free_frames;
+            trim(length);
+        } while (free_frames < before && free_frames > until);
+    }
 }
 
 static void pages_free(u64 va) {

@@ -30,6 +30,8 @@ extern char pod_broken[];
 #define POD_RESERVE_USER  512
 #define POD_RESERVE_FILES 256
 bool pod_memory_low(u64 reserve);
+// Gives frames behind free pages back to the kernel, about so many if there are. Pod lock.
+void pod_trim(u64 frames);
 
 // The pod lock for who knows its thread; entry.S has its own copy of this. The word holds the
 // address of the thread that has it.

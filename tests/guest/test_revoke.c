@@ -536,6 +536,33 @@ TEST(take_particular_frames) {
     victim_free(&heir);
 }
 
+// An env that ignores what its account is asked goes on without the frames.
+TEST(who_ignores_it_goes_on) {
+    struct child child;
+    account_id account = account_make(64);
+    u64 slice = (cpus() - 1) * (u64)ABI_SLICES + 200;
+    CHECK_EQ(sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), account, slice, 1), 0);
+    // incq 0x500000; jmp back
+    CHECK_EQ(child_make(&child, account, "\x48\xff\x04\x25\0\0\x50\0\xeb\xf6", 10, slice), 0);
+    pfn_t pfn[8];
+    for (u32 i = 0; i < 8; i++) {
+        pfn[i] = frame_make(account, FRAME_ALLOC_AUTO);
+        map(child.space, SCRATCH + i * ABI_PAGE, pfn[i], RW);
+    }
+    CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, child.env), 0);
+    for (u32 i = 0; i < 8; i++) {
+        CHECK_EQ(sys_account_ask(CAP_SLOT_ACCOUNT, account, REVOKE_FRAMES, pfn[i], 1, 0), 0);
+        CHECK_EQ(take_all(account, REVOKE_FRAMES, 0), 1);
+        CHECK_EQ(frame_row(pfn[i])->kind, FRAME_FREE);
+    }
+    u64 ran = env_row(child.env)->ran, until = tsc() + ms(5000);
+    while (env_row(child.env)->ran == ran && tsc() < until)
+        sys_env_yield(0, 0);
+    CHECK(env_row(child.env)->ran != ran);
+    CHECK(env_row(child.env)->state != ENV_STOPPED);
+    account_free(account);
+}
+
 TEST(ask_and_take_slices) {
     struct victim victim;
     victim_make(&victim, 4);

@@ -99,6 +99,21 @@ def test_mini_alone_and_beside_exos():
         assert b"mini: sums 2016 and 2080" in out and b"hello\n" in out, out
 
 
+def test_memory_is_asked_back():
+    """The pod gives back what holds nothing; if that is too little its largest process goes, and the shell stays."""
+    keep = "head -c 6000000 /dev/zero >/tmp/a; rm /tmp/a; sleep 5; echo here"
+    hog = "(x=$(yes | head -c 12000000); sleep 30; echo $x | wc -c) & sleep 5; echo here"
+    with folder() as place:
+        log = os.path.join(place, "log")
+        for script, leave, killed in ((keep, 500, False), (hog, 3000, True)):
+            options = ("--log", log, "--kernel-arg", f"squeeze={leave}")
+            status, out, _ = tricolor("sh", "-c", script, options=options)
+            with open(log, "rb") as source:
+                said = source.read()
+            assert (status, out) == (0, b"here\n") and b", 0 of them by force" in said, (status, out, said)
+            expect(b"killing process" in said, killed, said)
+
+
 def test_time_out():
     status, out, err = tricolor("sleep", "100", options=("--timeout", "3"))
     expect((status, out, err.count(b"\n")), (124, b"", 1))
