@@ -590,7 +590,7 @@ static i64 move_to_new_space(struct exec_plan *plan) {
         return error;
     }
     me->signals = (struct signal_set){0};
-    p->dead_ticks += kernel_env(me->env)->ran;
+    p->dead_ticks += thread_ticks(me);
     thread_unlink(me);
     thread_link(t, p);
     mm_put(old);

@@ -96,7 +96,7 @@ void process_exit(u32 status) {
     signal_set_clear(&p->signals);
     signal_set_clear(&me->signals);
     children_to_init(p);
-    p->dead_ticks += kernel_env(me->env)->ran;
+    p->dead_ticks += thread_ticks(me);
     thread_unlink(me);
     p->state = PROCESS_ZOMBIE;
     struct process *parent = p->parent;
@@ -251,7 +251,7 @@ i64 linux_getrusage(i32 who, u64 usage) {
     if (who == -1)
         return usage_put(usage, p->children_ticks, p->child_minor_faults);
     if (who == 1)
-        return usage_put(usage, kernel_env(current_thread()->env)->ran, p->minor_faults);
+        return usage_put(usage, thread_ticks(current_thread()), p->minor_faults);
     return who ? -EINVAL : usage_put(usage, process_ticks(p), p->minor_faults);
 }
 

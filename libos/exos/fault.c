@@ -25,9 +25,17 @@ static u64 entry_bits(u32 prot) {
     return (prot & PROT_WRITE ? ABI_PTE_W : 0) | (prot & PROT_EXEC ? 0 : ABI_PTE_NX);
 }
 
+// Is there no frame for a program, even when what could be given back is?
+static bool user_memory_low(void) {
+    if (!pod_memory_low(POD_RESERVE_USER))
+        return false;
+    thread_reclaim();
+    return pod_memory_low(POD_RESERVE_USER);
+}
+
 // A private copy of the calling process' page, in its own space or a new child's. 1, or an error.
 static i64 page_copy(space_id space, const struct area *area, u64 page) {
-    if (pod_memory_low(POD_RESERVE_USER))
+    if (user_memory_low())
         return -E_NOMEM;
     return sys_space_map(POD_CAPS, space, page, ABI_ANY, 1,
                          entry_bits(area->prot) | SPACE_MAP_REPLACE | SPACE_MAP_COPY);
@@ -52,9 +60,8 @@ void mm_copy_page(struct mm *mm, space_id child, u64 address) {
 
 char *mm_page_edit(struct mm *mm, u64 page) {
     u64 *to = (u64 *)EXOS_SCRATCH;
-    if (pod_memory_low(POD_RESERVE_USER) ||
-        sys_space_map(POD_CAPS, mm->space, EXOS_SCRATCH, ABI_ANY, 1,
-                      ABI_PTE_W | ABI_PTE_NX | SPACE_MAP_REPLACE) != 1)
+    if (user_memory_low() || sys_space_map(POD_CAPS, mm->space, EXOS_SCRATCH, ABI_ANY, 1,
+                                           ABI_PTE_W | ABI_PTE_NX | SPACE_MAP_REPLACE) != 1)
         return NULL;
     if (kernel_pte(page))
         memcpy(to, (const void *)page, ABI_PAGE);
@@ -123,7 +130,7 @@ void mm_map_ahead(struct mm *mm, u64 start, u64 end) {
 }
 
 static int map_zero(struct mm *mm, const struct area *area, u64 page) {
-    if (pod_memory_low(POD_RESERVE_USER))
+    if (user_memory_low())
         return SIGKILL;
     i64 n = sys_space_map(POD_CAPS, mm->space, page, ABI_ANY, 1, entry_bits(area->prot));
     if (n == 1)

@@ -57,8 +57,8 @@ static void thread_inherit(struct thread *to, const struct clone *c) {
 
 static i64 clone_thread(const struct clone *c) {
     struct process *p = current();
-    struct thread *t = thread_new(p);
-    if (!t)
+    struct thread *t = thread_again(p);
+    if (!t && !(t = thread_new(p)))
         return -EAGAIN;
     t->tid = pid_new();
     thread_inherit(t, c);

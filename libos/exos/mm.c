@@ -30,7 +30,7 @@ struct mm *mm_new(i64 *error) {
     }
     i64 space = sys_space_create(POD_CAP, pod_account);
     if (space == -E_NOMEM || space == -E_FULL) {
-        process_bury_all();
+        thread_reclaim();
         space = sys_space_create(POD_CAP, pod_account);
     }
     if (space < 0) {
@@ -102,6 +102,7 @@ struct mm *mm_fork(struct mm *from, i64 *error) {
 void mm_put(struct mm *mm) {
     if (--mm->users)
         return;
+    thread_idle_drop(mm);
     patch_drop(mm);
     areas_clear(&mm->areas);
     mm->next_dead = dead;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 struct process;
+struct thread;
 
 struct mm {
     u32 users; // processes that run in it; more than one after vfork or clone(CLONE_VM)
@@ -21,7 +22,10 @@ struct mm {
     u64 mmap_top; // the mmap area is below
     u64 stack_top;
     struct mm *next_dead;
-    u64 resident;            // private pages made or mapped, roughly
+    u64 resident; // private pages made or mapped, roughly
+    // Threads that have ended, whose envs sleep until the next thread wants them (thread.c).
+    struct thread *idle;
+    u32 idle_count;
     struct patches *patches; // patched calls (patch.h); NULL: none
     bool patch_off;          // and there are to be none
 };

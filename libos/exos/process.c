@@ -138,13 +138,15 @@ void process_vfork_done(struct process *p) {
     p->vfork = NULL;
 }
 
+u64 thread_ticks(const struct thread *t) {
+    const volatile struct abi_env *e = kernel_env(t->env);
+    return e->id == t->env ? e->ran - t->ran_before : 0;
+}
+
 u64 process_ticks(const struct process *p) {
     u64 ticks = p->dead_ticks;
-    for (const struct thread *t = p->threads; t; t = t->next) {
-        const volatile struct abi_env *e = kernel_env(t->env);
-        if (e->id == t->env)
-            ticks += e->ran;
-    }
+    for (const struct thread *t = p->threads; t; t = t->next)
+        ticks += thread_ticks(t);
     return ticks;
 }
 

@@ -139,12 +139,18 @@ struct thread {
     u64 robust_list;
     space_id space;
     u64 slice;             // of ABI_TABLE_SLICES
+    u64 ran_before;        // what the env had run when this thread got it
     void (*start)(void *); // a new thread runs start(start_argument) before it goes to its program
     void *start_argument;
     u64 restart_call;    // ERESTART_RESTARTBLOCK: the call and its
     u64 restart_args[4]; // arguments
     u32 wait_count;
+    bool idle; // ended, and its env waits for the next thread (mm.idle); stays last: see
+               // thread_again
 };
+
+// Ticks that a thread has run.
+u64 thread_ticks(const struct thread *thread);
 
 // The calling process and thread.
 static inline struct thread *current_thread(void) {

@@ -18,7 +18,10 @@ struct vfork_wait {
 
 // --- slices (slice.c) ---
 void slice_boot(void);
-u64 slice_take(void); // the free slice where least runs; ABI_ANY: none
+u64 slice_take(void); // a free slice where least runs; ABI_ANY: none
+// Gives a thread, not the caller, a slice of the processor where least runs, if that is another one
+// than its own.
+void slice_choose(struct thread *thread);
 void slice_give(u64 slice);
 void slice_balance(void);
 
@@ -28,7 +31,13 @@ void slice_balance(void);
 struct thread *thread_new(struct process *process);
 // Makes the env of a thread, in a space, and starts it (thread_begin). 0, -EAGAIN, -ENOMEM.
 i64 thread_launch(struct thread *thread, space_id space);
-// A thread that never got an env.
+// One that has ended in this address space and whose env is still there, made as new for the
+// process; NULL: none. thread_launch starts it, thread_free keeps it again.
+struct thread *thread_again(struct process *process);
+// Ends the envs that wait in an address space; in all, and frees what else is not needed.
+void thread_idle_drop(struct mm *mm);
+void thread_reclaim(void);
+// A thread that was not launched.
 void thread_free(struct thread *thread);
 void thread_link(struct thread *thread, struct process *process);
 void thread_unlink(struct thread *thread);

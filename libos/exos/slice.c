@@ -32,9 +32,9 @@ static u64 take_from(u32 cpu) {
     return cpu * ABI_SLICES + free_positions[cpu][--free_count[cpu]];
 }
 
-// The processor where least runs, this one first. The caller itself does not count: who starts a
-// thread mostly waits for it.
-u64 slice_take(void) {
+// The processor where least runs and a slice is free, this one first; ~0: none is free. The caller
+// itself does not count: who starts a thread mostly waits for it.
+static u32 least_loaded(void) {
     u32 cpus = cpu_count(), best = ~0u, least = ~0u;
     u32 here = cpus > 1 ? kernel_env(current_thread()->env)->cpu : 0;
     for (u32 i = 0, cpu = here; i < cpus; i++, cpu = cpu + 1 == cpus ? 0 : cpu + 1) {
@@ -48,7 +48,32 @@ u64 slice_take(void) {
             best = cpu;
         }
     }
-    return best == ~0u ? ABI_ANY : take_from(best);
+    return best;
+}
+
+u64 slice_take(void) {
+    u32 cpu = least_loaded();
+    return cpu == ~0u ? ABI_ANY : take_from(cpu);
+}
+
+// Moves a thread to a processor that has a free slice.
+static void slice_move(struct thread *t, u32 cpu) {
+    u64 old = t->slice, new = take_from(cpu);
+    if (sys_slice_assign(POD_CAPS, new, t->env)) {
+        slice_give(new);
+        return;
+    }
+    sys_slice_assign(POD_CAPS, old, 0);
+    t->slice = new;
+    slice_give(old);
+}
+
+void slice_choose(struct thread *t) {
+    if (cpu_count() == 1)
+        return;
+    u32 cpu = least_loaded();
+    if (cpu != ~0u && cpu != t->slice / ABI_SLICES)
+        slice_move(t, cpu);
 }
 
 // Moves the calling thread to a processor that has nothing to run, if its own has others.
@@ -60,14 +85,7 @@ void slice_balance(void) {
     for (u32 cpu = 0; cpu < cpus; cpu++) {
         if (cpu == here || cpu_row(cpu)->runnable || !free_count[cpu] || !cpu_row(cpu)->online)
             continue;
-        u64 old = t->slice, new = take_from(cpu);
-        if (sys_slice_assign(POD_CAPS, new, t->env)) {
-            slice_give(new);
-            return;
-        }
-        sys_slice_assign(POD_CAPS, old, 0);
-        t->slice = new;
-        slice_give(old);
+        slice_move(t, cpu);
         return;
     }
 }

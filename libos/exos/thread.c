@@ -2,6 +2,10 @@
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
 // Threads: stack, env and slice of each; their start and end. See process.h.
+//
+// A thread that ends while its process goes on keeps its env, slice and stack, as one of mm.idle:
+// it sleeps, and the next thread of that address space is it again. IDLE_MAX of each wait so; when
+// envs, slices or memory run out they are ended (thread_reclaim).
 
 #include "base/string.h"
 #include "libos/exos/boot.h"
@@ -18,9 +22,17 @@
 #include "libos/exos/vm.h"
 
 #define FP_AREA_OFFSET 768ul
+#define IDLE_MAX       8
 _Static_assert(sizeof(struct env_uarea) + sizeof(struct thread) <= FP_AREA_OFFSET, "thread");
 
 static struct thread *dead; // ended, but their envs may still run on their stacks
+
+// Makes a thread as new, but for what belongs to its env. Its trap frame is the caller's to fill.
+static void thread_init(struct thread *t, struct process *process) {
+    t->uarea->masked = 1;
+    t->process = process;
+    t->fp_area = (char *)t->uarea + FP_AREA_OFFSET;
+}
 
 struct thread *thread_new(struct process *process) {
     char *stack = pod_stack_alloc();
@@ -29,11 +41,8 @@ struct thread *thread_new(struct process *process) {
     memset(stack, 0, FP_AREA_OFFSET + 576);
     struct thread *t = (struct thread *)(stack + sizeof(struct env_uarea));
     t->uarea = (struct env_uarea *)stack;
-    t->uarea->masked = 1;
-    t->uarea->reserved[UAREA_SELF_WORD] = t->gs_base = (u64)stack;
-    t->process = process;
-    t->fp_area = stack + FP_AREA_OFFSET;
     t->slice = ABI_ANY;
+    thread_init(t, process);
     struct trap_frame *tf = thread_trap_frame(t);
     memset(tf, 0, sizeof(*tf));
     tf->frame.vector = TRAP_FULL;
@@ -49,20 +58,114 @@ struct thread *thread_new(struct process *process) {
     return t;
 }
 
+// --- idle ones
+// -----------------------------------------------------------------------------------------------------------
+
+static void idle_put(struct mm *mm, struct thread *t) {
+    t->idle = true;
+    t->sleeping = true;
+    t->next = mm->idle;
+    mm->idle = t;
+    mm->idle_count++;
+}
+
+struct thread *thread_again(struct process *process) {
+    struct mm *mm = process->mm;
+    struct thread *t = mm->idle, old;
+    if (!t)
+        return NULL;
+    mm->idle = t->next;
+    mm->idle_count--;
+    // It may still be on its way to sleep, on this stack, and looks at idle when it wakes.
+    old = *t;
+    memset(t, 0, __builtin_offsetof(struct thread, idle));
+    t->sleeping = true;
+    t->uarea = old.uarea;
+    t->env = old.env;
+    t->space = old.space;
+    t->slice = old.slice;
+    t->ran_before = kernel_env(old.env)->ran;
+    t->uarea->pending = 0;
+    thread_init(t, process);
+    return t;
+}
+
+// A processor of its own, and the wakeup.
+static void idle_launch(struct thread *t) {
+    slice_choose(t);
+    __atomic_store_n(&t->idle, false, __ATOMIC_RELEASE);
+    wait_wake_thread(t);
+}
+
+// It holds nothing and waits for nothing, wherever it is on its way to sleep; but it may not have
+// paid yet.
+static void idle_end(struct thread *t) {
+    while (sys_env_destroy(POD_CAP, t->env) == -E_AGAIN)
+        __asm__ volatile("pause");
+    wait_pay(t);
+    t->env = 0;
+    thread_free(t);
+}
+
+void thread_idle_drop(struct mm *mm) {
+    while (mm->idle) {
+        struct thread *t = mm->idle;
+        mm->idle = t->next;
+        mm->idle_count--;
+        idle_end(t);
+    }
+}
+
+void thread_reclaim(void) {
+    PROCESS_FOR_EACH(p) {
+        if (p->mm)
+            thread_idle_drop(p->mm);
+    }
+    process_bury_all();
+}
+
+static bool may_idle(const struct thread *t) {
+    const struct process *p = t->process;
+    return p->mm && p->mm->space == t->space && !p->exiting && !t->exit_asked &&
+           p->mm->idle_count < IDLE_MAX && t->slice != ABI_ANY && !pod_memory_low(POD_RESERVE_USER);
+}
+
+// The calling thread, which has ended, waits to be another; lock held. Its debt is paid by going to
+// sleep. The wake count is read before the lock is given up.
+__attribute__((noreturn)) static void idle_wait(struct thread *me) {
+    env_id env = me->env, owed = me->owed;
+    u64 seen = kernel_env(env)->wakes;
+    idle_put(me->process->mm, me);
+    pod_unlock();
+    while (__atomic_load_n(&me->idle, __ATOMIC_ACQUIRE)) {
+        if (owed)
+            sys_env_pass(POD_CAP, owed, seen, ABI_ANY);
+        else
+            sys_env_sleep(seen, ABI_ANY);
+        owed = 0;
+        seen = kernel_env(env)->wakes;
+    }
+    thread_begin(thread_trap_frame(me));
+    exit_to_program();
+}
+
+// --- start and end
+// -------------------------------------------------------------------------------------------------------
+
 void thread_free(struct thread *thread) {
+    if (thread->env && thread->idle) {
+        idle_put(thread->process->mm, thread);
+        return;
+    }
     if (thread->slice != ABI_ANY)
         slice_give(thread->slice);
     pod_stack_free(thread->uarea);
 }
 
-i64 thread_launch(struct thread *t, space_id space) {
-    t->space = space;
-    t->slice = slice_take();
-    if (t->slice == ABI_ANY) {
-        process_bury_all();
-        if ((t->slice = slice_take()) == ABI_ANY)
-            return -EAGAIN;
-    }
+// Its slice and env. 0, -EAGAIN, -ENOMEM.
+static i64 thread_equip(struct thread *t) {
+    if (t->slice == ABI_ANY && (t->slice = slice_take()) == ABI_ANY)
+        return -EAGAIN;
     struct env_setup setup = {
         .rip = (u64)thread_start,
         .rsp = (u64)thread_trap_frame(t),
@@ -72,10 +175,26 @@ i64 thread_launch(struct thread *t, space_id space) {
         .upcall_stack = (u64)t->uarea,
         .upcall_pages = THREAD_STACK >> ABI_PAGE_SHIFT,
     };
-    i64 env = sys_env_create(POD_CAPS, pod_account, space, (u64)&setup, t->slice);
+    i64 env = sys_env_create(POD_CAPS, pod_account, t->space, (u64)&setup, t->slice);
     if (env < 0)
         return env == -E_NOMEM ? -ENOMEM : -EAGAIN;
     t->env = (env_id)env;
+    return 0;
+}
+
+i64 thread_launch(struct thread *t, space_id space) {
+    if (t->idle) {
+        idle_launch(t);
+        return 0;
+    }
+    t->space = space;
+    i64 error = thread_equip(t);
+    if (error) {
+        thread_reclaim();
+        error = thread_equip(t);
+    }
+    if (error)
+        return error;
     struct batch_op ops[3];
     u32 n = 0;
     if (exos_boot.cap_module)
@@ -87,6 +206,7 @@ i64 thread_launch(struct thread *t, space_id space) {
     batch_env_start(&ops[n++], POD_CAP, t->env);
     if (rt_batch_run(ops, n, NULL)) {
         sys_env_destroy(POD_CAP, t->env);
+        t->env = 0;
         return -EAGAIN;
     }
     return 0;
@@ -152,9 +272,11 @@ void thread_exit(u32 status) {
         futex_wake(me->clear_tid, 1);
     }
     signal_set_clear(&me->signals);
-    p->dead_ticks += kernel_env(me->env)->ran;
+    p->dead_ticks += thread_ticks(me);
     thread_unlink(me);
     wait_wake_all(&p->thread_wait);
+    if (may_idle(me))
+        idle_wait(me);
     thread_end();
 }
 

@@ -56,7 +56,7 @@ static i64 clock_read(i32 clock, u64 *ns) {
         *ns = own_cpu_ns();
         return 0;
     case CLOCK_THREAD_CPUTIME_ID:
-        *ns = time_from_tsc_delta(kernel_env(current_thread()->env)->ran);
+        *ns = time_from_tsc_delta(thread_ticks(current_thread()));
         return 0;
     default:
         return -EINVAL;

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "abi/tables.h"
+#include "tests/hostile/threads.h"
 
 static volatile int zero;
 static char page[8192] __attribute__((aligned(4096)));
@@ -376,6 +377,8 @@ static void forge(unsigned machine_exit, unsigned log_write, unsigned slice_free
     printf("got %d\n", got);
 }
 
+static void nothing(void) {}
+
 static unsigned long rows(unsigned table) {
     unsigned long live = 0;
     for (unsigned i = 0; i < ABI_INFO->table[table].count; i++)
@@ -438,6 +441,12 @@ static const struct {
     WAY(many_mappings),
     WAY(zombies),
     WAY(orphans),
+    WAY(thread_state),
+    WAY(thread_churn),
+    WAY(thread_exit_race),
+    WAY(thread_exec),
+    WAY(thread_bomb),
+    WAY(nothing),
     WAY(count),
 };
 

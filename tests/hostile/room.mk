@@ -8,9 +8,9 @@ VICTIM  := $(BUILD)/tests/victim
 
 GUEST_TESTS += test-hostile
 
-$(HOSTILE): tests/hostile/hostile.c | gen
+$(HOSTILE): tests/hostile/hostile.c tests/hostile/threads.c | gen
 	$(call say,HOSTCC,$<)
-	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O1 -fno-stack-protector -D_GNU_SOURCE -I. -I$(BUILD)/gen -static -o $@ $<
+	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O1 -fno-stack-protector -D_GNU_SOURCE -I. -I$(BUILD)/gen -static -o $@ $^ -pthread
 $(VICTIM): tests/hostile/victim.c
 	$(call say,HOSTCC,$<)
 	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O1 -static -no-pie -o $@ $<
