@@ -22,6 +22,11 @@
 #define SPACE_MAP_COPY                                                                             \
     (1ul << 13) // new frames hold what the caller's own pages at these addresses do
 
+// Memory types. They need PIN beside the other rights: a frame that is mapped with two types at
+// once is a matter of the device's driver.
+#define SPACE_MAP_UNCACHED  (1ul << 14)
+#define SPACE_MAP_COMBINING (1ul << 15) // writes are combined, reads uncached
+
 // space_copy, in share: soft bits S0 .. S2; entries that have one of them and were not accessed (A)
 // are left out
 #define SPACE_COPY_UNUSED(bits) ((bits) << 16)

@@ -17,8 +17,8 @@
 //    ENV_STOP_STACK.
 //  * Calls that give up the processor (marked "switches" in syscalls.def) keep rip, rsp and the
 //  result only: every other
-//    register, the vector state and the FS and GS bases included, is lost. Save before what must
-//    live on.
+//    register, the vector state and the FS and GS bases included, is lost, but for PKRU. Save
+//    before what must live on.
 //  * An env whose slice ends by force, because it has no upcall entry or ignored the upcall, is
 //  saved and resumed whole.
 //  * No register of one env is ever seen by another, except across env_call, where registers are

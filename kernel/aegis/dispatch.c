@@ -71,13 +71,15 @@ static handler *const batchable[SYS_COUNT] = {SYSCALLS(BATCH_BARE)};
 
 static i64 is_range(u32 call) {
     return call == SYS_space_map || call == SYS_space_unmap || call == SYS_space_protect ||
-           call == SYS_space_copy;
+           call == SYS_space_copy || call == SYS_space_move;
 }
 
 // The pages, frames or slices that an operation was told to work on.
 static u64 batch_pages(const struct batch_op *op) {
     switch (op->call) {
     case SYS_frame_free:
+    case SYS_frame_pin:
+    case SYS_frame_unpin:
     case SYS_slice_free:
         return op->args[2];
     case SYS_space_unmap:
@@ -87,6 +89,7 @@ static u64 batch_pages(const struct batch_op *op) {
     case SYS_slice_alloc:
         return op->args[3];
     case SYS_space_map:
+    case SYS_space_move:
         return op->args[4];
     case SYS_cap_mint:
         return op->args[4] < CAP_MINT_ACCOUNT ? op->args[4] : 0;

@@ -388,6 +388,7 @@ void env_save_switched(struct env *env, i64 result) {
     env->context.rax = (u64)result;
     env->context.rdi = 0;
     env->context.fs_base = 0;
+    sal_pkru_save(&env->context);
 }
 
 i64 sys_env_stop(u64 cap, env_id id) {

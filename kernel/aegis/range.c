@@ -19,6 +19,9 @@
 // Preemption points: entries looked at, and frames zeroed or freed, in one call.
 #define ENTRIES_PER_CALL 1024
 #define FRAMES_PER_CALL  32
+#define DROPPED_MAX      256
+
+#define MEMORY_TYPES (SPACE_MAP_UNCACHED | SPACE_MAP_COMBINING)
 
 // Whether other processors may use the range's translations, hence change its entries (A, D) at any
 // time.
@@ -39,7 +42,7 @@ struct map_request {
 // Frames whose last translation goes, until they have been flushed.
 struct dropped {
     u32 count; // how many of pfn are set
-    pfn_t pfn[FRAMES_PER_CALL];
+    pfn_t pfn[DROPPED_MAX];
 };
 
 static void dropped_flush(struct dropped *dropped, struct abi_space *space, u64 va, u64 pages) {
@@ -102,13 +105,15 @@ static i64 map_check(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 
     u32 rights = first == ABI_ANY ? CAP_RIGHT_ALLOC : CAP_RIGHT_READ;
     rights |= flags & ABI_PTE_W && first != ABI_ANY ? CAP_RIGHT_WRITE : 0;
     rights |= flags & ABI_PTE_NX || first == ABI_ANY ? 0 : CAP_RIGHT_EXEC;
+    rights |= flags & MEMORY_TYPES ? CAP_RIGHT_PIN : 0;
     error = cap_check_frames(caps >> 32, rights, &request->cap);
     if (error)
         return error;
     if (first == ABI_ANY && request->cap->type != CAP_ACCOUNT)
         return -E_TYPE;
-    if (flags & ~(ABI_PTE_PROT | SPACE_MAP_REPLACE | SPACE_MAP_DIRTY | SPACE_MAP_COPY) ||
-        (flags & SPACE_MAP_COPY && first != ABI_ANY))
+    if (flags &
+            ~(ABI_PTE_PROT | SPACE_MAP_REPLACE | SPACE_MAP_DIRTY | SPACE_MAP_COPY | MEMORY_TYPES) ||
+        (flags & MEMORY_TYPES) == MEMORY_TYPES || (flags & SPACE_MAP_COPY && first != ABI_ANY))
         return -E_INVAL;
     if (first == ABI_ANY && !account_find(request->cap->object))
         return -E_STALE;
@@ -116,6 +121,8 @@ static i64 map_check(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 
     request->payer = request->cap->object;
     request->flags = flags;
     request->bits = (flags & ABI_PTE_PROT) | ABI_PTE_P | ABI_PTE_U;
+    request->bits |= flags & SPACE_MAP_UNCACHED ? ABI_PTE_PCD | ABI_PTE_PWT : 0;
+    request->bits |= flags & SPACE_MAP_COMBINING ? ABI_PTE_PWT : 0; // as processor.c sets the PAT
     request->bits |= new || request->cap->rights &CAP_RIGHT_WRITE ? ABI_PTE_MAY_W : 0;
     request->bits |= new || request->cap->rights &CAP_RIGHT_EXEC ? ABI_PTE_MAY_X : 0;
     return count ? space_check_range(va, count) : -E_RANGE;
@@ -336,8 +343,8 @@ i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
         error = space_check_range(va, count);
     if (error)
         return error;
-    u64 done = 0, budget = ENTRIES_PER_CALL, from = va, flushes = 0;
-    while (done < count && budget && flushes < 8) {
+    u64 done = 0, budget = ENTRIES_PER_CALL;
+    while (done < count && budget && dropped.count < DROPPED_MAX) {
         struct run run = run_used(space, va + (done << ABI_PAGE_SHIFT), count - done);
         if (!run.entry) {
             done += run.pages;
@@ -345,22 +352,15 @@ i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
             continue;
         }
         u64 i = 0, end = run.pages < budget ? run.pages : budget;
-        while ((i = table_next(run.entry, i, end)) < end && flushes < 8) {
+        while ((i = table_next(run.entry, i, end)) < end && dropped.count < DROPPED_MAX) {
             dropped.pfn[dropped.count++] = ABI_PTE_FRAME(run.entry[i]);
             run.entry[i++] = 0;
-            if (dropped.count == FRAMES_PER_CALL) {
-                u64 next = va + ((done + i) << ABI_PAGE_SHIFT);
-                dropped_flush(&dropped, space, from, (next - from) >> ABI_PAGE_SHIFT);
-                from = next;
-                flushes++;
-            }
         }
         done += i;
         budget -= i;
     }
     if (dropped.count)
-        dropped_flush(&dropped, space, from,
-                      (va + (done << ABI_PAGE_SHIFT) - from) >> ABI_PAGE_SHIFT);
+        dropped_flush(&dropped, space, va, done);
     return (i64)done;
 }
 

@@ -313,8 +313,10 @@ __attribute__((noreturn)) static void run(struct processor *p, struct env *env) 
         kernel_unlock();
         sal_resume_full(&env->context);
     }
-    if (owner != env)
+    if (owner != env) {
         sal_vector_clear();
+        sal_pkru_load(&env->context);
+    }
     kernel_unlock();
     sal_resume_switched(&env->context);
 }
@@ -396,8 +398,10 @@ void sched_switch(struct env *env) {
     cpu->context = env;
     cpu->vector_owner = env;
     load_space(env->cr3);
-    if (self != env)
+    if (self != env) {
         sal_vector_clear();
+        sal_pkru_load(&env->context);
+    }
     kernel_unlock();
     sal_resume_switched(&env->context);
 }

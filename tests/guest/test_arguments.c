@@ -149,6 +149,12 @@ static void good_arguments(u32 call, const struct spare *spare, u64 *a) {
     case SYS_console_bind:
         a[0] = CAP_PAIR(CAP_SLOT_CONSOLE, CAP_SLOT_ACCOUNT);
         break;
+    case SYS_space_move:
+        a[1] = spare->child.space;
+        a[2] = SCRATCH;
+        a[3] = SCRATCH + 64 * ABI_PAGE;
+        a[4] = 4;
+        break;
     case SYS_account_guarantee:
     case SYS_account_ask:
     case SYS_account_take:
@@ -326,7 +332,8 @@ static const u32 storm_calls[] = {
     SYS_env_stop,       SYS_env_wake,      SYS_env_notify,   SYS_env_destroy,
     SYS_env_yield,      SYS_env_call,      SYS_env_send,     SYS_account_create,
     SYS_slice_assign,   SYS_space_destroy, SYS_frame_revoke, SYS_account_guarantee,
-    SYS_account_listen, SYS_account_ask,   SYS_account_take, SYS_space_share};
+    SYS_account_listen, SYS_account_ask,   SYS_account_take, SYS_space_share,
+    SYS_space_move,     SYS_frame_pin,     SYS_frame_unpin};
 
 static void storm(void *argument) {
     u64 state = (u64)argument | 1;

@@ -14,6 +14,7 @@
 
 #include "abi/env.h"
 #include "abi/types.h"
+#include "kernel/sal/sal.h"
 
 // All general registers, as entry.S pushes them on interrupts and on exceptions of the kernel.
 struct sal_regs {
@@ -33,6 +34,7 @@ struct sal_context {
     u64 full; // 1: regs, fs_base, gs_base and xsave hold
     u64 rip, rsp, rax, rdi;
     u64 fs_base, gs_base;
+    u64 pkru; // after a call that switches
     struct sal_regs regs;
     void *xsave; // one frame, direct map
 };
@@ -61,6 +63,20 @@ void sal_context_load_vector(const struct sal_context *context);
 
 // Puts vector state into its initial configuration, so that an env sees nothing of the one before.
 void sal_vector_clear(void);
+
+// The rights of protection keys are the program's, and outlive calls that switch: saved, and, after
+// sal_vector_clear made them 0, brought back.
+static inline void sal_pkru_save(struct sal_context *context) {
+    u32 lo, hi;
+    if (sal_machine.features & ABI_FEATURE_PKU) {
+        __asm__ volatile("rdpkru" : "=a"(lo), "=d"(hi) : "c"(0));
+        context->pkru = lo;
+    }
+}
+static inline void sal_pkru_load(const struct sal_context *context) {
+    if (context->pkru)
+        __asm__ volatile("wrpkru" : : "a"((u32)context->pkru), "c"(0), "d"(0) : "memory");
+}
 
 // Where the running env entered the kernel by a system call.
 u64 sal_entry_rip(void);
