@@ -157,11 +157,6 @@ TEST(move_mappings) {
         CHECK_EQ(*(volatile u64 *)(far + i * ABI_PAGE), i);
         CHECK_EQ(frame_row(ABI_PTE_FRAME(PTE(far + i * ABI_PAGE)))->maps, 1);
     }
-    denied = 0; // the old address is gone from the processor too
-    set_upcall_handler(note_denied);
-    __asm__ volatile(".byte 0x48, 0x8b, 0x10" : : "a"(SCRATCH + ABI_PAGE) : "rdx", "memory");
-    set_upcall_handler(0);
-    CHECK_EQ(denied, 4);
     // What was moved is found by its frame.
     pfn_t pfn = ABI_PTE_FRAME(PTE(far + ABI_PAGE));
     CHECK_EQ(sys_frame_revoke(CAP_SLOT_ACCOUNT, pfn, 1), 1);
@@ -177,6 +172,20 @@ TEST(move_mappings) {
     for (u64 done = 0; done < pages;)
         done +=
             (u64)sys_space_unmap(CAP_SLOT_SPACE, my_space(), far + done * ABI_PAGE, pages - done);
+}
+
+// The old address is gone from the processor too.
+TEST(move_flushes) {
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, ABI_ANY, 1, RW), 1);
+    *(volatile u64 *)SCRATCH = 1;
+    set_upcall_handler(note_denied);
+    denied = ~0ul;
+    i64 moved = sys_space_move(CAP_SLOT_SPACE, my_space(), SCRATCH, SCRATCH + ABI_PAGE, 1);
+    __asm__ volatile(".byte 0x48, 0x8b, 0x10" : : "a"(SCRATCH) : "rdx", "memory");
+    set_upcall_handler(0);
+    CHECK_EQ(moved, 1);
+    CHECK_EQ(denied, 4);
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 2), 2);
 }
 
 TEST(memory_types) {
