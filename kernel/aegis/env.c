@@ -6,6 +6,7 @@
 #include "kernel/aegis/env.h"
 
 #include "abi/pte.h"
+#include "base/string.h"
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/above.h"
 #include "kernel/aegis/cap_quick.h"
@@ -211,8 +212,12 @@ void env_free(struct env *env) {
     pfn_t vector = sal_phys(env->context.xsave) >> ABI_PAGE_SHIFT;
     env_of[ABI_INDEX(env->id)] = 0;
     object_release(&envs, env->id);
-    frame_give(vector);
-    frame_give(sal_phys(env) >> ABI_PAGE_SHIFT);
+    if (env->context.xsave_used)
+        frame_give(vector);
+    else
+        frame_give_zero(vector);
+    memset(env, 0, __builtin_offsetof(struct env, caps)); // its capabilities are zero already
+    frame_give_zero(sal_phys(env) >> ABI_PAGE_SHIFT);
 }
 
 // --- upcalls -------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@
 struct abi_frame *frame_rows;
 u64 frame_count;
 static u64 epoch;
-static pfn_t sweep; // where a search through all frames goes on
+static pfn_t free_last; // end of the free list
+static pfn_t sweep;     // where a search through all frames goes on
 
 #define FRAMES_PER_CALL 512
 
@@ -28,14 +29,21 @@ pfn_t *frame_sweep(void) {
     return &sweep;
 }
 
-static void free_list_insert(pfn_t pfn) {
+// The free list. Frames that are known to be zero are at its end: who wants zeros takes from there,
+// who doesn't care from its beginning.
+static void free_list_insert(pfn_t pfn, int zero) {
     struct abi_frame *row = frame_row(pfn);
-    pfn_t head = abi_info->free_first;
-    row->maps = 0;
-    row->next = (u32)head;
-    if (head)
-        frame_row(head)->maps = (u32)pfn;
-    abi_info->free_first = pfn;
+    pfn_t before = zero ? free_last : 0, after = zero ? 0 : abi_info->free_first;
+    row->maps = (u32)before;
+    row->next = (u32)after;
+    if (before)
+        frame_row(before)->next = (u32)pfn;
+    else
+        abi_info->free_first = pfn;
+    if (after)
+        frame_row(after)->maps = (u32)pfn;
+    else
+        free_last = pfn;
     abi_info->free_frames++;
 }
 
@@ -47,6 +55,8 @@ static void free_list_remove(pfn_t pfn) {
         abi_info->free_first = row->next;
     if (row->next)
         frame_row(row->next)->maps = row->maps;
+    else
+        free_last = row->maps;
     abi_info->free_frames--;
 }
 
@@ -95,6 +105,7 @@ void frame_init_free(void) {
     for (u32 r = 0; r < sal_machine.ram_count; r++)
         free_range(&sal_machine.ram[r], &last);
     abi_info->free_first = frame_row(0)->next;
+    free_last = last;
     frame_row(0)->next = 0;
     first->frames = sal_machine.module.count;
     first->quota = sal_machine.module.count + abi_info->free_frames;
@@ -126,7 +137,8 @@ static void frame_own(pfn_t pfn, account_id account, enum frame_kind kind, u32 f
 }
 
 pfn_t frame_take_for(struct abi_account *account, enum frame_kind kind, u32 flags, int dirty) {
-    pfn_t pfn = abi_info->free_first;
+    pfn_t pfn =
+        dirty || !(frame_row(free_last)->flags & FRAME_ZERO) ? abi_info->free_first : free_last;
     if (!pfn || account->frames >= account->quota)
         return 0;
     account->frames++;
@@ -151,7 +163,7 @@ i64 frame_take_named(account_id account, pfn_t pfn, u32 flags, int dirty) {
     return 0;
 }
 
-void frame_give(pfn_t pfn) {
+static void give(pfn_t pfn, u32 flags) {
     struct abi_frame *row = frame_row(pfn);
     ASSERT(row->kind != FRAME_FREE && !row->pins);
     account_row(row->owner)->frames--;
@@ -160,13 +172,16 @@ void frame_give(pfn_t pfn) {
     else if (row->kind == FRAME_LOST)
         rmap_forget(pfn);
     row->kind = FRAME_FREE;
-    row->flags = 0;
-    free_list_insert(pfn);
+    row->flags = flags;
+    free_list_insert(pfn, flags & FRAME_ZERO);
+}
+
+void frame_give(pfn_t pfn) {
+    give(pfn, 0);
 }
 
 void frame_give_zero(pfn_t pfn) {
-    frame_give(pfn);
-    frame_row(pfn)->flags = FRAME_ZERO;
+    give(pfn, FRAME_ZERO);
 }
 
 // Gives back what an account without envs and spaces still owns, some at a time. A frame that

@@ -42,7 +42,7 @@ i64 space_make(account_id account, struct abi_space **space) {
     i64 error = object_take(&spaces, &id);
     if (error)
         return error;
-    error = frame_take(account, FRAME_TABLE, 0, 1, &root);
+    error = frame_take(account, FRAME_TABLE, 0, 0, &root);
     if (error) {
         object_release(&spaces, id);
         return error;
@@ -215,7 +215,8 @@ i64 space_tear(struct abi_space *space) {
         if (root[i] & ABI_PTE_P)
             return -E_AGAIN;
     }
-    frame_give(space->root);
+    sal_space_end(space->root);
+    frame_give_zero(space->root);
     account_find(space->account)->spaces--;
     object_release(&spaces, space->id);
     return 0;

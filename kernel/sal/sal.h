@@ -78,9 +78,10 @@ void sal_window_map(u64 va, pfn_t first, u64 count);
 // range, in order. The first write of an entry needs no flush; whoever changes one must. Boot only.
 u64 *sal_window_reserve(u64 va, u64 pages);
 
-// Fills a frame as the top level of a new space: kernel half shared with all spaces, the ABI_PTES
-// window, empty lower half.
+// Fills a zero frame as the top level of a new space: kernel half shared with all spaces, the
+// ABI_PTES window, empty lower half. And makes one whose lower half is empty zero again.
 void sal_space_init(pfn_t root);
+void sal_space_end(pfn_t root);
 
 // The page table that no env owns; a processor without an env has it loaded.
 pfn_t sal_kernel_root(void);

@@ -142,3 +142,31 @@ TEST(runs_of_frames) {
     CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, first, 300), 0);
     CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, first + 300, 300), 0);
 }
+
+// Frames that the kernel used for envs, page tables and roots, and gives out again without clearing
+// them, are zero.
+TEST(used_frames_are_zero) {
+    for (u32 round = 0; round < 8; round++) {
+        struct child child;
+        u64 slice = (cpus() - 1) * (u64)ABI_SLICES + 310, pages = 0;
+        CHECK_EQ(
+            sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), my_account(), slice, 1),
+            0);
+        CHECK_EQ(child_make(&child, my_account(), "\xeb\xfe", 2, slice), 0);
+        for (u32 slot = CAP_SLOT_FREE; slot < CAP_SLOTS; slot++)
+            CHECK(sys_cap_mint(BOTH, child.env, CAP_RIGHT_READ, 0, 0) > 0);
+        for (u64 at = SCRATCH; at < SCRATCH + (20ul << 39) && round & 1; at += 1ul << 39)
+            CHECK_EQ(sys_space_map(BOTH, child.space, at, ABI_ANY, 1, DATA), 1);
+        CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, child.env), 0);
+        for (u64 until = tsc() + ms(round & 2 ? 50 : 0); tsc() < until;) // preempted by force
+            sys_env_yield(0, 0);
+        child_free(&child);
+        CHECK_EQ(sys_slice_free(CAP_SLOT_ACCOUNT, slice, 1), 0);
+        for (u64 i = 0; i < 80; i++, pages++)
+            CHECK_EQ(map_new(SCRATCH + i * ABI_PAGE, 1), 1);
+        for (u64 i = 0; i < pages * ABI_PAGE / 8; i++)
+            if (((volatile u64 *)SCRATCH)[i])
+                check_failed(__FILE__, __LINE__, "zero", (i64)((volatile u64 *)SCRATCH)[i], 0);
+        CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, pages), pages);
+    }
+}

@@ -16,6 +16,7 @@ static u8 initial[576] __attribute__((aligned(64))) = {
 
 void sal_context_save_full(struct sal_context *context, const struct sal_regs *regs) {
     context->full = 1;
+    context->xsave_used = 1;
     context->regs = *regs;
     __asm__ volatile("rdfsbase %0" : "=r"(context->fs_base));
     // In the kernel the program's GS base is the one that SWAPGS would bring back.

@@ -36,7 +36,8 @@ struct sal_context {
     u64 fs_base, gs_base;
     u64 pkru; // after a call that switches
     struct sal_regs regs;
-    void *xsave; // one frame, direct map
+    void *xsave;    // one frame, direct map
+    u64 xsave_used; // it was ever written
 };
 
 #define SAL_USER_CS      0x23

@@ -20,6 +20,9 @@
 static u64 *root; // direct map
 static u64 page_size_max;
 static u64 devices_used;
+// The kernel's slots of a top-level table; none are added once there are spaces.
+static u16 kernel_slots[ENTRIES / 2];
+static u32 kernel_slot_count;
 
 static u64 *table_of(u64 entry) {
     return sal_virt(entry & ABI_PTE_FRAME_MASK);
@@ -39,6 +42,7 @@ static u64 *table_below(u64 *entry, u64 user) {
 
 // The entry for va whose page has that size; tables above it are made.
 static u64 *entry_at(u64 va, u64 size, u64 user) {
+    ASSERT(!kernel_slot_count || root[va >> 39 & (ENTRIES - 1)]);
     u64 *table = table_below(&root[va >> 39 & (ENTRIES - 1)], user);
     u64 *entry = &table[va >> 30 & (ENTRIES - 1)];
     if (size == SIZE_1G)
@@ -133,10 +137,22 @@ u64 *sal_window_reserve(u64 va, u64 pages) {
 
 void sal_space_init(pfn_t frame) {
     u64 *table = sal_frame(frame);
-    memset(table, 0, ABI_PAGE / 2);
-    memcpy(table + ENTRIES / 2, root + ENTRIES / 2, ABI_PAGE / 2);
+    if (!kernel_slot_count) {
+        for (u32 i = ENTRIES / 2; i < ENTRIES; i++)
+            if (root[i])
+                kernel_slots[kernel_slot_count++] = (u16)i;
+    }
+    for (u32 i = 0; i < kernel_slot_count; i++)
+        table[kernel_slots[i]] = root[kernel_slots[i]];
     table[ABI_PT_SLOT] =
         (frame << ABI_PAGE_SHIFT) | ABI_PTE_P | ABI_PTE_U | ABI_PTE_A | ABI_PTE_D | ABI_PTE_NX;
+}
+
+void sal_space_end(pfn_t frame) {
+    u64 *table = sal_frame(frame);
+    for (u32 i = 0; i < kernel_slot_count; i++)
+        table[kernel_slots[i]] = 0;
+    table[ABI_PT_SLOT] = 0;
 }
 
 pfn_t sal_kernel_root(void) {
