@@ -133,22 +133,28 @@ TEST(space_capability_of_a_new_env) {
 // What the kernel kept of an env in the account's frames is not for the account to read.
 TEST(dirty_frames_hold_nothing_of_the_kernels) {
     struct child child;
-    pfn_t pfn[2];
-    u64 held = 0;
+    static pfn_t pfn[1024];
+    u64 held = 0, count = 0, freed = 0;
     CHECK_EQ(child_make(&child, my_account(), "\xeb\xfe", 2, ABI_ANY), 0);
+    for (pfn_t i = 1; i < ABI_INFO->frames && count < 1024; i++)
+        if (frame_row(i)->kind == FRAME_ENV)
+            pfn[count++] = i;
     env_free(child.env);
     child.env = 0;
-    for (u32 i = 0; i < 2; i++) { // the last frames given come first
-        pfn[i] =
-            (pfn_t)sys_frame_alloc(CAP_SLOT_ACCOUNT, my_account(), ABI_ANY, 1, FRAME_ALLOC_DIRTY);
+    for (u64 i = 0; i < count; i++) {
+        if (frame_row(pfn[i])->kind != FRAME_FREE)
+            continue;
+        freed++;
+        CHECK_EQ(sys_frame_alloc(CAP_SLOT_ACCOUNT, my_account(), pfn[i], 1, FRAME_ALLOC_DIRTY),
+                 pfn[i]);
         CHECK_EQ(sys_space_map(ACCOUNT2, my_space(), SCRATCH, pfn[i], 1, ABI_PTE_NX), 1);
         for (u64 at = 0; at < ABI_PAGE; at += 8)
             held |= *(const volatile u64 *)(SCRATCH + at);
         CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 1), 1);
+        CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, pfn[i], 1), 0);
     }
     CHECK_EQ(held, 0);
-    for (u32 i = 0; i < 2; i++)
-        CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, pfn[i], 1), 0);
+    CHECK_EQ(freed, 2);
     child_free(&child);
 }
 
