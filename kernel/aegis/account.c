@@ -71,7 +71,8 @@ i64 sys_account_create(u64 cap, account_id parent_id, u64 frames, u64 envs) {
         return error;
     if (parent->quota - parent->frames < frames)
         return -E_NOMEM;
-    if (parent->env_quota - parent->envs < envs)
+    u32 used = parent->envs > parent->spaces ? parent->envs : parent->spaces;
+    if (envs >= parent->env_quota - used)
         return -E_FULL;
     if (account_depth(parent_id) >= ACCOUNT_DEPTH_MAX)
         return -E_LIMIT;
@@ -84,7 +85,7 @@ i64 sys_account_create(u64 cap, account_id parent_id, u64 frames, u64 envs) {
     account->quota = frames;
     account->env_quota = (u32)envs;
     parent->quota -= frames;
-    parent->env_quota -= (u32)envs;
+    parent->env_quota -= (u32)envs + 1;
     parent->children++;
     return (i64)id;
 }
@@ -106,6 +107,10 @@ static i64 envs_tear(account_id account, space_id space) {
         struct env *env = env_at(i);
         if (!env || (env->row->account != account && env->row->space != space))
             continue;
+        if (env->id & ENV_DEAD) {
+            env_reap();
+            return -E_AGAIN;
+        }
         if (env->row->state == ENV_RUNNING) { // not here: the caller is none of them
             env->stop = 1;
             sched_poke(env);
@@ -153,7 +158,7 @@ i64 sys_account_destroy(u64 cap, account_id id) {
         return error;
     struct abi_account *parent = account_find(leaf->parent);
     parent->quota += leaf->quota;
-    parent->env_quota += leaf->env_quota;
+    parent->env_quota += leaf->env_quota + 1;
     parent->children--;
     object_release(&accounts, leaf_id);
     return leaf_id == id ? 0 : -E_AGAIN;

@@ -17,7 +17,13 @@
 #define SLOT_BITS 6
 _Static_assert(CAP_SLOTS == 1 << SLOT_BITS, "a cap_ref holds a slot");
 
-#define REVOKE_PER_CALL 128
+// Preemption points; the model test reaches them with small numbers.
+#ifndef CAP_SMALL
+#define CAP_SMALL 0
+#endif
+#define REVOKE_PER_CALL (CAP_SMALL ? 4 : 128)
+#define STEPS_PER_CALL  (CAP_SMALL ? 5u : 512u) // down the tree, in one revocation
+#define MOVES_PER_CALL  (CAP_SMALL ? 3u : 128u) // to another parent
 #define MINT_FRAMES_MAX (1ul << 16)
 
 cap_ref cap_ref_of(const struct env *env, u32 slot) {
@@ -66,24 +72,37 @@ void cap_fill(struct env *env, u32 slot, enum cap_type type, u64 object, u32 cou
     env->row->caps++;
 }
 
-// Empties a slot; what was minted from it moves to its parent.
-static void cap_empty(cap_ref ref) {
-    struct env *env = env_at(ref >> SLOT_BITS);
-    struct cap *cap = cap_at(ref);
-    cap_unlink(cap);
-    for (cap_ref child = cap->child, next; child; child = next) {
+// Moves up to *budget of what was minted from a capability to its parent. Returns whether nothing
+// is left below it.
+static int cap_raise(struct cap *cap, u32 *budget) {
+    while (cap->child && *budget) {
+        cap_ref child = cap->child;
         struct cap *below = cap_at(child);
-        next = below->next;
+        cap_unlink(below);
         cap_link(below, child, cap->parent);
+        --*budget;
     }
-    *cap = (struct cap){0};
-    env->row->caps--;
+    return !cap->child;
 }
 
-void cap_clear_all(struct env *env) {
-    for (u32 slot = 1; slot < CAP_SLOTS; slot++)
-        if (env->caps[slot].type)
-            cap_empty(cap_ref_of(env, slot));
+// Empties a slot with nothing below it.
+static void cap_empty(cap_ref ref) {
+    struct cap *cap = cap_at(ref);
+    cap_unlink(cap);
+    *cap = (struct cap){0};
+    env_at(ref >> SLOT_BITS)->row->caps--;
+}
+
+int cap_clear_some(struct env *env) {
+    u32 budget = MOVES_PER_CALL;
+    for (u32 slot = 1; slot < CAP_SLOTS; slot++) {
+        if (!env->caps[slot].type)
+            continue;
+        if (!cap_raise(&env->caps[slot], &budget))
+            return 0;
+        cap_empty(cap_ref_of(env, slot));
+    }
+    return 1;
 }
 
 // --- checks --------------------------------------------------------------------------------------
@@ -284,26 +303,38 @@ i64 sys_cap_mint(u64 caps, env_id to, u64 rights, u64 first, u64 count) {
 
 i64 sys_cap_drop(u64 slot) {
     struct cap *cap;
+    u32 budget = MOVES_PER_CALL;
     i64 error = cap_get(slot, &cap);
-    if (!error)
-        cap_empty(cap_ref_of(sched_current(), (u32)slot));
-    return error;
+    if (error)
+        return error;
+    if (!cap_raise(cap, &budget))
+        return -E_AGAIN;
+    cap_empty(cap_ref_of(sched_current(), (u32)slot));
+    return 0;
 }
 
 // Removes leaves below the capability until none is left. A capability above the one that asks for
-// the revocation is never below it, so the caller's own stays.
+// the revocation is never below it, so the caller's own stays. A way down that is too long for one
+// call is cut: what was reached is put directly under the capability, and the next call begins
+// there.
 i64 sys_cap_revoke(u64 slot) {
     struct cap *cap;
     i64 error = cap_get(slot, &cap);
     if (error)
         return error;
     i64 removed = 0;
+    u32 steps = STEPS_PER_CALL;
     while (cap->child) {
+        cap_ref leaf = cap->child;
+        for (; cap_at(leaf)->child && steps; steps--)
+            leaf = cap_at(leaf)->child;
+        if (cap_at(leaf)->child) {
+            cap_unlink(cap_at(leaf));
+            cap_link(cap_at(leaf), leaf, cap_ref_of(sched_current(), (u32)slot));
+            return -E_AGAIN;
+        }
         if (removed == REVOKE_PER_CALL)
             return -E_AGAIN;
-        cap_ref leaf = cap->child;
-        for (u32 depth = 0; cap_at(leaf)->child && depth < REVOKE_PER_CALL; depth++)
-            leaf = cap_at(leaf)->child;
         cap_empty(leaf);
         removed++;
     }

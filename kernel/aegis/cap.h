@@ -33,8 +33,9 @@ struct cap {
 // Fills a slot as a root of a tree, or as a child of parent.
 void cap_fill(struct env *env, u32 slot, enum cap_type type, u64 object, u32 count, u32 rights,
               cap_ref parent);
-// Empties all slots of an env that is being destroyed.
-void cap_clear_all(struct env *env);
+// Empties slots of an env that is being destroyed, as many as one call may do; what was minted from
+// them moves to their parents. Returns whether all are empty.
+int cap_clear_some(struct env *env);
 cap_ref cap_ref_of(const struct env *env, u32 slot);
 
 // Whether the running env's capability in that slot covers an object, with all of the rights.

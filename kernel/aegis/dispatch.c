@@ -91,6 +91,9 @@ static u64 batch_pages(const struct batch_op *op) {
     case SYS_space_map:
     case SYS_space_move:
         return op->args[4];
+    case SYS_cap_drop:
+    case SYS_cap_revoke:
+        return 128;
     case SYS_cap_mint:
         return op->args[4] < CAP_MINT_ACCOUNT ? op->args[4] : 0;
     default:

@@ -19,6 +19,7 @@
 
 static struct object_table envs;
 struct env **env_of; // by row
+struct env *env_graves;
 
 void env_init(u32 count) {
     object_table_init(&envs, ABI_TABLE_ENVS, sizeof(struct abi_env), count);
@@ -26,7 +27,8 @@ void env_init(u32 count) {
 }
 
 struct env *env_find(env_id id) {
-    return object_find(&envs, id) ? env_of[ABI_INDEX(id)] : 0;
+    struct env *env = object_find(&envs, id) ? env_of[ABI_INDEX(id)] : 0;
+    return env && env->id == id ? env : 0;
 }
 
 // --- setup ---------------------------------------------------------------------------------------
@@ -199,25 +201,45 @@ static void env_break_calls(struct env *env) {
     }
 }
 
-void env_free(struct env *env) {
-    env->row->state = ENV_DYING;
-    console_forget(env);
-    env_break_calls(env);
-    sched_unready(env);
-    sched_forget(env);
-    cap_clear_all(env);
-    env_unpin(env);
+// Nothing of it is left but its name and frames.
+static void env_bury(struct env *env) {
+    env_id id = env->row->id;
     account_find(env->row->account)->envs--;
-    space_find(env->row->space)->envs--;
     pfn_t vector = sal_phys(env->context.xsave) >> ABI_PAGE_SHIFT;
-    env_of[ABI_INDEX(env->id)] = 0;
-    object_release(&envs, env->id);
+    env_of[ABI_INDEX(id)] = 0;
+    object_release(&envs, id);
     if (env->context.xsave_used)
         frame_give(vector);
     else
         frame_give_zero(vector);
     memset(env, 0, __builtin_offsetof(struct env, caps)); // its capabilities are zero already
     frame_give_zero(sal_phys(env) >> ABI_PAGE_SHIFT);
+}
+
+void env_reap(void) {
+    struct env *env = env_graves;
+    if (!cap_clear_some(env))
+        return;
+    env_graves = env->next_grave;
+    env_bury(env);
+}
+
+void env_free(struct env *env) {
+    env->row->state = ENV_DYING;
+    console_forget(env);
+    env_break_calls(env);
+    sched_unready(env);
+    sched_forget(env);
+    env_unpin(env);
+    space_find(env->row->space)->envs--;
+    env->row->space = 0;
+    env->id |= ENV_DEAD; // nobody finds it any more
+    if (cap_clear_some(env)) {
+        env_bury(env);
+        return;
+    }
+    env->next_grave = env_graves;
+    env_graves = env;
 }
 
 // --- upcalls -------------------------------------------------------------------------------------
@@ -326,6 +348,7 @@ i64 sys_env_create(u64 caps, account_id payer, space_id in, u64 setup_va, u64 sl
     struct abi_space *space;
     struct env_setup setup;
     struct env *env, *creator = sched_current();
+    env_reap_some(); // who makes envs helps to end others
     i64 error = cap_check_account((u32)caps, payer, CAP_RIGHT_ALLOC, &account);
     if (!error)
         error = cap_check_space(caps >> 32, in, CAP_RIGHT_MAP, &space);

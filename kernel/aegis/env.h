@@ -47,6 +47,7 @@ struct env {
     struct strand_crew *crews; // those with READY strands, in the order in which they get positions
     u32 crew_turn;             // in its positions, its crews are next
     u32 reasons;               // NOTIFY_*, of the next UPCALL_NOTIFY
+    struct env *next_grave;    // of envs that end, and have capabilities left
     struct cap caps[CAP_SLOTS];
 };
 _Static_assert(sizeof(struct env) <= ABI_PAGE, "an env fits a frame");
@@ -62,8 +63,20 @@ static inline struct env *env_at(u32 index) {
 // The first env, stopped.
 i64 env_make(account_id account, struct abi_space *space, const struct env_setup *setup,
              struct env **made);
-// Frees an env that runs nowhere. Whoever waits for it gets -E_DEAD.
+// Frees an env that runs nowhere. Whoever waits for it gets -E_DEAD. If more was minted from its
+// capabilities than one call may move, it is ENV_DYING with the dead bit in its id, found by
+// nobody, until env_reap has come to the end of them.
 void env_free(struct env *env);
+#define ENV_DEAD (1ul << 63)
+
+// Some of that work, if there is any: when processors choose what to run, envs are made, accounts
+// end.
+extern struct env *env_graves;
+void env_reap(void);
+static inline void env_reap_some(void) {
+    if (__builtin_expect(env_graves != 0, 0))
+        env_reap();
+}
 
 // Sets fast_entry by the rule above.
 void env_update_fast(struct env *env);

@@ -357,6 +357,7 @@ void sched_next(void) {
     struct processor *p = here();
     leave(p, sal_tsc());
     p->grace = 0;
+    env_reap_some();
     for (;;) {
         u32 position;
         struct choice choice;

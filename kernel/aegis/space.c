@@ -268,6 +268,8 @@ i64 sys_space_create(u64 cap, account_id id) {
     struct abi_account *account;
     struct abi_space *space;
     i64 error = cap_quick_account(cap, id, CAP_RIGHT_ALLOC, &account);
+    if (!error && account->spaces >= account->env_quota)
+        error = -E_FULL;
     if (!error)
         error = space_make(id, &space);
     return error ? error : (i64)space->id;

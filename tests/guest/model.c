@@ -222,7 +222,7 @@ void model_clear(struct model *m) {
             model_expect(m, "end account", m->account[i].id, 0, 0,
                          model_retry(SYS_account_destroy, m->cap, m->account[i].id), 0, 0);
             m->account[0].quota += m->account[i].quota;
-            m->account[0].env_quota += m->account[i].env_quota;
+            m->account[0].env_quota += m->account[i].env_quota + 1;
             m->account[i].id = 0;
         }
     model_check(m);

@@ -34,7 +34,8 @@ static void op_account_create(struct model *m) {
     struct model_account *top = &m->account[0];
     u64 frames = model_random(m, 120), envs = model_random(m, 4);
     i64 got = sys_account_create(m->cap, top->id, frames, envs);
-    i64 want = room(top) < frames ? -E_NOMEM : top->env_quota - top->envs < envs ? -E_FULL : got;
+    u32 used = top->envs > top->spaces ? top->envs : top->spaces;
+    i64 want = room(top) < frames ? -E_NOMEM : top->env_quota - used < envs + 1 ? -E_FULL : got;
     model_expect(m, "account_create", frames, envs, 0, got, want, want);
     if (got <= 0)
         return;
@@ -46,7 +47,7 @@ static void op_account_create(struct model *m) {
     m->account[at] =
         (struct model_account){.id = (account_id)got, .quota = frames, .env_quota = (u32)envs};
     top->quota -= frames;
-    top->env_quota -= (u32)envs;
+    top->env_quota -= (u32)envs + 1;
 }
 
 // What an account leaves behind: frames that other spaces map become its parent's.
@@ -84,7 +85,7 @@ static void forget_account(struct model *m, u32 at) {
                     top->frames++;
                 }
     top->quota += account->quota;
-    top->env_quota += account->env_quota;
+    top->env_quota += account->env_quota + 1;
     account->id = 0;
 }
 
@@ -142,9 +143,11 @@ static void op_space_create(struct model *m) {
     struct model_account *account = &m->account[payer];
     if (at == MODEL_NONE)
         return;
-    i64 got = sys_space_create(m->cap, account->id), want = room(account) ? got : -E_NOMEM;
+    int full = account->spaces >= account->env_quota;
+    i64 got = sys_space_create(m->cap, account->id);
+    i64 want = full ? -E_FULL : room(account) ? got : -E_NOMEM;
     model_expect(m, "space_create", payer, 0, 0, got, want, want);
-    if (room(account) && got <= 0)
+    if (!full && room(account) && got <= 0)
         model_expect(m, "space_create fails", payer, 0, 0, got, 1, 1);
     if (got <= 0)
         return;

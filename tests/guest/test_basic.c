@@ -302,7 +302,7 @@ TEST(account_depth) {
     u32 depth = 0;
     account_id parent = my_account();
     i64 account;
-    while ((account = sys_account_create(CAP_SLOT_ACCOUNT, parent, 100 - depth, 10)) > 0 &&
+    while ((account = sys_account_create(CAP_SLOT_ACCOUNT, parent, 100 - depth, 20 - depth)) > 0 &&
            depth < 16)
         parent = chain[depth++] = (account_id)account;
     CHECK_EQ(account, -E_LIMIT);

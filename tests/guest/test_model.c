@@ -12,7 +12,7 @@
 #define ROUNDS  12
 #define STEPS   160
 #define FRAMES  300
-#define ENVS    6
+#define ENVS    14
 
 static struct model models[WORKERS];
 static volatile u32 round_open, arrived;

@@ -21,7 +21,7 @@ static i64 map_new(space_id space, u64 va, u64 count) {
 }
 
 TEST(share_errors) {
-    i64 account = sys_account_create(CAP_SLOT_ACCOUNT, my_account(), 20, 0);
+    i64 account = sys_account_create(CAP_SLOT_ACCOUNT, my_account(), 20, 1);
     space_id a = space_new(my_account()), b = space_new(my_account()), c = space_new((u64)account);
     i64 weak =
         sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env(), CAP_RIGHT_READ, 0, 0);
@@ -100,7 +100,7 @@ TEST(shared_tables_end_with_the_account) {
 
 // No quota for the table.
 TEST(share_without_memory) {
-    i64 account = sys_account_create(CAP_SLOT_ACCOUNT, my_account(), 2, 0);
+    i64 account = sys_account_create(CAP_SLOT_ACCOUNT, my_account(), 2, 2);
     space_id a = space_new((u64)account), b = space_new((u64)account);
     CHECK_EQ(sys_space_share(BOTH, b, a, SLOT), -E_NOMEM);
     account_free((account_id)account);

@@ -50,3 +50,16 @@ $(STRAND_ELF): $(STRAND_OBJ) kernel/kernel.ld kernel/sal/symbols.py
 
 test-strand: $(STRAND_ELF) $(BUILD)/user/guest-tests.elf
 	$(Q)$(PYTHON) tests/guest/run.py --name test-strand --kernel $< --program $(BUILD)/user/guest-tests.elf $(STRAND_ARGS)
+
+# --- capabilities against a model, on the host --------------------------------------------------------------------------------
+HOST_TESTS += test-cap-model
+
+$(BUILD)/san/kernel/aegis/cap.o: EXTRA_CFLAGS += -DCAP_SMALL=1
+CAP_MODEL_OBJ := $(addprefix $(BUILD)/san/,tests/kernel/cap_model.o kernel/aegis/cap.o)
+
+$(BUILD)/host/cap-model: $(CAP_MODEL_OBJ)
+	$(call say,HOSTLD,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(SAN_FLAGS) -o $@ $^
+
+test-cap-model: $(BUILD)/host/cap-model
+	@$< $(CAP_MODEL_ARGS)
