@@ -189,7 +189,7 @@ void frame_give_zero(pfn_t pfn) {
 // it.
 i64 frame_give_all(account_id id) {
     struct abi_account *account = account_find(id);
-    for (u32 work = 0; account->frames && work < 4096; work++) {
+    for (u32 work = 0; account->frames && work < 2048; work++) {
         sweep = sweep + 1 < frame_count ? sweep + 1 : 1;
         struct abi_frame *row = frame_row(sweep);
         if (row->owner != id || !frame_is_program(row))

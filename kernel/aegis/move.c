@@ -11,7 +11,7 @@
 #include "kernel/aegis/rmap.h"
 #include "kernel/aegis/space_priv.h"
 
-#define ENTRIES_PER_CALL 512
+#define ENTRIES_PER_CALL 256
 
 // The place that an entry leaves is not forgotten: `where` is a superset.
 static i64 move_one(struct abi_space *space, u64 *source, u64 va) {

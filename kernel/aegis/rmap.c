@@ -13,10 +13,9 @@
 #include "kernel/aegis/space_priv.h"
 #include "kernel/sal/sal.h"
 
-// What one call may do, in units of some twenty instructions.
-#define WORK_PER_CALL 640
-#define WORK_LEAF     64
-#define ENVS_PER_CALL 1024
+#define WORK_LEAF     64 // looking at one
+#define WORK_ENVS     256
+#define ENVS_PER_CALL 512
 
 #define NAMES (ABI_PTE_FRAME_MASK | ABI_PTE_P) // bits by which an entry is recognised
 
@@ -76,6 +75,7 @@ static void search_table(struct search *search, pfn_t pfn, u32 shift, u64 base) 
     u64 first = search->from > base ? (search->from - base) >> shift : 0;
     u32 end = shift == SLOT_SHIFT && used.end > 256 ? 256 : used.end;
     u32 i = first < used.at ? used.at : (u32)first;
+    search->work -= i < end ? (end - i) / 16 : 0;
     for (; (i = table_next(table, i, end)) < end && search->row->maps; i++) {
         u64 va = base + ((u64)i << shift);
         search->work--;
@@ -118,9 +118,9 @@ static void search_spaces(struct search *search, u32 *index) {
 
 // A search that was interrupted goes on where it was, and then from the beginning: spaces may have
 // been moved about behind it.
-static int break_maps(pfn_t pfn) {
+static int break_maps(pfn_t pfn, i64 *work) {
     struct abi_frame *row = frame_row(pfn);
-    struct search search = {row, pfn << ABI_PAGE_SHIFT | ABI_PTE_P, 0, WORK_PER_CALL, 0, 0};
+    struct search search = {row, pfn << ABI_PAGE_SHIFT | ABI_PTE_P, 0, *work, 0, 0};
     u32 index = 1, again = row->kind == FRAME_LOST;
     u64 *only = rmap_only(pfn);
     if (only) {
@@ -129,6 +129,7 @@ static int break_maps(pfn_t pfn) {
         *only = 0;
         tlb_flush_table(leaf, frame_row(leaf)->where + (at << ABI_PAGE_SHIFT), 1);
         row->maps = 0;
+        *work -= 2;
         return 1;
     }
     if (again && !(row->cursor & CURSOR_ENVS)) {
@@ -141,17 +142,19 @@ static int break_maps(pfn_t pfn) {
         search_spaces(&search, &index);
     }
     ASSERT(search.stopped || !row->maps);
+    *work = search.work;
     row->cursor = search.from | index;
     return !row->maps;
 }
 
 // --- upcall stacks -------------------------------------------------------------------------------
 
-static int break_pins(pfn_t pfn) {
+static int break_pins(pfn_t pfn, i64 *work) {
     struct abi_frame *row = frame_row(pfn);
     int again = row->kind == FRAME_LOST && row->cursor & CURSOR_ENVS;
     u32 count = abi_info->table[ABI_TABLE_ENVS].count, index = again ? ABI_INDEX(row->cursor) : 1;
     u32 end = count - index < ENVS_PER_CALL ? count : index + ENVS_PER_CALL;
+    *work -= WORK_ENVS;
     row->pins++; // so that it is not freed meanwhile
     for (; index < end && row->pins > row->dma + 1u; index++) {
         struct env *env = env_at(index);
@@ -165,14 +168,14 @@ static int break_pins(pfn_t pfn) {
     return row->pins == row->dma;
 }
 
-int rmap_break(pfn_t pfn) {
+int rmap_break(pfn_t pfn, i64 *work) {
     struct abi_frame *row = frame_row(pfn);
     if (row->flags & FRAME_TAKEN)
         return 1;
     int lost = row->kind == FRAME_LOST;
-    int done = !row->maps || break_maps(pfn);
+    int done = !row->maps || break_maps(pfn, work);
     if (done && row->pins > row->dma)
-        done = break_pins(pfn);
+        done = break_pins(pfn, work);
     if (done && lost)
         rmap_forget(pfn);
     if (!done && !lost) {
@@ -199,15 +202,14 @@ i64 sys_frame_revoke(u64 slot, pfn_t first, u64 count) {
         if (!cap_names_frame(cap, first + i))
             return -E_RIGHTS;
     }
-    for (u64 i = 0; i < count && i < 128; i++) {
-        const struct abi_frame *row = frame_row(first + i);
-        u32 maps = row->maps;
-        if (!rmap_break(first + i))
-            return i ? (i64)i : -E_AGAIN;
+    i64 work = RMAP_WORK;
+    u64 done = 0;
+    for (; done < count && work > 0; done++, work--) {
+        const struct abi_frame *row = frame_row(first + done);
+        if (!rmap_break(first + done, &work))
+            break;
         if (row->flags & FRAME_AUTO && !row->pins)
-            frame_give(first + i);
-        if (maps > 64)
-            return (i64)i + 1;
+            frame_give(first + done);
     }
-    return count < 128 ? (i64)count : 128;
+    return done ? (i64)done : -E_AGAIN;
 }

@@ -40,9 +40,10 @@ static inline int rmap_add(struct abi_frame *row, const u64 *entry, const struct
 u64 *rmap_only(pfn_t pfn);
 
 // Removes all mappings of a program's frame, and the upcall stacks there with their envs stopped,
-// as much of it as one call may do; the frame is not freed. Returns 0 if something is left: then it
-// is FRAME_LOST and the caller asks again. Pins by frame_pin stay.
-int rmap_break(pfn_t pfn);
+// as much of it as *work allows, which it lessens; the frame is not freed. Returns 0 if something
+// is left: then it is FRAME_LOST and the caller asks again. Pins by frame_pin stay.
+int rmap_break(pfn_t pfn, i64 *work);
+#define RMAP_WORK 640 // for one call; units of some twenty instructions
 
 // A FRAME_LOST frame is one no more.
 void rmap_forget(pfn_t pfn);

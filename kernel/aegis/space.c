@@ -20,7 +20,8 @@
 static struct object_table spaces;
 struct abi_space *space_rows;
 
-#define TEAR_PER_CALL 8 // tables
+#define TEAR_PER_CALL 8  // tables
+#define LOOKS_MAX     16 // into tables, for the next leaf
 
 void space_init(u32 count) {
     object_table_init(&spaces, ABI_TABLE_SPACES, sizeof(struct abi_space), count);
@@ -108,28 +109,34 @@ i64 space_entry_make(struct abi_space *space, u64 va, u64 **result) {
 // Goes down from the top again whenever a table has nothing more.
 pfn_t space_leaf_after(const struct abi_space *space, u64 *va) {
     pfn_t pfn = space->root;
-    for (u32 shift = 39; shift > ABI_PAGE_SHIFT;) {
+    for (u32 shift = SLOT_SHIFT, looks = 0; shift > ABI_PAGE_SHIFT && looks < LOOKS_MAX; looks++) {
         const u64 *table = sal_frame(pfn);
         struct used used = table_used(pfn);
-        u32 from = *va >> shift & 511, end = shift == 39 && used.end > 256 ? 256 : used.end;
-        u32 i = table_next(table, from > used.at ? from : used.at, end);
-        if (i >= end && shift == 39)
+        u32 from = *va >> shift & 511, end = shift == SLOT_SHIFT && used.end > 256 ? 256 : used.end;
+        u32 i = (u32)table_next(table, from > used.at ? from : used.at, end);
+        if (i >= end && shift == SLOT_SHIFT) {
+            *va = ABI_USER_END;
             return 0;
+        }
         if (i < end && i > from)
             *va = ((*va >> shift) + i - from) << shift;
-        if (i >= end || table[i] & ABI_PTE_PS) {
-            u32 up = i >= end ? shift + 9 : shift;
-            *va = ((*va >> up) + 1) << up;
-            pfn = space->root;
-            shift = 39;
-            if (*va >= ABI_USER_END)
-                return 0;
+        if (i < end && !(table[i] & ABI_PTE_PS)) {
+            pfn = ABI_PTE_FRAME(table[i]);
+            shift -= 9;
+            if (shift == ABI_PAGE_SHIFT)
+                return pfn;
             continue;
         }
-        pfn = ABI_PTE_FRAME(table[i]);
-        shift -= 9;
+        u32 up = i >= end ? shift + 9 : shift;
+        *va = ((*va >> up) + 1) << up;
+        pfn = space->root;
+        shift = SLOT_SHIFT;
+        if (*va >= ABI_USER_END) {
+            *va = ABI_USER_END;
+            return 0;
+        }
     }
-    return pfn;
+    return 0;
 }
 
 i64 space_check_range(u64 va, u64 pages) {

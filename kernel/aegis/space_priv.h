@@ -86,7 +86,8 @@ static inline i64 space_entry_find(struct abi_space *space, u64 va, u64 **entry)
     return 0;
 }
 // The first leaf table that maps anything at or after *va; *va becomes its first address, or stays
-// inside it. 0: there is none.
+// inside it. 0: there is none, and *va is ABI_USER_END, or none was found yet, and *va is where to
+// go on.
 pfn_t space_leaf_after(const struct abi_space *space, u64 *va);
 // E_ALIGN, E_RANGE.
 i64 space_check_range(u64 va, u64 pages);

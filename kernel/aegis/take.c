@@ -20,7 +20,8 @@
 // What one call may do, in units of some hundred instructions.
 #define WORK_PER_CALL 128
 #define WORK_COPY     8
-#define ROWS_PER_CALL 2048
+#define WORK_SEARCH   5 // of rmap_break in one of these
+#define ROWS_PER_CALL 1024
 #define BATCH         64
 #define GRAIN         (1ul << 21) // of a leaf table
 
@@ -145,10 +146,11 @@ static pfn_t destination(const struct taking *taking, pfn_t pfn, pfn_t to) {
 static int take_hard(struct taking *taking, pfn_t pfn, struct loss *loss) {
     struct abi_frame *row = frame_row(pfn);
     batch_end(taking);
-    if (!rmap_break(pfn)) {
-        taking->work = 0;
+    i64 search = taking->work > 0 ? taking->work * WORK_SEARCH : WORK_SEARCH;
+    int done = rmap_break(pfn, &search);
+    taking->work = done ? search / WORK_SEARCH : 0;
+    if (!done)
         return 0;
-    }
     if (!taking->revoke->pages)
         loss = 0; // it was the vector itself
     pfn_t to = loss ? destination(taking, pfn, *(volatile pfn_t *)&loss->to) : 0;
@@ -268,13 +270,15 @@ static void take_mapped(struct taking *taking) {
         const struct abi_space *space = space_find_row(revoke->space);
         int own = space && space->account == taking->account->id;
         pfn_t leaf = own ? space_leaf_after(space, &revoke->va) : 0;
+        i += 64u * (u32)own;
+        if (!leaf && own && revoke->va < ABI_USER_END)
+            continue; // it goes on there
         if (!leaf) {
             revoke->space++;
             revoke->va = 0;
             continue;
         }
         u64 next = (revoke->va & ~(GRAIN - 1)) + GRAIN;
-        i += 64;
         if (!take_leaf(taking, leaf, revoke->va) || !wants_more(taking))
             break;
         revoke->va = next;
@@ -342,8 +346,7 @@ static i64 take_any(struct taking *taking) {
 static struct loss *loss_offered(struct taking *taking, pfn_t pfn) {
     const struct revoke *revoke = taking->revoke;
     u32 count = (u32)(revoke->pages * LOSSES_PER_PAGE);
-    if (count)
-        taking->work -= WORK_COPY;
+    taking->work -= count / 32;
     for (u32 i = 0; i < count; i++) {
         struct loss *loss = revoke_entry(revoke, i);
         if (*(volatile u64 *)&loss->what == pfn && *(volatile u32 *)&loss->state == LOSS_OFFERED)

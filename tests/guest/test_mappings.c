@@ -188,6 +188,21 @@ TEST(move_flushes) {
     CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 2), 2);
 }
 
+// What is mapped twice is found wherever it has been moved to.
+TEST(move_is_found) {
+    const u64 far = SCRATCH + 7 * (1ul << 21);
+    pfn_t pfn = (pfn_t)sys_frame_alloc(CAP_SLOT_ACCOUNT, my_account(), ABI_ANY, 1, 0);
+    for (u64 i = 0; i < 2; i++)
+        CHECK_EQ(
+            sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH + i * ABI_PAGE, pfn, 1, ABI_PTE_NX),
+            1);
+    CHECK_EQ(sys_space_move(CAP_SLOT_SPACE, my_space(), SCRATCH, far, 2), 2);
+    CHECK_EQ(sys_frame_revoke(CAP_SLOT_ACCOUNT, pfn, 1), 1);
+    CHECK_EQ(frame_row(pfn)->maps, 0);
+    CHECK_EQ(PTE(far) | PTE(far + ABI_PAGE), 0);
+    CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, pfn, 1), 0);
+}
+
 TEST(memory_types) {
     i64 weak = mint(CAP_RIGHTS_ALL & ~(u64)CAP_RIGHT_PIN, 0, 0);
     pfn_t pfn = (pfn_t)sys_frame_alloc(CAP_SLOT_ACCOUNT, my_account(), ABI_ANY, 1, 0);
