@@ -22,6 +22,8 @@
 #define SPACE_MAP_COPY                                                                             \
     (1ul << 13) // new frames hold what the caller's own pages at these addresses do
 
+#define SPACE_MAP_LARGE (1ul << 16) // by entries for 2 MiB: va, first frame, count multiples of it
+
 // Memory types. They need PIN beside the other rights: a frame that is mapped with two types at
 // once is a matter of the device's driver.
 #define SPACE_MAP_UNCACHED  (1ul << 14)

@@ -59,9 +59,12 @@ static inline i64 cap_quick_env(u64 slot, env_id id, u32 rights, struct env **en
 
 // The space, if the capability in that slot of a table is just for it or for its account, and va is
 // a page of user space; otherwise null.
+_Static_assert(ABI_USER_END == 0x7ffffffff000, "all bits of a page address in the lower half");
 static inline struct abi_space *cap_space_in(const struct cap *table, u64 slot, space_id id,
                                              u32 rights, u64 va) {
-    if (va & (ABI_PAGE - 1) || va >= ABI_USER_END || slot >= CAP_SLOTS)
+    // The page and the one above it have no bits but those of page addresses in the lower half. The
+    // page at USER_END fails because the one above it leaves that half.
+    if ((va | (va + ABI_PAGE)) & ~ABI_USER_END || slot >= CAP_SLOTS)
         return 0;
     const struct cap *cap = &table[slot];
     if (__builtin_expect(cap_is(cap, CAP_SPACE, rights) && cap->object == id, 1)) {

@@ -11,6 +11,7 @@
 #include "kernel/aegis/cap.h"
 #include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/frame.h"
+#include "kernel/aegis/large.h"
 #include "kernel/aegis/rmap.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space_priv.h"
@@ -111,8 +112,8 @@ static i64 map_check(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 
         return error;
     if (first == ABI_ANY && request->cap->type != CAP_ACCOUNT)
         return -E_TYPE;
-    if (flags &
-            ~(ABI_PTE_PROT | SPACE_MAP_REPLACE | SPACE_MAP_DIRTY | SPACE_MAP_COPY | MEMORY_TYPES) ||
+    if (flags & ~(ABI_PTE_PROT | SPACE_MAP_REPLACE | SPACE_MAP_DIRTY | SPACE_MAP_COPY |
+                  MEMORY_TYPES | SPACE_MAP_LARGE) ||
         (flags & MEMORY_TYPES) == MEMORY_TYPES || (flags & SPACE_MAP_COPY && first != ABI_ANY))
         return -E_INVAL;
     if (first == ABI_ANY && !account_find(request->cap->object))
@@ -157,6 +158,21 @@ static u64 map_run(const struct map_request *request, u64 va, pfn_t first, u64 c
     return i;
 }
 
+// One large mapping.
+static i64 map_large(const struct map_request *request, u64 va, pfn_t first, u64 count) {
+    if (first == ABI_ANY || request->flags & (SPACE_MAP_REPLACE | SPACE_MAP_COPY))
+        return -E_INVAL;
+    if ((va | first << ABI_PAGE_SHIFT | count << ABI_PAGE_SHIFT) & (LARGE_BYTES - 1))
+        return -E_ALIGN;
+    if (first >= frame_count || frame_count - first < LARGE_PAGES)
+        return -E_RANGE;
+    for (u64 i = 0; i < LARGE_PAGES; i++)
+        if (!cap_covers_frame(request->cap, first + i))
+            return -E_RIGHTS;
+    i64 error = large_map(request->space, va, first, request->bits);
+    return error ? error : (i64)LARGE_PAGES;
+}
+
 __attribute__((noinline)) static i64 map_slowly(u64 caps, space_id id, u64 va, pfn_t first,
                                                 u64 count, u64 flags) {
     struct map_request request;
@@ -165,6 +181,8 @@ __attribute__((noinline)) static i64 map_slowly(u64 caps, space_id id, u64 va, p
     i64 error = map_check(caps, id, va, first, count, flags, &request);
     if (error)
         return error;
+    if (flags & SPACE_MAP_LARGE)
+        return map_large(&request, va, first, count);
     u64 limit = first == ABI_ANY || flags & SPACE_MAP_REPLACE ? FRAMES_PER_CALL : ENTRIES_PER_CALL;
     u64 done = 0;
     while (done < count && done < limit && !error) {
@@ -334,6 +352,19 @@ static inline struct run run_used(const struct abi_space *space, u64 va, u64 pag
 
 // --- unmap ---------------------------------------------------------------------------------------
 
+// The large mapping at va, of which pages are meant. E_INVAL: not all of it is.
+static i64 large_whole(const struct abi_space *space, u64 va, u64 pages, u64 **entry) {
+    *entry = large_entry(space, va);
+    return *entry && (va & (LARGE_BYTES - 1) || pages < LARGE_PAGES) ? -E_INVAL : 0;
+}
+
+static void unmap_large(struct abi_space *space, u64 va, u64 *entry) {
+    u64 old = *entry;
+    *entry = 0;
+    tlb_flush(space, va, LARGE_PAGES);
+    large_unmap(old);
+}
+
 i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
     struct abi_space *space;
     struct dropped dropped;
@@ -345,8 +376,16 @@ i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
         return error;
     u64 done = 0, budget = ENTRIES_PER_CALL;
     while (done < count && budget && dropped.count < DROPPED_MAX) {
-        struct run run = run_used(space, va + (done << ABI_PAGE_SHIFT), count - done);
+        u64 at = va + (done << ABI_PAGE_SHIFT), *large;
+        struct run run = run_used(space, at, count - done);
         if (!run.entry) {
+            error = large_whole(space, at, count - done, &large);
+            if (error || (large && done)) // the next call's
+                break;
+            if (large) {
+                unmap_large(space, at, large);
+                return LARGE_PAGES;
+            }
             done += run.pages;
             budget--;
             continue;
@@ -361,7 +400,7 @@ i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
     }
     if (dropped.count)
         dropped_flush(&dropped, space, va, done);
-    return (i64)done;
+    return error && !done ? error : (i64)done;
 }
 
 // --- protect -------------------------------------------------------------------------------------
@@ -428,8 +467,14 @@ static i64 protect_range(struct abi_space *space, u64 va, u64 count, const struc
     int shared = space_is_shared(space, va, count);
     u64 done = 0, budget = ENTRIES_PER_CALL;
     while (done < count && budget) {
-        struct run run = run_next(space, va + (done << ABI_PAGE_SHIFT), count - done);
+        u64 at = va + (done << ABI_PAGE_SHIFT), *large;
+        struct run run = run_next(space, at, count - done);
         if (!run.entry) {
+            i64 error = large_whole(space, at, count - done, &large);
+            if (error)
+                return done ? (i64)done : error;
+            if (large && protect_run_shared(large, large + 1, change) == large)
+                return -E_RIGHTS;
             done += run.pages;
             budget--;
             continue;

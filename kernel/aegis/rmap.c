@@ -8,6 +8,7 @@
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/cap.h"
 #include "kernel/aegis/env.h"
+#include "kernel/aegis/large.h"
 #include "kernel/aegis/revoke.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space_priv.h"
@@ -68,9 +69,24 @@ static void search_leaf(struct search *search, pfn_t leaf, u64 va) {
     search->row->maps -= found;
 }
 
+// A large mapping that has the frame: all 512 lose it.
+static void search_large(struct search *search, pfn_t table, u64 *entry, u64 va) {
+    u64 old = *entry;
+    pfn_t first = ABI_PTE_FRAME(old), pfn = search->want >> ABI_PAGE_SHIFT;
+    if (pfn - first >= LARGE_PAGES)
+        return;
+    *entry = 0;
+    tlb_flush_table(table, va, LARGE_PAGES);
+    search->row->maps--;
+    for (pfn_t other = first; other < first + LARGE_PAGES; other++)
+        if (other != pfn)
+            frame_unmap(other);
+    search->work -= (i64)LARGE_PAGES;
+}
+
 // The part of a tree below a table whose entries stand for 2^shift bytes, from search->from on.
 static void search_table(struct search *search, pfn_t pfn, u32 shift, u64 base) {
-    const u64 *table = sal_frame(pfn);
+    u64 *table = sal_frame(pfn);
     struct used used = table_used(pfn);
     u64 first = search->from > base ? (search->from - base) >> shift : 0;
     u32 end = shift == SLOT_SHIFT && used.end > 256 ? 256 : used.end;
@@ -81,12 +97,16 @@ static void search_table(struct search *search, pfn_t pfn, u32 shift, u64 base) 
         search->work--;
         if (shift == SLOT_SHIFT && !search->marked && !(table[i] & SLOT_SHARED))
             continue;
-        if (table[i] & ABI_PTE_PS || (shift == 21 && !(search->row->where >> (va >> 21 & 31) & 1)))
+        if (shift == 21 && !(search->row->where >> (va >> 21 & 31) & 1))
             continue;
         if (search->work <= 0) {
             search->from = va;
             search->stopped = 1;
             return;
+        }
+        if (table[i] & ABI_PTE_PS) {
+            search_large(search, pfn, &table[i], va);
+            continue;
         }
         if (shift == 21) {
             search_leaf(search, ABI_PTE_FRAME(table[i]), va);

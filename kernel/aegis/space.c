@@ -13,6 +13,7 @@
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/frame.h"
+#include "kernel/aegis/large.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space_priv.h"
 #include "kernel/sal/sal.h"
@@ -81,7 +82,7 @@ static i64 table_make(struct abi_space *space, u64 *table, u64 va, u32 shift, u6
     u32 index = va >> shift & 511;
     pfn_t pfn;
     if (table[index] & ABI_PTE_P)
-        return 0;
+        return table[index] & ABI_PTE_PS ? -E_EXIST : 0;
     i64 error = frame_take(space->account, FRAME_TABLE, 0, 0, &pfn);
     if (error)
         return error;
@@ -92,18 +93,29 @@ static i64 table_make(struct abi_space *space, u64 *table, u64 va, u32 shift, u6
     return 0;
 }
 
-i64 space_entry_make(struct abi_space *space, u64 va, u64 **result) {
+// Goes down to the table whose entries stand for 2^stop bytes, which is made if need be.
+static i64 tables_make(struct abi_space *space, u64 va, u32 stop, u64 **result) {
     u64 *table = sal_frame(space->root);
-    for (u32 shift = SLOT_SHIFT; shift > ABI_PAGE_SHIFT; shift -= 9) {
+    for (u32 shift = SLOT_SHIFT; shift > stop; shift -= 9) {
         i64 error = table_make(space, table, va, shift, *space_slot(space, va));
         if (error)
             return error;
         table = table_at(table[va >> shift & 511]);
     }
-    u32 index = va >> ABI_PAGE_SHIFT & 511;
-    table_note(table, index, index);
-    *result = &table[index];
+    *result = &table[va >> stop & 511];
     return 0;
+}
+
+i64 space_entry_make(struct abi_space *space, u64 va, u64 **result) {
+    i64 error = tables_make(space, va, ABI_PAGE_SHIFT, result);
+    u32 index = va >> ABI_PAGE_SHIFT & 511;
+    if (!error)
+        table_note(*result - index, index, index);
+    return error;
+}
+
+i64 space_upper_make(struct abi_space *space, u64 va, u64 **result) {
+    return tables_make(space, va, 21, result);
 }
 
 // Goes down from the top again whenever a table has nothing more.
@@ -183,6 +195,12 @@ static void tear_below(u32 *tables, u64 *entry, u32 level, u32 *budget) {
         for (u64 i = used.at; (i = table_next(table, i, used.end)) < used.end; i++) {
             if (!*budget)
                 return;
+            if (table[i] & ABI_PTE_PS) {
+                large_unmap(table[i]);
+                table[i] = 0;
+                --*budget;
+                continue;
+            }
             tear_below(tables, &table[i], level - 1, budget);
             if (table[i])
                 return; // out of budget
@@ -234,8 +252,10 @@ i64 space_tear(struct abi_space *space) {
 // The direct-map address behind a user address of the running env, if it is mapped with these bits.
 static void *user_memory(u64 va, u64 bits) {
     const struct abi_space *space = space_find(sched_current()->row->space);
-    const u64 *entry = space_entry(space, va);
+    const u64 *entry = space_entry(space, va), *large = entry ? 0 : large_entry(space, va);
     bits |= ABI_PTE_P | ABI_PTE_U;
+    if (large && (*large & bits) == bits)
+        return (u8 *)sal_frame(ABI_PTE_FRAME(*large)) + (va & (LARGE_BYTES - 1));
     if (!entry || (*entry & bits) != bits)
         return 0;
     return (u8 *)sal_frame(ABI_PTE_FRAME(*entry)) + (va & (ABI_PAGE - 1));

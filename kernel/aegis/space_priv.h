@@ -22,13 +22,16 @@ static inline u64 *space_slot(const struct abi_space *space, u64 va) {
 
 // The entry for a user address, its tables made and paid for as needed. E_NOMEM.
 i64 space_entry_make(struct abi_space *space, u64 va, u64 **entry);
-// The entry for a user address, or null if its tables are missing. *end: the first address that the
-// leaf table, or the part of the tree that is missing, does not cover.
+// The same of the level above: the entry for the 2 MiB that it lies in.
+i64 space_upper_make(struct abi_space *space, u64 va, u64 **entry);
+// The entry for a user address, or null if its tables are missing or it is mapped large. *end: the
+// first address that the leaf table, or the part of the tree that is missing, does not cover.
 static inline u64 *space_walk(const struct abi_space *space, u64 va, u64 *end) {
     u64 *table = sal_frame(space->root);
     for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9) {
         u64 entry = table[va >> shift & 511];
-        if (!(entry & ABI_PTE_P)) {
+        u64 what = shift == 21 ? ABI_PTE_P | ABI_PTE_PS : ABI_PTE_P; // large mappings: large.h
+        if ((entry & what) != ABI_PTE_P) {
             *end = ((va >> shift) + 1) << shift;
             return 0;
         }

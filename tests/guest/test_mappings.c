@@ -313,3 +313,164 @@ TEST(one_flush_a_call) {
     CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 1), 1);
     CHECK_EQ(shootdowns((u32)last), before);
 }
+
+// --- large mappings ------------------------------------------------------------------------------
+
+#define LARGE   (1ul << 21)
+#define COUNT   512ul
+#define PDE(va) ABI_PDES[(va) >> 21]
+#define AT      (SCRATCH + (40ul << 30)) // no page was ever mapped there
+
+static pfn_t run_take(account_id account) {
+    i64 first = rt_frame_run(CAP_SLOT_ACCOUNT, account, 9, 0);
+    CHECK(first > 0);
+    return (pfn_t)first;
+}
+
+static i64 map_large(space_id space, u64 va, pfn_t first, u64 flags) {
+    return sys_space_map(ACCOUNT2, space, va, first, COUNT, flags | SPACE_MAP_LARGE);
+}
+
+static u32 maps_of_all(pfn_t first) {
+    u32 maps = 0;
+    for (u64 i = 0; i < COUNT; i++)
+        maps += frame_row(first + i)->maps;
+    return maps;
+}
+
+TEST(large_mappings) {
+    pfn_t first = run_take(my_account());
+    CHECK_EQ(map_large(my_space(), AT, first, RW), COUNT);
+    CHECK(PDE(AT) & ABI_PTE_PS);
+    CHECK_EQ(maps_of_all(first), COUNT);
+    for (u64 i = 0; i < COUNT; i++)
+        *(volatile u64 *)(AT + i * ABI_PAGE) = i;
+    CHECK(PDE(AT) & ABI_PTE_D);
+    // An alias by a single page shows the same memory.
+    CHECK_EQ(sys_space_map(ACCOUNT2, my_space(), SCRATCH, first + 77, 1, ABI_PTE_NX), 1);
+    CHECK_EQ(*(volatile u64 *)SCRATCH, 77);
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 1), 1);
+    // A call's buffer may lie in it.
+    CHECK_EQ(sys_log_write(CAP_SLOT_CONSOLE, AT + 8 * ABI_PAGE + 16, 0), 0);
+    struct batch_op *op = (struct batch_op *)(AT + 9 * ABI_PAGE - 32); // across pages
+    *op = (struct batch_op){.call = SYS_env_wake, .args = {CAP_SLOT_SELF, my_env()}, .result = 1};
+    CHECK_EQ(sys_batch((u64)op, 1), 1);
+    CHECK_EQ(op->result, 0);
+    // Protection is of the whole.
+    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), AT, COUNT, ABI_PTE_W, 0), COUNT);
+    CHECK(!(PDE(AT) & ABI_PTE_W));
+    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), AT, COUNT, 0, ABI_PTE_W), COUNT);
+    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), AT, 1, ABI_PTE_W, 0), -E_INVAL);
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), AT, COUNT - 1), -E_INVAL);
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), AT + ABI_PAGE, COUNT), -E_INVAL);
+    CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, first + 5, 1), -E_BUSY);
+    // Nothing is mapped into it, over it, or in the place of it.
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), AT + ABI_PAGE, ABI_ANY, 1, RW), -E_EXIST);
+    CHECK_EQ(
+        sys_space_map(SPACE_ACCOUNT, my_space(), AT + ABI_PAGE, ABI_ANY, 1, RW | SPACE_MAP_REPLACE),
+        -E_EXIST);
+    CHECK_EQ(map_large(my_space(), AT, first, RW), -E_EXIST);
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), AT, COUNT), COUNT);
+    CHECK_EQ(PDE(AT), 0);
+    CHECK_EQ(maps_of_all(first), 0);
+    CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, first, COUNT), 0);
+}
+
+TEST(large_mapping_errors) {
+    pfn_t first = run_take(my_account());
+    u64 caps = ACCOUNT2, flags = RW | SPACE_MAP_LARGE;
+    CHECK_EQ(sys_space_map(caps, my_space(), AT + ABI_PAGE, first, COUNT, flags), -E_ALIGN);
+    CHECK_EQ(sys_space_map(caps, my_space(), AT, first + 1, COUNT, flags), -E_ALIGN);
+    CHECK_EQ(sys_space_map(caps, my_space(), AT, first, COUNT - 1, flags), -E_ALIGN);
+    CHECK_EQ(sys_space_map(caps, my_space(), AT, ABI_ANY, COUNT, flags), -E_INVAL);
+    CHECK_EQ(sys_space_map(caps, my_space(), AT, first, COUNT, flags | SPACE_MAP_REPLACE),
+             -E_INVAL);
+    CHECK_EQ(sys_space_map(caps, my_space(), AT, (1ul << 40), COUNT, flags), -E_RANGE);
+    CHECK_EQ(sys_space_map(caps, my_space(), AT, 0, COUNT, flags), -E_RIGHTS); // the kernel's
+    CHECK_EQ(sys_space_map(caps, my_space(), ABI_USER_END + ABI_PAGE - LARGE, first, COUNT, flags),
+             -E_RANGE); // the last page of user space is nobody's
+    // One frame of the run is not ours: nothing is mapped.
+    i64 account = sys_account_create(CAP_SLOT_ACCOUNT, my_account(), 600, 2);
+    CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, first + 511, 1), 0);
+    CHECK_EQ(map_large(my_space(), AT, first, RW), -E_RIGHTS);
+    i64 slot = mint(CAP_RIGHTS_ALL, first, 511);
+    CHECK_EQ(sys_frame_alloc(CAP_SLOT_ACCOUNT, my_account(), first + 511, 1, 0), first + 511);
+    CHECK_EQ(sys_space_map(CAP_PAIR(CAP_SLOT_SPACE, slot), my_space(), AT, first, COUNT, flags),
+             -E_RIGHTS);
+    CHECK_EQ(maps_of_all(first), 0);
+    CHECK_EQ(sys_cap_drop((u64)slot), 0);
+    slot = mint(CAP_RIGHT_READ, first, COUNT);
+    CHECK_EQ(sys_space_map(CAP_PAIR(CAP_SLOT_SPACE, slot), my_space(), AT, first, COUNT, flags),
+             -E_RIGHTS);
+    CHECK_EQ(sys_space_map(CAP_PAIR(CAP_SLOT_SPACE, slot), my_space(), AT, first, COUNT,
+                           SPACE_MAP_LARGE | ABI_PTE_NX),
+             COUNT);
+    CHECK_EQ(sys_space_protect(CAP_SLOT_SPACE, my_space(), AT, COUNT, 0, ABI_PTE_W), -E_RIGHTS);
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), AT, COUNT), COUNT);
+    CHECK_EQ(sys_cap_drop((u64)slot), 0);
+    // An upcall stack is made of single pages.
+    CHECK_EQ(map_large(my_space(), AT, first, RW), COUNT);
+    struct env_setup setup = {.upcall_entry = 1, .upcall_stack = AT, .upcall_pages = 1};
+    CHECK_EQ(sys_env_set(CAP_SLOT_SELF, my_env(), (u64)&setup), -E_INVAL);
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), AT, COUNT), COUNT);
+    account_free((account_id)account);
+    CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, first, COUNT), 0);
+}
+
+// One frame of it is revoked, or taken: the mapping goes as a whole, wherever it is; and with its
+// space, and by a range of several.
+TEST(large_mappings_go) {
+    pfn_t first = run_take(my_account());
+    i64 other = sys_space_create(CAP_SLOT_ACCOUNT, my_account());
+    CHECK_EQ(map_large(my_space(), AT, first, RW), COUNT);
+    CHECK_EQ(map_large((space_id)other, AT + 3 * LARGE, first, RW), COUNT);
+    *(volatile u64 *)(AT + 100 * ABI_PAGE) = 1;
+    i64 done;
+    while ((done = sys_frame_revoke(CAP_SLOT_ACCOUNT, first + 100, 1)) == -E_AGAIN)
+        ;
+    CHECK_EQ(done, 1);
+    CHECK_EQ(PDE(AT), 0);
+    CHECK_EQ(maps_of_all(first), 0);
+    denied = ~0ul;
+    set_upcall_handler(note_denied);
+    __asm__ volatile(".byte 0x48, 0x8b, 0x10" : : "a"(AT + 100 * ABI_PAGE) : "rdx", "memory");
+    set_upcall_handler(0);
+    CHECK_EQ(denied, 4);
+    CHECK_EQ(map_large((space_id)other, AT, first, RW), COUNT);
+    CHECK_EQ(sys_space_copy(CAP_SLOT_ACCOUNT, (space_id)other, AT, COUNT, 0, ABI_PTE_S0), COUNT);
+    space_free((space_id)other);
+    CHECK_EQ(maps_of_all(first), 0);
+    CHECK_EQ(map_large(my_space(), AT, first, RW), COUNT);
+    CHECK_EQ(map_large(my_space(), AT + 2 * LARGE, first, RW), COUNT);
+    for (u64 n = 0; n < 4 * COUNT;) {
+        done = sys_space_unmap(CAP_SLOT_SPACE, my_space(), AT + n * ABI_PAGE, 4 * COUNT - n);
+        CHECK(done > 0);
+        if (done <= 0)
+            break;
+        n += (u64)done;
+    }
+    CHECK_EQ(maps_of_all(first), 0);
+    CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, first, COUNT), 0);
+}
+
+TEST(taking_a_frame_of_a_large_mapping) {
+    i64 account = sys_account_create(CAP_SLOT_ACCOUNT, my_account(), 600, 2);
+    pfn_t first = run_take((account_id)account);
+    i64 space = sys_space_create(CAP_SLOT_ACCOUNT, (account_id)account), n;
+    CHECK_EQ(map_large((space_id)space, AT, first, RW), COUNT);
+    CHECK_EQ(sys_account_ask(CAP_SLOT_ACCOUNT, (account_id)account, REVOKE_FRAMES, first + 3, 1, 0),
+             0);
+    while ((n = sys_account_take(CAP_SLOT_ACCOUNT, (account_id)account, REVOKE_FRAMES, 0)) > 0 ||
+           n == -E_AGAIN)
+        ;
+    CHECK_EQ(frame_row(first + 3)->kind, FRAME_FREE);
+    CHECK_EQ(frame_row(first + 4)->maps, 0);
+    CHECK_EQ(sys_account_ask(CAP_SLOT_ACCOUNT, (account_id)account, REVOKE_FRAMES, ABI_ANY, 600, 0),
+             0);
+    while ((n = sys_account_take(CAP_SLOT_ACCOUNT, (account_id)account, REVOKE_FRAMES, 0)) > 0 ||
+           n == -E_AGAIN)
+        ;
+    CHECK_EQ(n, 0);
+    CHECK_EQ(account_row((account_id)account)->frames, space_row((space_id)space)->tables);
+    account_free((account_id)account);
+}
