@@ -474,3 +474,42 @@ TEST(taking_a_frame_of_a_large_mapping) {
     CHECK_EQ(account_row((account_id)account)->frames, space_row((space_id)space)->tables);
     account_free((account_id)account);
 }
+
+// Large mappings are made and removed by one processor while another frees and revokes frames of
+// them: each call does all or says why not, and nothing is left behind.
+static pfn_t racing;
+static volatile u32 racing_on;
+
+static void map_large_and_unmap(void *argument) {
+    u64 at = AT + (u64)argument * LARGE;
+    while (racing_on) {
+        map_large(my_space(), at, racing, RW);
+        sys_space_unmap(CAP_SLOT_SPACE, my_space(), at, COUNT);
+    }
+    sys_space_unmap(CAP_SLOT_SPACE, my_space(), at, COUNT);
+}
+
+TEST(large_mappings_on_every_cpu) {
+    env_id worker[3];
+    u32 n = cpus() < 3 ? cpus() : 3;
+    racing = run_take(my_account());
+    racing_on = 1;
+    for (u32 i = 0; i < n; i++)
+        worker[i] = worker_start(i, map_large_and_unmap, (void *)(u64)i);
+    for (u32 i = 0; i < 100; i++) {
+        pfn_t pfn = racing + guest_random() % COUNT;
+        i64 done = sys_frame_revoke(CAP_SLOT_ACCOUNT, pfn, 1);
+        CHECK(done == 1 || done == -E_AGAIN);
+        if (sys_frame_free(CAP_SLOT_ACCOUNT, pfn, 1) == 0)
+            CHECK_EQ(sys_frame_alloc(CAP_SLOT_ACCOUNT, my_account(), pfn, 1, 0), (i64)pfn);
+        sys_env_yield(0, 0);
+    }
+    racing_on = 0;
+    for (u32 i = 0; i < n; i++)
+        worker_wait(worker[i]);
+    CHECK_EQ(maps_of_all(racing), 0);
+    for (u64 i = 0; i < COUNT; i++) // no search is left unfinished
+        while (sys_frame_revoke(CAP_SLOT_ACCOUNT, racing + i, 1) == -E_AGAIN)
+            ;
+    CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, racing, COUNT), 0);
+}

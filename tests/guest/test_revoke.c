@@ -123,9 +123,10 @@ TEST(revoke_model) {
         case 0:
             revoke(pfn[f]);
             maps[f] = 0;
-            for (u32 i = 0; i < MODEL_SPACES * MODEL_PLACES; i++)
-                if (held[0][i] == f + 1)
-                    held[0][i] = 0;
+            for (u32 i = 0; i < MODEL_SPACES; i++)
+                for (u32 j = 0; j < MODEL_PLACES; j++)
+                    if (held[i][j] == f + 1)
+                        held[i][j] = 0;
             break;
         case 1: // as fork does it
             if (s == 0)
@@ -190,6 +191,24 @@ TEST(revoke_unfinished) {
     }
     CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, pfn, 1), 0);
     space_free(other);
+}
+
+// The owner dies in the middle of it: the frame goes to its parent as it is, and with its last
+// mapping it is free.
+TEST(revoke_unfinished_and_the_owner_dies) {
+    const u64 places = 60;
+    account_id account = account_make(8);
+    pfn_t pfn = frame_make(account, 0);
+    for (u64 i = 0; i < places; i++)
+        map(my_space(), SCRATCH + i * GRAIN, pfn, RW);
+    CHECK_EQ(sys_frame_revoke(CAP_SLOT_ACCOUNT, pfn, 1), -E_AGAIN);
+    account_free(account);
+    CHECK_EQ(frame_row(pfn)->owner, my_account());
+    CHECK_EQ(frame_row(pfn)->kind, FRAME_LOST);
+    CHECK_EQ(sys_space_map(SPACE_ACCOUNT, my_space(), SCRATCH, pfn, 1, RW), -E_RIGHTS);
+    for (u64 i = 0; i < places; i++)
+        sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH + i * GRAIN, 1);
+    CHECK_EQ(frame_row(pfn)->kind, FRAME_FREE);
 }
 
 static volatile u32 faults, reading;
