@@ -30,6 +30,7 @@ static struct thread *dead; // ended, but their envs may still run on their stac
 // Makes a thread as new, but for what belongs to its env. Its trap frame is the caller's to fill.
 static void thread_init(struct thread *t, struct process *process) {
     t->uarea->masked = 1;
+    t->uarea->reserved[UAREA_SELF_WORD] = t->gs_base = (u64)t->uarea;
     t->process = process;
     t->fp_area = (char *)t->uarea + FP_AREA_OFFSET;
 }
