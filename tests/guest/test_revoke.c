@@ -743,3 +743,55 @@ TEST(an_asked_account_dies) {
         CHECK_EQ(frame_row(pfn)->kind, FRAME_FREE);
     }
 }
+
+// --- being told ----------------------------------------------------------------------------------
+
+static volatile u64 reasons;
+static volatile u32 listening;
+
+static void note_reason(struct upcall_frame *frame) {
+    if (frame->vector == UPCALL_NOTIFY)
+        reasons |= frame->error | 1ul << 63;
+}
+
+static void listen(void *argument) {
+    (void)argument;
+    set_upcall_handler(note_reason);
+    listening = 2;
+    while (listening)
+        __asm__ volatile("pause");
+}
+
+static u64 reason_of(u64 wanted) {
+    u64 until = tsc() + ms(10000);
+    while (!(reasons & wanted) && tsc() < until)
+        sys_env_yield(0, 0);
+    u64 said = reasons & ~(1ul << 63);
+    reasons = 0;
+    return said;
+}
+
+// The upcall says why: asked, taken, or plainly notified.
+TEST(who_listens_hears_why) {
+    struct victim victim;
+    victim_make(&victim, 8);
+    reasons = 0;
+    listening = 1;
+    env_id worker = worker_start(cpus() - 1, listen, 0);
+    CHECK_EQ(sys_account_listen(ACCOUNT2, victim.account, worker, 0, 0), 0);
+    CHECK_EQ(account_row(victim.account)->told, worker);
+    while (listening != 2)
+        sys_env_yield(0, 0);
+    CHECK_EQ(sys_account_ask(CAP_SLOT_ACCOUNT, victim.account, REVOKE_FRAMES, ABI_ANY, 2, 0), 0);
+    CHECK_EQ(reason_of(NOTIFY_ASKED), NOTIFY_ASKED);
+    CHECK_EQ(take_all(victim.account, REVOKE_FRAMES, 0), 2);
+    CHECK_EQ(reason_of(NOTIFY_TAKEN), NOTIFY_TAKEN);
+    CHECK_EQ(sys_env_notify(CAP_SLOT_ACCOUNT, worker), 0);
+    CHECK_EQ(reason_of(1ul << 63), 0);
+    listening = 0;
+    worker_wait(worker);
+    // Whoever listened is gone: nobody hears, and nothing is wrong.
+    CHECK_EQ(sys_account_ask(CAP_SLOT_ACCOUNT, victim.account, REVOKE_FRAMES, ABI_ANY, 1, 0), 0);
+    CHECK_EQ(take_all(victim.account, REVOKE_FRAMES, 0), 1);
+    victim_free(&victim);
+}
