@@ -234,7 +234,7 @@ called_whole:
     PUSH_REST
     mov %r11, %rbx
     mov %rsp, %rdi
-    call syscall_handle
+    call syscall_run
     jmp exit_checked
     .global called_end
 called_end:

@@ -128,7 +128,8 @@ struct thread {
     bool restore_mask; // saved_mask goes back after the next signal or at return
     u8 work;           // THREAD_WORK_*: to be done before going back to the program
     u64 blocked, saved_mask;
-    u64 waited; // in rt_sigtimedwait for these
+    u64 waited;                 // in rt_sigtimedwait for these
+    i32 self_signal, self_code; // signal_to_self: pending for the way out; 0: none
     struct signal_set signals;
     u64 altstack_base, altstack_bytes;
     u32 altstack_flags;

@@ -118,7 +118,10 @@ void signal_set_blocked(u64 mask) {
 // ---------------------------------------------------------------------------------------------------------------
 
 struct linux_siginfo signal_info_user(int signal, i32 code) {
-    struct linux_siginfo info = {.signo = signal, .code = code};
+    struct linux_siginfo info;
+    signal_info_clear(&info);
+    info.signo = signal;
+    info.code = code;
     info.child.pid = (i32)current()->pid;
     info.child.uid = current()->uid;
     return info;
@@ -344,10 +347,42 @@ static void run_handler(struct trap_frame *tf, const struct linux_siginfo *info)
     }
 }
 
+// The calling thread would run the signal's handler now, and has nothing else to look at.
+static bool may_run_now(const struct thread *t, int signal) {
+    const struct process *p = t->process;
+    return action_of(p, signal)->handler > SIG_IGN && !(t->blocked & SIGNAL_BIT(signal)) &&
+           !((t->signals.pending | p->signals.pending) & ~t->blocked) && !t->exit_asked &&
+           !t->restore_mask && !t->self_signal && p->state == PROCESS_RUNNING;
+}
+
+bool signal_run_now(struct trap_frame *tf, const struct linux_siginfo *info) {
+    if (!may_run_now(current_thread(), info->signo))
+        return false;
+    run_handler(tf, info);
+    return true;
+}
+
+bool signal_to_self(int signal, i32 code) {
+    struct thread *t = current_thread();
+    if (signal < 1 || t->process->thread_count != 1 ||
+        SIGNAL_BIT(signal) & (STOPS | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL)) ||
+        !may_run_now(t, signal))
+        return false;
+    t->self_signal = signal;
+    t->self_code = code;
+    t->work |= THREAD_WORK_SIGNAL;
+    return true;
+}
+
 void signal_deliver(struct trap_frame *tf) {
     struct thread *t = current_thread();
     struct process *p = t->process;
     struct linux_siginfo info;
+    if (t->self_signal) {
+        info = signal_info_user(t->self_signal, t->self_code);
+        t->self_signal = 0;
+        run_handler(tf, &info);
+    }
     for (;;) {
         if (t->exit_asked)
             thread_exit(p->status);
@@ -355,7 +390,9 @@ void signal_deliver(struct trap_frame *tf) {
             wait_sleep_always(WAIT_FOREVER);
             continue;
         }
-        int signal = signal_take(t, ~t->blocked, &info);
+        int signal = 0;
+        if ((t->signals.pending | p->signals.pending) & ~t->blocked)
+            signal = signal_take(t, ~t->blocked, &info);
         if (!signal)
             break;
         u64 handler = action_of(p, signal)->handler;

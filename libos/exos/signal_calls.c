@@ -145,6 +145,8 @@ i64 linux_kill(i32 pid, i32 signal) {
         return -ESRCH;
     if (pid <= 0)
         return kill_many(pid == -1 ? 0 : pid ? (u32)-pid : current()->pgrp, signal);
+    if ((u32)pid == current()->pid && signal_to_self(signal, SI_USER))
+        return 0;
     struct process *p = process_find((u32)pid);
     if (!p) {
         struct thread *t = thread_find((u32)pid);
@@ -161,6 +163,9 @@ i64 linux_kill(i32 pid, i32 signal) {
 static i64 kill_thread(i32 pid, i32 tid, int signal) {
     if (tid <= 0 || signal < 0 || signal > LINUX_SIGNALS)
         return -EINVAL;
+    if ((u32)tid == current_thread()->tid && (!pid || (u32)pid == current()->pid) &&
+        signal_to_self(signal, SI_TKILL))
+        return 0;
     struct thread *t = thread_find((u32)tid);
     if (!t || (pid && t->process->pid != (u32)pid))
         return -ESRCH;

@@ -6,6 +6,7 @@
 #include "libos/exos/kernel.h"
 #include "libos/exos/linux/calls.h"
 #include "libos/exos/linux/uapi_errno.h"
+#include "libos/exos/mm.h"
 #include "libos/exos/patch.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/pod_priv.h"
@@ -27,18 +28,43 @@ static u64 fp_bytes(void) {
     return pod_has_xsave ? ABI_INFO->xsave_bytes : FXSAVE_BYTES;
 }
 
-// Saves the vector registers at user address to (64-aligned), with what Linux tells there about the
-// size.
+// Are all pages of a range there, and writable if they are to be written? While the pod lock is
+// held, plain accesses to them do not fault then.
+static bool range_ready(u64 from, u64 bytes, bool write) {
+    if (!user_range_ok(from, bytes))
+        return false;
+    u64 need = write ? ABI_PTE_U | ABI_PTE_W : ABI_PTE_U;
+    for (int turn = 0; turn < 4; turn++) { // to make one page may cost another
+        bool all = true;
+        for (u64 page = from & ~(ABI_PAGE - 1); page < from + bytes; page += ABI_PAGE) {
+            if ((kernel_pte(page) & need) == need)
+                continue;
+            all = false;
+            if (mm_touch(page, write))
+                return false;
+        }
+        if (all)
+            return true;
+    }
+    return false;
+}
+
+// Saves the vector registers at user address to (64-aligned, ready), with what Linux tells there
+// about the size.
 static i64 fp_push(u64 to) {
-    u64 bytes = fp_bytes();
-    if (clear_user(to + FXSAVE_BYTES, pod_has_xsave ? 64 : 0) || user_fp_save((void *)to))
+    u64 bytes = fp_bytes(), *header = (u64 *)(to + FXSAVE_BYTES);
+    if (pod_has_xsave) {
+        for (int i = 0; i < 8; i++)
+            header[i] = 0;
+    }
+    if (user_fp_save((void *)to))
         return -EFAULT;
-    struct linux_fpx_sw sw = {FP_XSTATE_MAGIC1, (u32)bytes + 4, ABI_INFO->xcr0, (u32)bytes, {0}};
-    if (!pod_has_xsave)
-        return 0;
-    if (copy_to_user(to + FPX_SW_OFFSET, &sw, sizeof(sw)))
-        return -EFAULT;
-    return put_user_u32(to + bytes, FP_XSTATE_MAGIC2);
+    if (pod_has_xsave) {
+        *(struct linux_fpx_sw *)(to + FPX_SW_OFFSET) = (struct linux_fpx_sw){
+            FP_XSTATE_MAGIC1, (u32)bytes + 4, ABI_INFO->xcr0, (u32)bytes, {0}};
+        *(u32 *)(to + bytes) = FP_XSTATE_MAGIC2;
+    }
+    return 0;
 }
 
 static void context_save(struct linux_sigcontext *c, const struct trap_frame *tf) {
@@ -65,11 +91,12 @@ static void context_save(struct linux_sigcontext *c, const struct trap_frame *tf
     c->rflags = f->rflags;
     c->cs = (u16)f->cs;
     c->ss = (u16)f->ss;
-    if (f->vector < 32) {
-        c->error = f->error;
-        c->trapno = f->vector;
-        c->cr2 = f->address;
-    }
+    bool exception = f->vector < 32;
+    c->gs = c->fs = 0;
+    c->error = exception ? f->error : 0;
+    c->trapno = exception ? f->vector : 0;
+    c->cr2 = exception ? f->address : 0;
+    c->oldmask = 0;
 }
 
 static void context_load(struct trap_frame *tf, const struct linux_sigcontext *c) {
@@ -109,19 +136,21 @@ i64 signal_frame_push(struct trap_frame *tf, const struct linux_siginfo *info,
         sp = t->altstack_base + t->altstack_bytes;
     u64 fp = (sp - fp_bytes() - 4) & ~63ul;
     u64 at = ((fp - sizeof(struct linux_sigframe)) & ~15ul) - 8;
-    if (!(action->flags & SA_RESTORER) || !user_range_ok(at, sp - at) || fp_push(fp))
+    if (!(action->flags & SA_RESTORER) || !range_ready(at, fp + fp_bytes() + 4 - at, true) ||
+        fp_push(fp))
         return -EFAULT;
-    struct linux_sigframe frame = {.restorer = action->restorer, .info = *info};
-    struct linux_ucontext *uc = &frame.ucontext;
+    struct linux_sigframe *frame = (struct linux_sigframe *)at;
+    struct linux_ucontext *uc = &frame->ucontext;
+    frame->restorer = action->restorer;
+    signal_info_copy(&frame->info, info);
     uc->flags = (pod_has_xsave ? UC_FP_XSTATE : 0) | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS;
+    uc->link = 0;
     uc->stack.base = t->altstack_base;
     uc->stack.bytes = t->altstack_bytes;
     uc->stack.flags = (i32)t->altstack_flags;
     context_save(&uc->context, tf);
     uc->context.fpstate = fp;
     uc->mask = saved_mask;
-    if (copy_to_user(at, &frame, sizeof(frame)))
-        return -EFAULT;
     if (t->altstack_flags & SS_AUTODISARM) {
         t->altstack_base = t->altstack_bytes = 0;
         t->altstack_flags = SS_DISABLE;
@@ -142,19 +171,19 @@ i64 linux_rt_sigreturn(void) {
     struct thread *t = current_thread();
     struct trap_frame *tf = thread_trap_frame(t);
     u64 at = tf->frame.rsp - 8;
-    struct linux_ucontext uc;
-    if (copy_from_user(&uc, at + 8, sizeof(uc)))
+    const struct linux_ucontext *uc = (const struct linux_ucontext *)(at + 8);
+    if (!range_ready(at + 8, sizeof(*uc), false))
         process_exit(SIGSEGV);
-    u64 fp = uc.context.fpstate;
+    u64 fp = *(const volatile u64 *)&uc->context.fpstate;
     if (fp && (fp & 63 || !user_range_ok(fp, fp_bytes()) || user_fp_load((const void *)fp)))
         process_exit(SIGSEGV);
-    context_load(tf, &uc.context);
+    context_load(tf, &uc->context);
     if (t->altstack_flags & SS_DISABLE || !on_altstack(t, tf->frame.rsp)) {
-        t->altstack_base = uc.stack.base;
-        t->altstack_bytes = uc.stack.bytes;
-        t->altstack_flags = (u32)uc.stack.flags & (SS_DISABLE | SS_AUTODISARM);
+        t->altstack_base = uc->stack.base;
+        t->altstack_bytes = uc->stack.bytes;
+        t->altstack_flags = (u32)uc->stack.flags & (SS_DISABLE | SS_AUTODISARM);
     }
-    signal_set_blocked(uc.mask);
+    signal_set_blocked(uc->mask);
     return (i64)tf->frame.rax;
 }
 

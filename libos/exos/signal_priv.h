@@ -19,6 +19,22 @@ void signal_deliver(struct trap_frame *tf);
 // Pushes a handler's frame on the program's stack. -EFAULT if that is not possible.
 i64 signal_frame_push(struct trap_frame *tf, const struct linux_siginfo *info,
                       const struct signal_action *action, u64 saved_mask);
+// A synchronous signal to the calling thread, whose program's registers are in tf: runs its handler
+// at once, if it has one and nothing else is to be done. False: use signal_force.
+bool signal_run_now(struct trap_frame *tf, const struct linux_siginfo *info);
+// A signal of a single-threaded process to itself that only waits for the way out: true if it is
+// such a one.
+bool signal_to_self(int signal, i32 code);
+
+// A cleared siginfo; a copy of one.
+static inline void signal_info_clear(struct linux_siginfo *info) {
+    u64 words = sizeof(*info) / 8;
+    __asm__ volatile("rep stosq" : "+D"(info), "+c"(words) : "a"(0) : "memory");
+}
+static inline void signal_info_copy(struct linux_siginfo *to, const struct linux_siginfo *from) {
+    u64 words = sizeof(*to) / 8;
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
 // The blocked set of the calling thread from now on (SIGKILL and SIGSTOP excepted).
 void signal_set_blocked(u64 mask);
 // Empties a set, freeing its queue.

@@ -74,13 +74,17 @@ static i64 call_missing(u64 number) {
 }
 
 void syscall_handle(struct trap_frame *tf) {
-    u64 number = tf->frame.rax;
-    tf->frame.reserved[TRAP_NUMBER] = number;
     if (patch_wanted(tf)) {
         pod_lock();
         patch_site(tf);
         pod_unlock();
     }
+    syscall_run(tf);
+}
+
+void syscall_run(struct trap_frame *tf) {
+    u64 number = tf->frame.rax;
+    tf->frame.reserved[TRAP_NUMBER] = number;
     linux_call call = number < LINUX_CALLS_MAX ? linux_calls[number] : NULL;
     if (call && unlocked[number / 64] & UNLOCKED(number)) {
         tf->frame.rax = (u64)call(tf->frame.rdi, tf->rsi, tf->frame.rdx, tf->r10, tf->r8, tf->r9);
@@ -99,9 +103,14 @@ void syscall_handle(struct trap_frame *tf) {
 // ------------------------------------------------------------------------------------------------
 
 static void exception_signal(int signal, i32 code, u64 address) {
-    struct linux_siginfo info = {.signo = signal, .code = code};
+    struct linux_siginfo info;
     struct process *p = current();
+    signal_info_clear(&info);
+    info.signo = signal;
+    info.code = code;
     info.fault.address = address;
+    if (signal_run_now(thread_trap_frame(current_thread()), &info))
+        return;
     if (p->actions->action[signal].handler == SIG_DFL)
         pod_log("exos: %s (%u): signal %d, address %lx, at %lx, stack %lx", p->comm, p->pid, signal,
                 address, thread_trap_frame(current_thread())->frame.rip,
@@ -218,7 +227,11 @@ static void nested_handle(struct upcall_frame *f) {
             nested_fatal(f);
         return;
     }
+    i32 code;
     const struct user_access *a = access_at(f->rip);
+    if (!a && f->vector == UPCALL_PF && f->address < EXOS_USER_END && pod_locked_by_me() &&
+        mm_fault(f->address, f->error, &code) == 0)
+        return; // a page that was there is not any more (signal_frame.c)
     if (a) {
         access_fault(f, a);
     } else if (in_exit) { // the program's registers cannot be loaded: a wild rip or rflags

@@ -86,7 +86,8 @@ struct user_access {
 extern const struct user_access user_access_table[], user_access_table_end[];
 
 // C, called by entry.S.
-void syscall_handle(struct trap_frame *tf);
+void syscall_handle(struct trap_frame *tf); // of a trap: counts it for patch.h
+void syscall_run(struct trap_frame *tf);
 void upcall_handle(struct trap_frame *tf);
 void exit_work(struct trap_frame *tf);
 void thread_begin(struct trap_frame *tf);

@@ -150,6 +150,13 @@ static void test_file(void) {
     close(self);
 }
 
+// Does a patched call find the thread by GS, or does it take the slow way through its slot?
+static int gs_is_set(void) {
+    unsigned long base;
+    __asm__ volatile(".byte 0xf3, 0x48, 0x0f, 0xae, 0xc8" : "=a"(base)); // rdgsbase %rax
+    return on_linux || (base && ((unsigned long *)base)[7] == base);
+}
+
 // --- many sites, and threads that race at fresh ones --------------------------------------------
 
 #define MANY 300
@@ -184,6 +191,7 @@ static void *racer(void *argument) {
         }
     }
     CHECK(!bad);
+    CHECK(gs_is_set());
     return argument;
 }
 static void test_threads(void) {
@@ -375,7 +383,7 @@ static void test_fork(void) {
         int status = -1;
         pid_t self = getpid(), child = (pid_t)many_call(0, SYS_fork, 0, 0, 0);
         if (!child) {
-            unsigned bad = many_call(0, SYS_getppid, 0, 0, 0) != self;
+            unsigned bad = many_call(0, SYS_getppid, 0, 0, 0) != self || !gs_is_set();
             for (int j = 0; j < TURNS; j++) // both an old site and one that is new here
                 bad += many_call(0, SYS_getppid, 0, 0, 0) != self ||
                        call_by(site_short, SYS_getppid, 1, 2, 3) != self;
@@ -469,6 +477,7 @@ static void test_gs(void) {
     }
     CHECK(!syscall(SYS_arch_prctl, ARCH_SET_GS, 0));
     use_all();
+    CHECK(gs_is_set());
 }
 
 static void test_mprotect(void) {
@@ -519,6 +528,7 @@ int main(int argc, char **argv) {
         return failed ? 50 : patched(site_cmp_at);
     }
     on_linux = argc > 1 && !strcmp(argv[1], "--linux");
+    CHECK(gs_is_set());
     test_shapes();
     test_file();
     test_threads();
