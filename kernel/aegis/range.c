@@ -144,14 +144,13 @@ static u64 map_run(const struct map_request *request, u64 va, pfn_t first, u64 c
     count = count < 512 - index ? count : 512 - index;
     count = count < high - first ? count : high - first;
     struct abi_frame *row = frame_row(first);
-    for (i = 0; i < count && !(entry[i] & ABI_PTE_P); i++, row++) {
+    u64 place = rmap_place(request->space, va); // of all of them
+    u64 mapped = first << ABI_PAGE_SHIFT | request->bits;
+    for (i = 0; i < count && !(entry[i] & ABI_PTE_P); i++, row++, mapped += ABI_PAGE) {
         if ((row->kind != FRAME_USER && row->kind != FRAME_MODULE) || row->owner != owner ||
-            row->epoch > epoch)
+            row->epoch > epoch || !rmap_add_at(row, &entry[i], place))
             break;
-        if (!rmap_add(row, &entry[i], request->space, va))
-            break;
-        __atomic_store_n(&entry[i], (first + i) << ABI_PAGE_SHIFT | request->bits,
-                         __ATOMIC_RELEASE);
+        __atomic_store_n(&entry[i], mapped, __ATOMIC_RELEASE);
     }
     if (i)
         table_note(entry - index, (u32)index, (u32)(index + i - 1));
@@ -203,6 +202,9 @@ __attribute__((noinline)) static i64 map_slowly(u64 caps, space_id id, u64 va, p
 
 // --- map, one page -------------------------------------------------------------------------------
 
+#define MAP_QUICK_NAMED (ABI_PTE_PROT | SPACE_MAP_REPLACE | SPACE_MAP_DIRTY)
+#define MAP_QUICK_FLAGS (MAP_QUICK_NAMED | SPACE_MAP_COPY)
+
 // One page, by an account's capability, where the tables are there, is mapped here; also in place
 // of another on a machine with one processor. Everything else, and every error, is left to the full
 // way.
@@ -235,13 +237,37 @@ static inline const struct cap *map_quick_cap(u64 caps) {
     return &sched_current()->caps[caps >> 32];
 }
 
+// A new frame with what the caller's page at va holds. 0: the full way must decide.
+__attribute__((noinline)) static pfn_t
+map_quick_copy(const struct cap *cap, const struct abi_space *space, u64 va, const u64 *entry) {
+    struct abi_account *account = map_quick_payer(cap->object);
+    const u64 need = ABI_PTE_P | ABI_PTE_U;
+    if (space->id != sched_current()->row->space)
+        entry = space_entry(space_current(), va);
+    if (!account || !entry || (*entry & need) != need)
+        return 0;
+    pfn_t pfn = frame_take_for(account, FRAME_USER, FRAME_AUTO, 1);
+    if (pfn)
+        frame_copy(pfn, ABI_PTE_FRAME(*entry));
+    return pfn;
+}
+
+// A new frame for va. 0: the full way must decide.
+__attribute__((always_inline)) static inline pfn_t map_quick_take(const struct cap *cap,
+                                                                  const struct abi_space *space,
+                                                                  u64 va, const u64 *entry,
+                                                                  u64 flags) {
+    if (__builtin_expect(flags & SPACE_MAP_COPY, 0))
+        return map_quick_copy(cap, space, va, entry);
+    struct abi_account *account = map_quick_payer(cap->object);
+    return account ? frame_take_for(account, FRAME_USER, FRAME_AUTO, !!(flags & SPACE_MAP_DIRTY))
+                   : 0;
+}
+
 // A new frame.
 __attribute__((noinline)) static i64 map_quick_new(u64 caps, struct abi_space *space, u64 va,
                                                    u64 *entry, u64 flags) {
-    const struct cap *cap = map_quick_cap(caps);
-    struct abi_account *account = map_quick_payer(cap->object);
-    pfn_t pfn =
-        account ? frame_take_for(account, FRAME_USER, FRAME_AUTO, !!(flags & SPACE_MAP_DIRTY)) : 0;
+    pfn_t pfn = map_quick_take(map_quick_cap(caps), space, va, entry, flags);
     if (!pfn)
         return map_slowly(caps, space->id, va, ABI_ANY, 1, flags);
     table_note_one(entry);
@@ -263,13 +289,11 @@ map_quick_named(u64 caps, struct abi_space *space, u64 va, u64 *entry, pfn_t fir
 __attribute__((noinline)) static i64 map_quick_replace(u64 caps, struct abi_space *space, u64 va,
                                                        u64 *entry, pfn_t first, u64 flags) {
     const struct cap *cap = map_quick_cap(caps);
-    struct abi_account *account = map_quick_payer(cap->object);
     u64 old = *entry;
     pfn_t pfn = 0;
     u32 rights = cap->rights;
     if (first == ABI_ANY) {
-        int dirty = !!(flags & SPACE_MAP_DIRTY);
-        pfn = account ? frame_take_for(account, FRAME_USER, FRAME_AUTO, dirty) : 0;
+        pfn = map_quick_take(cap, space, va, entry, flags);
         rights = CAP_RIGHT_WRITE | CAP_RIGHT_EXEC;
     } else if (map_quick_owns(cap, first)) {
         pfn = first;
@@ -290,7 +314,7 @@ i64 sys_space_map(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 fla
     const struct cap *table = sched_current()->caps;
     struct abi_space *space;
     u64 end, *entry;
-    if (count != 1 || flags & ~(ABI_PTE_PROT | SPACE_MAP_REPLACE | SPACE_MAP_DIRTY) ||
+    if (count != 1 || flags & (first == ABI_ANY ? ~MAP_QUICK_FLAGS : ~MAP_QUICK_NAMED) ||
         !(space = cap_space_in(table, (u32)caps, id, CAP_RIGHT_MAP, va)) ||
         caps >> 32 >= CAP_SLOTS || !cap_is(&table[caps >> 32], CAP_ACCOUNT, rights) ||
         !(entry = space_walk(space, va, &end)))

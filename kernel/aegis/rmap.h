@@ -25,15 +25,19 @@ static inline u64 rmap_place(const struct abi_space *space, u64 va) {
     return space->mark | 1u << (va >> 21 & 31);
 }
 
-// An entry of a space, for va, names the frame from now on. Returns 0 if there can't be so many.
-static inline int rmap_add(struct abi_frame *row, const u64 *entry, const struct abi_space *space,
-                           u64 va) {
-    row->where |= rmap_place(space, va);
+// An entry, at a place, names the frame from now on. Returns 0 if there can't be so many.
+static inline int rmap_add_at(struct abi_frame *row, const u64 *entry, u64 place) {
+    row->where |= place;
     row->entry = (u64)entry;
     if (__builtin_expect(++row->maps != 0, 1))
         return 1;
     row->maps--;
     return 0;
+}
+
+static inline int rmap_add(struct abi_frame *row, const u64 *entry, const struct abi_space *space,
+                           u64 va) {
+    return rmap_add_at(row, entry, rmap_place(space, va));
 }
 
 // The entry that maps a frame, if it is known and the only one; otherwise null.

@@ -22,9 +22,11 @@
 #include "libos/exos/uaccess.h"
 #include "libos/exos/vm.h"
 
-#define STRINGS_MAX   (2ul << 20)
-#define STRING_MAX    (128ul << 10)
-#define PATH_BYTES    4096ul
+#define STRINGS_MAX (2ul << 20)
+#define STRING_MAX  (128ul << 10)
+#define PATH_BYTES  4096ul
+#define COPY_MAX                                                                                   \
+    (8ul << ABI_PAGE_SHIFT) // of a writable segment: what is copied before it is written
 #define HEAD_FIRST    1024
 #define AHEAD_MAX     (1ul << 20) // of a segment: what is mapped before it is touched
 #define SCRIPT_LEVELS 4
@@ -335,6 +337,8 @@ static i64 map_segment(struct mm *mm, struct vnode *vnode, const struct elf_segm
         error = mm_map_fixed(mm, zero, end - zero, s->prot, 0, NULL, 0);
     if (!error && file_pages)
         mm_map_ahead(mm, start, start + (file_pages < AHEAD_MAX ? file_pages : AHEAD_MAX));
+    if (!error && s->prot & PROT_WRITE && file_pages && file_pages <= COPY_MAX)
+        mm_copy_ahead(mm, start, start + file_pages);
     // Linux clears the rest of the last file page, and the dynamic loader counts on it.
     if (!error && end > file_end && file_pages && s->prot & PROT_WRITE)
         error = clear_user(file_end, zero - file_end);

@@ -20,6 +20,7 @@
 #define FAULT_FETCH   16u
 
 #define AROUND_PAGES 16ul
+#define ZERO_MAX     8ul
 
 static u64 entry_bits(u32 prot) {
     return (prot & PROT_WRITE ? ABI_PTE_W : 0) | (prot & PROT_EXEC ? 0 : ABI_PTE_NX);
@@ -129,15 +130,36 @@ void mm_map_ahead(struct mm *mm, u64 start, u64 end) {
     }
 }
 
-static int map_zero(struct mm *mm, const struct area *area, u64 page) {
+// How many pages to map for a fault at one: more where memory is filled from below, which shows by
+// the pages before it.
+static u64 zero_count(const struct area *area, u64 page) {
+    u64 before = (page - area->start) >> ABI_PAGE_SHIFT, count = ZERO_MAX / 2;
+    u64 after = (area->end - page) >> ABI_PAGE_SHIFT;
+    if (before < count || !kernel_pte(page - ABI_PAGE) ||
+        !kernel_pte(page - (count << ABI_PAGE_SHIFT)))
+        return 1;
+    if (before >= ZERO_MAX && kernel_pte(page - (ZERO_MAX << ABI_PAGE_SHIFT)))
+        count = ZERO_MAX;
+    return count < after ? count : after;
+}
+
+static int map_zero(struct mm *mm, const struct area *area, u64 page, bool write) {
     if (user_memory_low())
         return SIGKILL;
-    i64 n = sys_space_map(POD_CAPS, mm->space, page, ABI_ANY, 1, entry_bits(area->prot));
-    if (n == 1)
-        mm->resident++;
-    else if (n == -E_NOMEM)
+    u64 count = write ? zero_count(area, page) : 1;
+    i64 n = sys_space_map(POD_CAPS, mm->space, page, ABI_ANY, count, entry_bits(area->prot));
+    if (n > 0)
+        mm->resident += (u64)n;
+    else if (n == -E_NOMEM && !kernel_pte(page))
         return SIGKILL;
     return 0;
+}
+
+void mm_copy_ahead(struct mm *mm, u64 start, u64 end) {
+    const struct area *area = areas_find(&mm->areas, start);
+    if (area && !user_memory_low())
+        sys_space_map(POD_CAPS, mm->space, start, ABI_ANY, (end - start) >> ABI_PAGE_SHIFT,
+                      entry_bits(area->prot) | SPACE_MAP_REPLACE | SPACE_MAP_COPY);
 }
 
 // The stack area just above address, if it may grow down to it.
@@ -173,7 +195,8 @@ int mm_fault(u64 address, u64 error, i32 *code) {
     process->minor_faults++;
     u64 page = address & ~(ABI_PAGE - 1), pte = kernel_pte(page);
     if (!pte)
-        return area->vnode ? map_file(mm, area, page, write, code) : map_zero(mm, area, page);
+        return area->vnode ? map_file(mm, area, page, write, code)
+                           : map_zero(mm, area, page, write);
     if (!write || pte & ABI_PTE_W)
         return 0; // another thread was first
     if (pte & VM_COW)

@@ -56,6 +56,8 @@ int mm_page_place(struct mm *mm, u64 page, u32 prot);
 // Maps pages of a file that are likely to be wanted, as far as that goes without trouble: start
 // lies in an area of the calling process that maps a file.
 void mm_map_ahead(struct mm *mm, u64 start, u64 end);
+// Makes private copies of pages so mapped that are likely to be written; all in one area.
+void mm_copy_ahead(struct mm *mm, u64 start, u64 end);
 // As if the program had touched address (write: for writing). 0 or -EFAULT.
 i64 mm_touch(u64 address, bool write);
 

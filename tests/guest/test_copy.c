@@ -42,6 +42,12 @@ TEST(map_copy) {
         CHECK(frame_at(SCRATCH + i * ABI_PAGE) != old[i]);
     for (u32 i = 1; i < 3; i++)
         CHECK(frame_row(old[i])->kind == FRAME_FREE || frame_row(old[i])->owner == my_account());
+    // One page by itself, the short way.
+    fill(SCRATCH, ABI_PAGE, 9);
+    pfn_t before = frame_at(SCRATCH);
+    CHECK_EQ(sys_space_map(BOTH, my_space(), SCRATCH, ABI_ANY, 1, COPY | SPACE_MAP_REPLACE), 1);
+    CHECK(frame_at(SCRATCH) != before);
+    CHECK(filled(SCRATCH, ABI_PAGE, 9));
     CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 3), 3);
 }
 
