@@ -105,7 +105,7 @@ def test_memory_is_asked_back():
     hog = "(x=$(yes | head -c 12000000); sleep 30; echo $x | wc -c) & sleep 5; echo here"
     with folder() as place:
         log = os.path.join(place, "log")
-        for script, leave, killed in ((keep, 500, False), (hog, 3000, True)):
+        for script, leave, killed in ((keep, 500, False), (hog, 1000, True)):
             options = ("--log", log, "--kernel-arg", f"squeeze={leave}")
             status, out, _ = tricolor("sh", "-c", script, options=options)
             with open(log, "rb") as source:
