@@ -83,26 +83,33 @@ static void leave(struct waiter *w) {
     w->link = NULL;
 }
 
-static void enter(struct waiter *w, struct key k) {
-    struct waiter **link = bucket_of(k);
+static void enter(struct waiter *w) {
+    struct waiter **link = bucket_of(w->key);
     while (*link)
         link = &(*link)->next;
-    w->key = k;
     w->next = NULL;
     w->link = link;
     *link = w;
+}
+
+static inline bool waits_for(const struct waiter *w, struct key k, u32 bits) {
+    return w->key.a == k.a && w->key.b == k.b && w->bits & bits;
+}
+
+static void wake_waiter(struct waiter *w) {
+    leave(w);
+    w->woken = true;
+    wait_wake_thread(w->thread);
 }
 
 static u32 wake_key(struct key k, u32 count, u32 bits) {
     u32 n = 0;
     for (struct waiter *w = *bucket_of(k), *next; w && n < count; w = next) {
         next = w->next;
-        if (w->key.a != k.a || w->key.b != k.b || !(w->bits & bits))
-            continue;
-        leave(w);
-        w->woken = true;
-        wait_wake_thread(w->thread);
-        n++;
+        if (waits_for(w, k, bits)) {
+            wake_waiter(w);
+            n++;
+        }
     }
     return n;
 }
@@ -114,28 +121,27 @@ static u32 requeue_key(struct key from, struct key to, u32 count) {
         if (w->key.a != from.a || w->key.b != from.b)
             continue;
         leave(w);
-        enter(w, to);
+        w->key = to;
+        enter(w);
         n++;
     }
     return n;
 }
 
 static i64 wait_on(u64 address, i32 op, u32 value, u32 bits, u64 deadline) {
-    struct key k;
+    struct waiter w = {.bits = bits, .thread = current_thread()};
     u32 now;
-    if (!bits)
-        return -EINVAL;
-    i64 error = key_of(address, op, &k);
+    i64 error = key_of(address, op, &w.key);
     if (error)
         return error;
-    if (get_user_u32(&now, address))
+    if (address >= EXOS_USER_END || user_load32(&now, (const void *)address))
         return -EFAULT;
     if (now != value)
         return -EAGAIN;
-    struct waiter w = {.bits = bits, .thread = current_thread()};
-    enter(&w, k);
-    while (!w.woken && !error)
+    enter(&w);
+    do
         error = wait_sleep(deadline);
+    while (!w.woken && !error);
     leave(&w);
     return w.woken ? 0 : error;
 }
@@ -258,7 +264,7 @@ static i64 requeue(u64 address, i32 op, u32 count, u64 limit, u64 address2, cons
 
 static i64 wait_until(u64 address, i32 op, u32 value, u32 bits, u64 timeout) {
     u64 deadline;
-    i64 error = deadline_of(op, timeout, &deadline);
+    i64 error = bits ? deadline_of(op, timeout, &deadline) : -EINVAL;
     return error ? error : wait_on(address, op, value, bits, deadline);
 }
 
@@ -268,11 +274,25 @@ static i64 wake(u64 address, i32 op, u32 count, u32 bits) {
     return error ? error : wake_key(k, count, bits);
 }
 
-i64 linux_futex(u64 address, i32 op, u32 value, u64 timeout, u64 address2, u32 value3) {
+// The first waiter only, most often of a private word.
+static i64 wake_one(u64 address, i32 op) {
+    struct key k;
+    i64 error = key_of(address, op, &k);
+    if (error)
+        return error;
+    for (struct waiter *w = *bucket_of(k); w; w = w->next)
+        if (waits_for(w, k, ~0u)) {
+            wake_waiter(w);
+            return 1;
+        }
+    return 0;
+}
+
+__attribute__((noinline)) static i64 other_command(u64 address, i32 op, u32 value, u64 timeout,
+                                                   u64 address2, u32 value3) {
     switch (op & FUTEX_COMMAND) {
     case FUTEX_WAIT:
-        return timeout ? wait_until(address, op, value, ~0u, timeout)
-                       : wait_on(address, op, value, ~0u, WAIT_FOREVER);
+        return wait_until(address, op, value, ~0u, timeout);
     case FUTEX_WAIT_BITSET:
         return wait_until(address, op, value, value3, timeout);
     case FUTEX_WAKE:
@@ -288,4 +308,13 @@ i64 linux_futex(u64 address, i32 op, u32 value, u64 timeout, u64 address2, u32 v
     default:
         return -ENOSYS;
     }
+}
+
+i64 linux_futex(u64 address, i32 op, u32 value, u64 timeout, u64 address2, u32 value3) {
+    u32 command = op & FUTEX_COMMAND;
+    if (command == FUTEX_WAKE && value == 1)
+        return wake_one(address, op);
+    if (command == FUTEX_WAIT && !timeout)
+        return wait_on(address, op, value, ~0u, WAIT_FOREVER);
+    return other_command(address, op, value, timeout, address2, value3);
 }

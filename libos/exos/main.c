@@ -90,6 +90,7 @@ static void init_thread_make(const struct rt_start *start) {
     t->uarea = (struct env_uarea *)exos_init_stack;
     t->uarea->masked = 1;
     t->env = start->env;
+    t->row = kernel_env(t->env);
     t->space = start->space;
     t->slice = ABI_ANY;
     t->process = &init_process;

@@ -13,6 +13,7 @@
 #define EXOS_PROCESS_H
 
 #include "abi/env.h"
+#include "abi/tables.h"
 #include "abi/types.h"
 #include "libos/exos/signal.h"
 #include "libos/exos/timer.h"
@@ -118,7 +119,8 @@ struct process {
 struct thread {
     struct env_uarea *uarea; // at the start of this stack
     env_id env;
-    struct thread *next; // of the process
+    const volatile struct abi_env *row; // of env
+    struct thread *next;                // of the process
     struct process *process;
     u32 tid;
     bool sleeping;     // in wait_sleep: wait_wake clears it and wakes the env

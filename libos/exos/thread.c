@@ -83,6 +83,7 @@ struct thread *thread_again(struct process *process) {
     t->sleeping = true;
     t->uarea = old.uarea;
     t->env = old.env;
+    t->row = old.row;
     t->space = old.space;
     t->slice = old.slice;
     t->ran_before = kernel_env(old.env)->ran;
@@ -180,6 +181,7 @@ static i64 thread_equip(struct thread *t) {
     if (env < 0)
         return env == -E_NOMEM ? -ENOMEM : -EAGAIN;
     t->env = (env_id)env;
+    t->row = kernel_env(t->env);
     return 0;
 }
 

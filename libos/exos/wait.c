@@ -33,15 +33,18 @@ void wait_remove(struct wait_entry *entry) {
     entry->link = NULL;
 }
 
-void wait_wake_thread(struct thread *thread) {
-    struct thread *me = current_thread();
+static inline void wake(struct thread *thread, struct thread *me) {
     if (!thread->sleeping)
         return;
     thread->sleeping = false;
-    if (!me->owed && thread->slice / ABI_SLICES == kernel_env(me->env)->cpu)
+    if (!me->owed && thread->slice / ABI_SLICES == me->row->cpu)
         me->owed = thread->env;
     else
         sys_env_wake(POD_CAP, thread->env);
+}
+
+void wait_wake_thread(struct thread *thread) {
+    wake(thread, current_thread());
 }
 
 // The env may be gone by now: then the kernel refuses.
@@ -52,9 +55,10 @@ void wait_pay(struct thread *me) {
     }
 }
 
-void wait_wake_all(struct wait_queue *queue) {
+void wait_wake_queue(struct wait_queue *queue) {
+    struct thread *me = current_thread();
     for (struct wait_entry *e = queue->first; e; e = e->next)
-        wait_wake_thread(e->thread);
+        wake(e->thread, me);
 }
 
 void wait_wake_one(struct wait_queue *queue) {
@@ -68,39 +72,36 @@ void wait_wake_one(struct wait_queue *queue) {
 
 // Gives up the processor once. The wake count is read before the lock is given up: a wakeup between
 // the two counts.
-static void sleep_once(struct thread *me, u64 deadline) {
+static inline void sleep_once(struct thread *me, u64 until) {
     env_id owed = me->owed;
-    u64 seen = kernel_env(me->env)->wakes;
+    u64 seen = me->row->wakes;
     me->owed = 0;
     me->sleeping = true;
     pod_unlock_as(me);
-    thread_switch(me, owed, seen, time_to_tsc(deadline));
+    thread_switch(me, owed, seen, until);
     pod_lock_as(me);
     me->sleeping = false;
 }
 
-// No signal is there at all: the common case of signal_pending.
-static inline bool is_quiet(const struct thread *t) {
-    const struct process *p = t->process;
-    return !t->exit_asked && p->state != PROCESS_STOPPED &&
-           !((t->signals.pending | p->signals.pending) & ~t->blocked);
-}
-
-static inline i64 sleep_until(u64 deadline, bool (*interrupted)(void)) {
-    struct thread *me = current_thread();
-    if (!is_quiet(me) && interrupted())
+static i64 sleep_until(u64 deadline, bool (*interrupted)(void)) {
+    if (interrupted())
         return -ERESTARTSYS;
     if (deadline != WAIT_FOREVER && time_monotonic() >= deadline)
         return -ETIMEDOUT;
-    sleep_once(me, deadline);
-    return !is_quiet(me) && interrupted() ? -ERESTARTSYS : 0;
+    sleep_once(current_thread(), time_to_tsc(deadline));
+    return interrupted() ? -ERESTARTSYS : 0;
 }
 
+// Whatever a thread has to act on before it goes back to its program is in its work, signals that
+// came while it slept included; so one without work has none.
 i64 wait_sleep(u64 deadline) {
-    return sleep_until(deadline, signal_pending);
+    struct thread *me = current_thread();
+    if (deadline != WAIT_FOREVER || me->work)
+        return sleep_until(deadline, signal_pending);
+    sleep_once(me, ~0ul);
+    return me->work && signal_pending() ? -ERESTARTSYS : 0;
 }
 
-// SIGKILL cannot be blocked, so it is never quiet then.
 i64 wait_sleep_killable(u64 deadline) {
     return sleep_until(deadline, signal_kill_pending);
 }

@@ -49,7 +49,11 @@ i64 wait_sleep_always(u64 deadline);
 // Waking. A thread that waits for its turn on the caller's own processor need not be told before
 // that is given up: the caller owes the wakeup, and pays when it sleeps, by giving its slice to
 // that thread (env_pass), or when its slice ends (wait_pay). It owes one at a time.
-void wait_wake_all(struct wait_queue *queue);
+void wait_wake_queue(struct wait_queue *queue);
+static inline void wait_wake_all(struct wait_queue *queue) {
+    if (queue->first)
+        wait_wake_queue(queue);
+}
 void wait_wake_one(struct wait_queue *queue);
 // Wakes one thread, whatever it waits for.
 void wait_wake_thread(struct thread *thread);

@@ -175,7 +175,7 @@ i64 wait_sleep(u64 deadline) {
 i64 wait_sleep_killable(u64 deadline) {
     return wait_sleep(deadline);
 }
-void wait_wake_all(struct wait_queue *queue) {
+void wait_wake_queue(struct wait_queue *queue) {
     (void)queue;
 }
 void wait_wake_one(struct wait_queue *queue) {

@@ -10,6 +10,7 @@
 
 #include "abi/types.h"
 #include "base/string.h"
+#include "libos/exos/fs/uapi.h"
 #include "libos/exos/uaccess.h"
 #include "libos/exos/vm.h"
 
@@ -21,17 +22,39 @@ static inline bool data_range_ok(u64 address, u64 bytes) {
 #endif
 }
 
+#ifdef TRICOLOR_HOST
+#define data_copy_to   copy_to_user_partial
+#define data_copy_from copy_from_user_partial
+#else
+// data_range_ok has been asked. user_copy, of which the compiler knows what it changes.
+static inline u64 data_copy(u64 to, u64 from, u64 bytes) {
+    u64 left;
+    __asm__ volatile("call user_copy"
+                     : "=a"(left), "+D"(to), "+S"(from), "+d"(bytes)
+                     :
+                     : "rcx", "memory", "cc");
+    return left;
+}
+#define data_copy_to(to, from, bytes)   data_copy(to, (u64)(from), bytes)
+#define data_copy_from(to, from, bytes) data_copy((u64)(to), from, bytes)
+#endif
+
+// Is a call of so many bytes at address plainly right: in user space, and not above Linux's limit?
+static inline bool data_range_plain(u64 address, u64 bytes) {
+    return bytes <= LINUX_RW_MAX && address < EXOS_USER_END - LINUX_RW_MAX;
+}
+
 // Bytes copied: fewer than asked for when user memory faults.
 static inline u64 data_put(u64 to, const void *from, u64 bytes) {
     if (to < EXOS_USER_END)
-        return bytes - copy_to_user_partial(to, from, bytes);
+        return bytes - data_copy_to(to, from, bytes);
     memcpy((void *)to, from, bytes);
     return bytes;
 }
 
 static inline u64 data_get(void *to, u64 from, u64 bytes) {
     if (from < EXOS_USER_END)
-        return bytes - copy_from_user_partial(to, from, bytes);
+        return bytes - data_copy_from(to, from, bytes);
     memcpy(to, (const void *)from, bytes);
     return bytes;
 }

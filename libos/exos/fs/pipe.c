@@ -76,14 +76,21 @@ i64 pipe_resize(struct pipe *p, u64 bytes) {
     return (i64)(pages * PAGE);
 }
 
-i64 pipe_take(struct pipe *p, u64 to, u64 bytes) {
+// Of bytes from that position on, those in its page.
+static inline u64 in_page(u64 position, u64 bytes) {
+    u64 rest = PAGE - (position & (PAGE - 1));
+    return bytes < rest ? bytes : rest;
+}
+
+static inline u8 **page_of(struct pipe *p, u64 position) {
+    return &p->page[position / PAGE & (p->pages - 1)];
+}
+
+__attribute__((noinline)) static i64 take_long(struct pipe *p, u64 to, u64 bytes) {
     u64 done = 0;
-    if (bytes > pipe_used(p))
-        bytes = pipe_used(p);
     while (done < bytes) {
-        u64 offset = p->tail & (PAGE - 1), part = PAGE - offset;
-        part = part < bytes - done ? part : bytes - done;
-        u64 copied = data_put(to + done, p->page[(p->tail >> 12) & (p->pages - 1)] + offset, part);
+        u64 part = in_page(p->tail, bytes - done);
+        u64 copied = data_put(to + done, *page_of(p, p->tail) + (p->tail & (PAGE - 1)), part);
         done += copied;
         p->tail += copied;
         if (copied < part)
@@ -92,19 +99,29 @@ i64 pipe_take(struct pipe *p, u64 to, u64 bytes) {
     return (i64)done;
 }
 
-i64 pipe_put(struct pipe *p, u64 from, u64 bytes) {
-    u64 done = 0;
-    if (p->head == p->tail)
+i64 pipe_take(struct pipe *p, u64 to, u64 bytes) {
+    u64 used = pipe_used(p), at = p->tail & (PAGE - 1);
+    if (bytes > used)
+        bytes = used;
+    // All from one page: nothing has to live across the copy but p and bytes.
+    if (at + bytes > PAGE || data_put(to, *page_of(p, p->tail) + at, bytes) < bytes)
+        return take_long(p, to, bytes);
+    p->tail += bytes;
+    if (bytes == used)
         p->head = p->tail = 0;
+    return (i64)bytes;
+}
+
+__attribute__((noinline)) static i64 put_long(struct pipe *p, u64 from, u64 bytes) {
+    u64 done = 0;
     if (bytes > pipe_room(p))
         bytes = pipe_room(p);
     while (done < bytes) {
-        u64 offset = p->head & (PAGE - 1), part = PAGE - offset;
-        part = part < bytes - done ? part : bytes - done;
-        u8 **page = &p->page[(p->head >> 12) & (p->pages - 1)];
+        u64 part = in_page(p->head, bytes - done);
+        u8 **page = page_of(p, p->head);
         if (!*page && !(*page = ring_page_new()))
             return done ? (i64)done : -ENOMEM;
-        u64 copied = data_get(*page + offset, from + done, part);
+        u64 copied = data_get(*page + (p->head & (PAGE - 1)), from + done, part);
         done += copied;
         p->head += copied;
         if (copied < part)
@@ -113,20 +130,19 @@ i64 pipe_put(struct pipe *p, u64 from, u64 bytes) {
     return (i64)done;
 }
 
+i64 pipe_put(struct pipe *p, u64 from, u64 bytes) {
+    u64 at = p->head & (PAGE - 1);
+    u8 *page = *page_of(p, p->head);
+    if (at + bytes > PAGE || bytes > pipe_room(p) || !page ||
+        data_get(page + at, from, bytes) < bytes)
+        return put_long(p, from, bytes);
+    p->head += bytes;
+    return (i64)bytes;
+}
+
 // --- waiting ---------------------------------------------------------------------------------
 
-i64 pipe_read_wait(struct pipe *p, u64 to, u64 bytes, u32 flags) {
-    if (!bytes)
-        return 0;
-    if (!pipe_used(p)) {
-        if (!p->writers)
-            return 0;
-        if (flags & LINUX_O_NONBLOCK)
-            return -EAGAIN;
-        i64 error = wait_event(&p->read_wait, pipe_used(p) || !p->writers, WAIT_FOREVER);
-        if (error)
-            return error;
-    }
+static inline i64 take_and_wake(struct pipe *p, u64 to, u64 bytes) {
     i64 done = pipe_take(p, to, bytes);
     if (done > 0) {
         p->activity++;
@@ -135,28 +151,45 @@ i64 pipe_read_wait(struct pipe *p, u64 to, u64 bytes, u32 flags) {
     return done;
 }
 
+__attribute__((noinline)) static i64 read_empty(struct pipe *p, u64 to, u64 bytes, u32 flags) {
+    if (!bytes || !p->writers)
+        return 0;
+    if (flags & LINUX_O_NONBLOCK)
+        return -EAGAIN;
+    i64 error = wait_event(&p->read_wait, pipe_used(p) || !p->writers, WAIT_FOREVER);
+    return error ? error : take_and_wake(p, to, bytes);
+}
+
+i64 pipe_read_wait(struct pipe *p, u64 to, u64 bytes, u32 flags) {
+    return bytes && pipe_used(p) ? take_and_wake(p, to, bytes) : read_empty(p, to, bytes, flags);
+}
+
 static i64 broken_pipe(u64 done) {
     signal_send(self(), SIGPIPE);
     return done ? (i64)done : -EPIPE;
 }
 
-i64 pipe_write_wait(struct pipe *p, u64 from, u64 bytes, u32 flags) {
+static inline i64 put_and_wake(struct pipe *p, u64 from, u64 bytes) {
+    i64 done = pipe_put(p, from, bytes);
+    if (done > 0) {
+        p->activity++;
+        wait_wake_all(&p->read_wait);
+    }
+    return done;
+}
+
+__attribute__((noinline)) static i64 write_long(struct pipe *p, u64 from, u64 bytes, u32 flags) {
     u64 done = 0;
     u64 need = bytes <= LINUX_PIPE_BUF ? bytes : 1; // small writes are not split
-    if (!bytes)
-        return 0;
     if (need > (u64)p->pages * PAGE)
         need = 1;
     for (;;) {
         if (!p->readers)
             return broken_pipe(done);
         if (pipe_room(p) >= need) {
-            i64 part = pipe_put(p, from + done, bytes - done);
-            if (part > 0) {
+            i64 part = put_and_wake(p, from + done, bytes - done);
+            if (part > 0)
                 done += (u64)part;
-                p->activity++;
-                wait_wake_all(&p->read_wait);
-            }
             if (done == bytes)
                 return (i64)done;
             if (part < 0)
@@ -169,6 +202,14 @@ i64 pipe_write_wait(struct pipe *p, u64 from, u64 bytes, u32 flags) {
         if (error)
             return done ? (i64)done : error;
     }
+}
+
+i64 pipe_write_wait(struct pipe *p, u64 from, u64 bytes, u32 flags) {
+    if (!bytes)
+        return 0;
+    if (p->readers && bytes <= pipe_room(p))
+        return put_and_wake(p, from, bytes);
+    return write_long(p, from, bytes, flags);
 }
 
 // --- files -----------------------------------------------------------------------------------

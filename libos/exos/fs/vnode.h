@@ -180,11 +180,12 @@ static inline void file_get(struct file *file) {
 }
 void file_put(struct file *file);
 
+// The access mode 3 is for ioctl only.
 static inline bool file_may_read(const struct file *f) {
-    return (f->flags & LINUX_O_ACCMODE) != LINUX_O_WRONLY && !(f->flags & LINUX_O_PATH);
+    return !(f->flags & (LINUX_O_WRONLY | LINUX_O_PATH));
 }
 static inline bool file_may_write(const struct file *f) {
-    return (f->flags & LINUX_O_ACCMODE) != LINUX_O_RDONLY && !(f->flags & LINUX_O_PATH);
+    return (f->flags + 1) & 2 && !(f->flags & LINUX_O_PATH);
 }
 
 #endif

@@ -36,12 +36,14 @@ i64 linux_read(i32 fd, u64 to, u64 bytes) {
     struct file *f = readable_file(fd);
     if (!f)
         return -EBADF;
-    if (!data_range_ok(to, bytes))
-        return -EFAULT;
+    if (!data_range_plain(to, bytes)) {
+        if (!data_range_ok(to, bytes))
+            return -EFAULT;
+        if (bytes > LINUX_RW_MAX)
+            bytes = LINUX_RW_MAX;
+    }
     if (!f->ops->read)
         return -EINVAL;
-    if (bytes > LINUX_RW_MAX)
-        bytes = LINUX_RW_MAX;
     file_get(f);
     i64 done = f->ops->read(f, to, bytes, &f->position);
     release(f);
@@ -52,12 +54,14 @@ i64 linux_write(i32 fd, u64 from, u64 bytes) {
     struct file *f = writable_file(fd);
     if (!f)
         return -EBADF;
-    if (!data_range_ok(from, bytes))
-        return -EFAULT;
+    if (!data_range_plain(from, bytes)) {
+        if (!data_range_ok(from, bytes))
+            return -EFAULT;
+        if (bytes > LINUX_RW_MAX)
+            bytes = LINUX_RW_MAX;
+    }
     if (!f->ops->write)
         return -EINVAL;
-    if (bytes > LINUX_RW_MAX)
-        bytes = LINUX_RW_MAX;
     file_get(f);
     i64 done = f->ops->write(f, from, bytes, &f->position);
     release(f);
