@@ -17,14 +17,15 @@ typedef short i16;
 typedef int i32;
 typedef long i64;
 
-// Names of kernel objects. Accounts, spaces and envs are named by a number whose low ABI_INDEX_BITS
-// bits are the row in the exposed table and whose other bits count the row's uses, so that a stale
-// name never means a newer object. Frames are named by their physical page number, slices by cpu *
-// ABI_SLICES + position.
+// Names of kernel objects. Accounts, spaces, envs and extensions are named by a number whose low
+// ABI_INDEX_BITS bits are the row in the exposed table and whose other bits count the row's uses,
+// so that a stale name never means a newer object. Frames are named by their physical page number,
+// slices by cpu * ABI_SLICES + position.
 typedef u64 account_id;
 typedef u64 space_id;
 typedef u64 env_id;
 typedef u64 pfn_t;
+typedef u64 ext_id;
 
 #define ABI_INDEX_BITS 20
 #define ABI_INDEX(id)  ((u32)((id) & ((1u << ABI_INDEX_BITS) - 1)))

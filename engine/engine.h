@@ -89,6 +89,7 @@ uint32_t engine_program_find(const struct engine_program *program, const char *n
 struct engine_verify_options {
     uint64_t work_limit; // 0: the default, proportional to the program's size
     size_t memory_limit; // 0: the default, proportional to the program's size
+    uint64_t cost_limit; // instructions between two looks at the meter; 0: the default, 2^25
     uint32_t flags;      // ENGINE_VERIFY_*
     // Oracle and explanations: called for each reached slot once the fixed point is known. May be
     // NULL.
@@ -111,16 +112,45 @@ void engine_verdict_free(struct engine_verdict *verdict);
 
 enum {
     ENGINE_JIT_KEEP_OFFSETS = 1 << 0, // fill in code->offsets
+    // Entries keep the registers that C functions keep, so that machine code may call them without
+    // the entry sequence.
+    ENGINE_JIT_CALLABLE = 1 << 1,
 };
 int engine_jit_compile(const struct engine_program *program, const struct engine_verdict *verdict,
                        uint32_t flags, struct engine_code *code);
+// The same for one arena, which becomes part of the code: run->arena is not read. arena: its
+// address, or 0 if the program has none.
+int engine_jit_compile_fixed(const struct engine_program *program,
+                             const struct engine_verdict *verdict, uint32_t flags, uint64_t arena,
+                             struct engine_code *code);
 void engine_code_free(struct engine_code *code);
+
+// Where a function's code begins, and what a call of it needs: for embedders that call it by code
+// of their own (ENGINE_JIT_CALLABLE). Arguments as in C, the run in R9, r10 in R10.
+struct engine_code_entry {
+    uint64_t address;     // 0: not compiled
+    uint32_t frame_need;  // bytes below r10, callees included; 0: R10 is not read
+    uint32_t native_need; // bytes of native stack, callees and return address included; imports not
+    uint32_t native_frame; // bytes between the stack pointer in its body and its return address
+    uint16_t depth_need;   // nested calls
+    bool metered;          // it, or a function that it calls, may be cancelled by the meter
+    bool recurses;         // metered calls below it: frame_need and native_need may be multiplied
+};
+struct engine_code_entry engine_code_entry(const struct engine_code *code, uint32_t function);
+// Function whose code contains that address, or ENGINE_NO_FUNCTION.
+uint32_t engine_code_function_at(const struct engine_code *code, uint64_t address);
 
 // ---- Running. entry is a function index with ENTRY set; arguments are ENGINE_ARGS registers. *r0
 // is set on OK.
 
 enum engine_status engine_jit_run(const struct engine_code *code, struct engine_run *run,
                                   uint32_t entry, const uint64_t *arguments, uint64_t *r0);
+
+// The same in the middle of a run, perhaps of another program: called by an import, it leaves
+// native_stack, depth, program, status and what was held before as they were. The caller sets (and
+// sets back) stack and meter. Imports of all programs that share a run have one array of layouts.
+enum engine_status engine_jit_nest(const struct engine_code *code, struct engine_run *run,
+                                   uint32_t entry, const uint64_t *arguments, uint64_t *r0);
 
 // With verdict NULL: the unverified mode, which checks each access against stack, arena and
 // run->regions, counts every backward jump and call against the meter, gives each function the

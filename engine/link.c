@@ -269,26 +269,3 @@ int engine_object_link(const struct engine_host *host, struct engine_object *con
         *linked = out;
     return error;
 }
-
-uint32_t engine_object_symbol_count(const struct engine_object *object) {
-    return object->symbol_count;
-}
-
-struct engine_symbol engine_object_symbol(const struct engine_object *object, uint32_t index) {
-    const struct object_symbol *symbol = &object->symbols[index];
-    struct engine_symbol out = {
-        .name = symbol->name, .section = symbol->section, .btf = symbol->btf};
-    if (!symbol->global || !*symbol->name)
-        out.kind = ENGINE_SYMBOL_OTHER;
-    else if (symbol->place == OBJECT_UNDEFINED)
-        out.kind = ENGINE_SYMBOL_IMPORT;
-    else if (symbol->place == OBJECT_CODE && symbol->function)
-        out.kind = ENGINE_SYMBOL_FUNCTION;
-    else if (symbol->place == OBJECT_DATA)
-        out.kind = ENGINE_SYMBOL_DATA;
-    return out;
-}
-
-const struct engine_btf *engine_object_btf(const struct engine_object *object) {
-    return object->btf;
-}

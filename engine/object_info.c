@@ -205,3 +205,28 @@ bool engine_object_type_symbols(struct engine_object *object) {
     engine_pool_free(&object->host, &scratch);
     return true;
 }
+
+// ---- what others ask
+
+uint32_t engine_object_symbol_count(const struct engine_object *object) {
+    return object->symbol_count;
+}
+
+struct engine_symbol engine_object_symbol(const struct engine_object *object, uint32_t index) {
+    const struct object_symbol *symbol = &object->symbols[index];
+    struct engine_symbol out = {
+        .name = symbol->name, .section = symbol->section, .btf = symbol->btf};
+    if (!symbol->global || !*symbol->name)
+        out.kind = ENGINE_SYMBOL_OTHER;
+    else if (symbol->place == OBJECT_UNDEFINED)
+        out.kind = ENGINE_SYMBOL_IMPORT;
+    else if (symbol->place == OBJECT_CODE && symbol->function)
+        out.kind = ENGINE_SYMBOL_FUNCTION;
+    else if (symbol->place == OBJECT_DATA)
+        out.kind = ENGINE_SYMBOL_DATA;
+    return out;
+}
+
+const struct engine_btf *engine_object_btf(const struct engine_object *object) {
+    return object->btf;
+}

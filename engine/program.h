@@ -185,6 +185,8 @@ struct engine_function_proof {
     uint16_t depth_need; // 1 plus the most nested non-METERED local calls
     uint8_t reached;     // some entry can call it
     uint8_t zero_frame;  // must clear its frame on entry
+    uint32_t cost; // instructions that it may execute between two looks at the meter, at most;
+                   // cost_limit: or more
 };
 
 // Proved target of a CALL_REG.

@@ -59,12 +59,22 @@ uint64_t engine_run_import(struct engine_run *run, const struct engine_import *i
     return result;
 }
 
-void engine_run_unwind(struct engine_run *run) {
-    while (run->held_count) {
-        struct engine_held held = run->held[--run->held_count];
-        if (held.layout->release)
-            held.layout->release(run, held.reference);
+void engine_run_ended(struct engine_run *run, const struct engine_program *program,
+                      uint64_t stack) {
+    if (run->ended)
+        run->ended(run, program, stack);
+}
+
+void engine_run_release(struct engine_run *run, uint32_t held) {
+    while (run->held_count > held) {
+        struct engine_held last = run->held[--run->held_count];
+        if (last.layout->release)
+            last.layout->release(run, last.reference);
     }
+}
+
+void engine_run_unwind(struct engine_run *run) {
+    engine_run_release(run, 0);
     run->depth = 0;
 }
 

@@ -73,6 +73,9 @@ struct engine_run {
     // Optional: the interpreter calls it before each instruction (fuzzing oracle, tracing).
     void (*observe)(struct engine_run *run, uint32_t pc, const uint64_t *registers);
     uint64_t executed; // instructions, counted by the interpreter
+    // Optional: machine code of `program` ends the run early, at status_pc; stack is its stack
+    // pointer, and what is above it is still there.
+    void (*ended)(struct engine_run *run, const struct engine_program *program, uint64_t stack);
 };
 _Static_assert(offsetof(struct engine_run, meter) == 0 && offsetof(struct engine_run, arena) == 8 &&
                    offsetof(struct engine_run, arena_mask) == 16 &&
@@ -94,6 +97,7 @@ struct engine_code {
                                // the compiler was told not to keep it
     const uint64_t *callables; // per function: address for CALL_REG, 0 if none
     size_t size;               // bytes of machine code
+    bool fixed;                // made for one arena: run->arena is not read
     void *blocks;
 };
 
@@ -110,6 +114,10 @@ uint64_t engine_run_import(struct engine_run *run, const struct engine_import *i
 // What machine code jumps to has run when a run ends early: releases what is held. Sets depth and
 // held_count to 0.
 void engine_run_unwind(struct engine_run *run);
+// Releases what is held beyond the first `held`.
+void engine_run_release(struct engine_run *run, uint32_t held);
+// What machine code calls when it ends early.
+void engine_run_ended(struct engine_run *run, const struct engine_program *program, uint64_t stack);
 
 // Makes the run stop at its next metered transfer.
 static inline void engine_run_cancel(struct engine_run *run) {

@@ -4,8 +4,8 @@
 # The kernel: every source in the folders below, and base. It is linked twice: the first link tells the addresses of its
 # functions, the second contains them as a table, for backtraces.
 
-KERNEL_DIRS := kernel/sal kernel/sal/x86_64 kernel/dev kernel/aegis kernel/aegis/x86_64 kernel/spin
-KERNEL_SRC  := $(filter-out %/offsets.c,$(wildcard $(addsuffix /*.c,$(KERNEL_DIRS)) $(addsuffix /*.S,$(KERNEL_DIRS)))) $(BASE_SRC)
+KERNEL_DIRS := kernel/sal kernel/sal/x86_64 kernel/dev kernel/aegis kernel/aegis/x86_64 kernel/spin kernel/spin/service
+KERNEL_SRC  := $(filter-out %/offsets.c,$(wildcard $(addsuffix /*.c,$(KERNEL_DIRS)) $(addsuffix /*.S,$(KERNEL_DIRS)))) $(BASE_SRC) $(ENGINE_KERNEL_SRC)
 KERNEL_OBJ  := $(addprefix $(BUILD)/kernel/,$(addsuffix .o,$(basename $(KERNEL_SRC))))
 KERNEL_ELF  := $(BUILD)/kernel/tricolor.elf
 
@@ -16,7 +16,7 @@ KERNEL_CFLAGS += -DKERNEL_DEBUG=$(if $(DEBUG),1,0)
 
 # clang inlines across files when it links (gcc's objects could not be linked by lld then).
 ifneq ($(COMPILER),gcc)
-$(filter $(BUILD)/kernel/kernel/%,$(KERNEL_OBJ)): EXTRA_CFLAGS += $(if $(DEBUG),,-flto)
+$(filter $(BUILD)/kernel/kernel/% $(BUILD)/kernel/engine/%,$(KERNEL_OBJ)): EXTRA_CFLAGS += $(if $(DEBUG),,-flto)
 endif
 
 # Offsets of structure members for assembly: an offsets.c is compiled to text, in which DEFINE() left lines "->NAME value".

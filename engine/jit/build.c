@@ -557,7 +557,9 @@ static bool entry(struct jit *c) {
     c->frame = ir_new(c, IR_PARAM, 1, 0, 0);
     c->v[c->frame].imm = IR_FRAME;
     c->arena = 0;
-    if (c->program->arena_log2) {
+    if (c->program->arena_log2 && c->fixed) {
+        c->arena = ir_const(c, c->arena_address);
+    } else if (c->program->arena_log2) {
         c->arena = ir_new(c, IR_LOAD, 1, c->run, 0);
         c->v[c->arena].imm = offsetof(struct engine_run, arena);
         c->v[c->arena].bytes = 8;

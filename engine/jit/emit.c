@@ -577,7 +577,7 @@ static void pass(struct emit *e) {
         patch_jumps(e);
 }
 
-static void record(struct jit *c, uint16_t saved, uint32_t size) {
+static void record(struct jit *c, uint16_t saved, uint32_t frame, uint32_t size) {
     struct jit_function *f = &c->functions[c->function];
     unsigned params = 0;
     for (val v = c->blocks[0].first; v; v = c->v[v].next)
@@ -586,6 +586,8 @@ static void record(struct jit *c, uint16_t saved, uint32_t size) {
     f->params = (uint8_t)params;
     f->clobbers = (uint16_t)((c->used & ~saved) | 1u << IR_SCRATCH | 1u << X86_RAX);
     f->offset = c->text_size;
+    f->size = size;
+    f->native = frame + 8 + 8 * (uint32_t)__builtin_popcount(saved);
     c->text_size += size;
 }
 
@@ -617,7 +619,7 @@ bool jit_emit(struct jit *c) {
             break;
     }
     if (!c->failed)
-        record(c, e.saved, (uint32_t)e.x.at);
+        record(c, e.saved, e.frame, (uint32_t)e.x.at);
     jit_array_free(c, e.stubs, e.stub_room, sizeof *e.stubs);
     jit_array_free(c, e.jumps, e.jump_room, sizeof *e.jumps);
     return !c->failed;

@@ -137,10 +137,14 @@ struct ir_segment {
 struct ir_chunk;
 
 struct jit_function {
-    uint32_t offset;   // of its code, IR_NO_BLOCK while unknown
-    uint16_t clobbers; // registers that a call of it destroys
-    uint8_t params;    // bits: which of IR_PARAMS it wants
-    uint8_t called;    // by other functions
+    uint32_t offset;           // of its code, IR_NO_BLOCK while unknown
+    uint16_t clobbers;         // registers that a call of it destroys
+    uint8_t params;            // bits: which of IR_PARAMS it wants
+    uint8_t called;            // by other functions
+    uint8_t metered, recurses; // see struct engine_code_entry
+    uint32_t size;             // bytes of code
+    uint32_t native;           // bytes of native stack, return address included
+    uint32_t native_need;      // with callees
 };
 
 struct jit_patch { // rel32 at `at` goes to function
@@ -166,7 +170,9 @@ struct jit {
     uint32_t patch_count, patch_room;
     struct jit_import_call *imports;
     uint32_t import_count, import_room;
-    uint32_t *offsets;         // of the slots, or NULL
+    uint32_t *offsets; // of the slots, or NULL
+    bool fixed;        // the arena is at arena_address, in every run
+    uint64_t arena_address;
     const uint64_t *callables; // where they will be
     bool failed;
 

@@ -11,8 +11,10 @@
 
 #include "engine/jit/ir.h"
 
-struct jit_needs { // of an entry: see struct engine_function_proof
-    uint32_t stack, depth;
+struct jit_needs { // see struct engine_code_entry
+    uint32_t frame, native, native_frame, size;
+    uint16_t depth;
+    uint8_t metered, recurses, wants_frame;
 };
 
 struct jit_blocks { // engine_code.blocks
@@ -56,6 +58,19 @@ static void blocks_free(const struct engine_host *host, struct jit_blocks *b) {
 
 static const uint8_t saved[] = {X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14, X86_R15};
 
+// engine_run_ended(run, program, stack pointer); R9 keeps the run.
+static void call_ended(struct jit *c, struct x86 *x) {
+    x86_mov_rr(x, X86_W, X86_RDI, X86_R9);
+    x86_mov_ri(x, X86_RSI, (uint64_t)(uintptr_t)c->program);
+    x86_mov_rr(x, X86_W, X86_RDX, X86_RSP);
+    x86_alu_ri(x, X86_AND, X86_W, X86_RSP, -16);
+    x86_push(x, X86_R9);
+    x86_push(x, X86_R9);
+    x86_mov_ri(x, X86_RAX, (uint64_t)(uintptr_t)&engine_run_ended);
+    x86_call_r(x, X86_RAX);
+    x86_pop(x, X86_R9);
+}
+
 // The common entry, and c->cancel.
 static bool entry_sequence(struct jit *c) {
     static const uint8_t args[] = {X86_RDI, X86_RSI, X86_RDX, X86_RCX, X86_R8};
@@ -75,10 +90,13 @@ static bool entry_sequence(struct jit *c) {
     for (unsigned i = 0; i < sizeof args; i++)
         x86_load(&x, args[i], (struct x86_mem){X86_R11, X86_NONE, 0, (int32_t)(8 * i)});
     x86_call_r(&x, X86_RAX);
-    x86_jmp(&x, false, 4); // over the load
+    size_t over = x.at;
+    x86_jmp(&x, false, 0); // over the load
     c->cancel = (uint32_t)x.at;
+    call_ended(c, &x);
     x86_load(&x, X86_RSP,
              (struct x86_mem){X86_R9, X86_NONE, 0, offsetof(struct engine_run, native_stack)});
+    c->text[over + 1] = (uint8_t)(x.at - (over + 2));
     x86_alu_ri(&x, X86_ADD, X86_W, X86_RSP, 8);
     for (unsigned i = sizeof saved; i-- > 0;)
         x86_pop(&x, saved[i]);
@@ -116,11 +134,14 @@ static uint32_t called_at(const struct jit *c, uint32_t pc) {
     return insn->op == ENGINE_OP_CALL_REG ? jit_proved_local(c, pc) : ENGINE_NO_FUNCTION;
 }
 
-static void find_called(struct jit *c) {
+static void find_called(struct jit *c, uint32_t flags) {
     const struct engine_program *p = c->program;
+    uint32_t from_outside = ENGINE_FUNCTION_ADDRESSED;
+    if (flags & ENGINE_JIT_CALLABLE)
+        from_outside |= ENGINE_FUNCTION_ENTRY;
     for (uint32_t f = 0; f < p->function_count; f++) {
         c->functions[f].offset = IR_NO_BLOCK;
-        c->functions[f].called |= (p->functions[f].flags & ENGINE_FUNCTION_ADDRESSED) != 0;
+        c->functions[f].called |= (p->functions[f].flags & from_outside) != 0;
         for (uint32_t pc = p->functions[f].entry;
              pc < p->functions[f].entry + p->functions[f].length; pc++) {
             uint32_t g = called_at(c, pc);
@@ -128,6 +149,32 @@ static void find_called(struct jit *c) {
                 c->functions[g].called = 1;
         }
     }
+}
+
+// What a call of g needs, its callees being compiled. (Those on a cycle are not; then some call on
+// it is metered, and g recurses.)
+static void sum_needs(struct jit *c, uint32_t g) {
+    const struct engine_program *p = c->program;
+    struct jit_function *f = &c->functions[g];
+    uint32_t most = 0;
+    for (uint32_t pc = p->functions[g].entry; pc < p->functions[g].entry + p->functions[g].length;
+         pc++) {
+        const struct engine_insn *insn = &p->insns[pc];
+        engine_proof proof = c->verdict->proof[pc];
+        uint32_t called = called_at(c, pc);
+        bool call = engine_insn_effect(insn) == ENGINE_EFFECT_CALL;
+        f->metered |= (proof & (ENGINE_PROOF_METERED | ENGINE_PROOF_CHECKED)) != 0;
+        f->recurses |= call && (proof & ENGINE_PROOF_METERED) != 0;
+        if (insn->op == ENGINE_OP_CALL_IMPORT && proof)
+            f->metered |= !engine_import_is_plain(p->imports[insn->imm].import);
+        if (called == ENGINE_NO_FUNCTION)
+            continue;
+        f->metered |= c->functions[called].metered;
+        f->recurses |= c->functions[called].recurses;
+        if (c->functions[called].native_need > most)
+            most = c->functions[called].native_need;
+    }
+    f->native_need = f->native + most;
 }
 
 // Callees first. stack: functions being visited; at: how far in each.
@@ -152,6 +199,7 @@ static bool compile_all(struct jit *c, uint32_t *stack, uint32_t *at) {
             }
             if (!compile_function(c, g))
                 return false;
+            sum_needs(c, g);
             depth--;
         }
     }
@@ -192,9 +240,18 @@ static int finish(struct jit *c, struct jit_blocks *b, struct engine_code *code)
         return ENGINE_ERROR_MEMORY;
     }
     for (uint32_t f = 0; f < p->function_count; f++) {
-        b->entries[f] = c->functions[f].offset;
-        b->needs[f] = (struct jit_needs){c->verdict->functions[f].stack_need,
-                                         c->verdict->functions[f].depth_need};
+        const struct jit_function *function = &c->functions[f];
+        b->entries[f] = function->offset;
+        b->needs[f] = (struct jit_needs){
+            .frame = c->verdict->functions[f].stack_need,
+            .depth = c->verdict->functions[f].depth_need,
+            .native = function->native_need,
+            .native_frame = function->native - 8,
+            .size = function->size,
+            .metered = function->metered,
+            .recurses = function->recurses,
+            .wants_frame = function->params >> IR_FRAME & 1,
+        };
         if (p->functions[f].flags & ENGINE_FUNCTION_ADDRESSED && b->entries[f] != IR_NO_BLOCK)
             b->callables[f] = code->memory.execute + b->entries[f];
     }
@@ -204,13 +261,14 @@ static int finish(struct jit *c, struct jit_blocks *b, struct engine_code *code)
     code->offsets = b->offsets;
     code->callables = b->callables;
     code->size = c->text_size;
+    code->fixed = c->fixed;
     code->blocks = b;
     return ENGINE_OK;
 }
 
-int engine_jit_compile(const struct engine_program *program, const struct engine_verdict *verdict,
-                       uint32_t flags, struct engine_code *code) {
-    struct jit c = {.program = program, .verdict = verdict, .host = &program->host};
+static int compile(struct jit *start, uint32_t flags, struct engine_code *code) {
+    struct jit c = *start;
+    const struct engine_program *program = c.program;
     uint32_t n = program->function_count;
     int result = ENGINE_ERROR_MEMORY;
     *code = (struct engine_code){0};
@@ -222,7 +280,7 @@ int engine_jit_compile(const struct engine_program *program, const struct engine
         __builtin_memset(c.functions, 0, size);
         c.offsets = b->offsets;
         c.callables = b->callables;
-        find_called(&c);
+        find_called(&c, flags);
         if (entry_sequence(&c) && compile_all(&c, stack, stack + n))
             result = finish(&c, b, code);
         c.host->free(c.host->cookie, c.functions, size);
@@ -237,6 +295,48 @@ int engine_jit_compile(const struct engine_program *program, const struct engine
     if (result != ENGINE_OK)
         blocks_free(c.host, b);
     return result;
+}
+
+int engine_jit_compile(const struct engine_program *program, const struct engine_verdict *verdict,
+                       uint32_t flags, struct engine_code *code) {
+    struct jit start = {.program = program, .verdict = verdict, .host = &program->host};
+    return compile(&start, flags, code);
+}
+
+int engine_jit_compile_fixed(const struct engine_program *program,
+                             const struct engine_verdict *verdict, uint32_t flags, uint64_t arena,
+                             struct engine_code *code) {
+    struct jit start = {.program = program,
+                        .verdict = verdict,
+                        .host = &program->host,
+                        .fixed = true,
+                        .arena_address = arena};
+    return compile(&start, flags, code);
+}
+
+struct engine_code_entry engine_code_entry(const struct engine_code *code, uint32_t function) {
+    const struct jit_blocks *b = code->blocks;
+    if (function >= code->program->function_count || b->entries[function] == IR_NO_BLOCK)
+        return (struct engine_code_entry){0};
+    const struct jit_needs *needs = &b->needs[function];
+    return (struct engine_code_entry){
+        .address = code->memory.execute + b->entries[function],
+        .frame_need = needs->wants_frame ? needs->frame : 0,
+        .native_need = needs->native,
+        .native_frame = needs->native_frame,
+        .depth_need = needs->depth,
+        .metered = needs->metered,
+        .recurses = needs->recurses,
+    };
+}
+
+uint32_t engine_code_function_at(const struct engine_code *code, uint64_t address) {
+    const struct jit_blocks *b = code->blocks;
+    for (uint32_t f = 0; f < code->program->function_count; f++)
+        if (b->entries[f] != IR_NO_BLOCK &&
+            address - (code->memory.execute + b->entries[f]) < b->needs[f].size)
+            return f;
+    return ENGINE_NO_FUNCTION;
 }
 
 void engine_code_free(struct engine_code *code) {
@@ -258,19 +358,20 @@ static enum engine_status prepare(const struct engine_code *code, struct engine_
     run->program = p;
     run->arena_mask = size ? size - 1 : 0;
     run->status = ENGINE_RUN_OK;
-    run->held_count = 0;
     if (entry >= p->function_count || b->entries[entry] == IR_NO_BLOCK || run->stack_top % 16 ||
         run->stack_top < run->stack_low ||
-        run->stack_top - run->stack_low < b->needs[entry].stack ||
-        (size && (!run->arena || run->arena & (size - 1))))
+        run->stack_top - run->stack_low < b->needs[entry].frame ||
+        (size && !code->fixed && (!run->arena || run->arena & (size - 1))))
         run->status = ENGINE_RUN_SETUP;
     else
         run->depth = b->needs[entry].depth;
     return (enum engine_status)run->status;
 }
 
-enum engine_status engine_jit_run(const struct engine_code *code, struct engine_run *run,
-                                  uint32_t entry, const uint64_t *arguments, uint64_t *r0) {
+// Calls the entry, and releases what it held beyond `held` if it did not end well.
+static enum engine_status enter(const struct engine_code *code, struct engine_run *run,
+                                uint32_t entry, const uint64_t *arguments, uint64_t *r0,
+                                uint32_t held) {
     typedef uint64_t entry_function(struct engine_run *, const uint64_t *, uint64_t);
     const struct jit_blocks *b = code->blocks;
     if (prepare(code, run, entry) != ENGINE_RUN_OK)
@@ -279,10 +380,31 @@ enum engine_status engine_jit_run(const struct engine_code *code, struct engine_
     uint64_t result = ((entry_function *)(uintptr_t)base)(run, arguments, base + b->entries[entry]);
     if (run->status == ENGINE_RUN_BUDGET && run->meter < INT64_MIN / 4)
         run->status = ENGINE_RUN_CANCELLED;
-    if (run->status == ENGINE_RUN_OK && run->held_count)
+    if (run->status == ENGINE_RUN_OK && run->held_count != held)
         run->status = ENGINE_RUN_HELD;
     if (run->status == ENGINE_RUN_OK)
         *r0 = result;
-    engine_run_unwind(run);
+    engine_run_release(run, held);
     return (enum engine_status)run->status;
+}
+
+enum engine_status engine_jit_run(const struct engine_code *code, struct engine_run *run,
+                                  uint32_t entry, const uint64_t *arguments, uint64_t *r0) {
+    run->held_count = 0;
+    enum engine_status status = enter(code, run, entry, arguments, r0, 0);
+    run->depth = 0;
+    return status;
+}
+
+enum engine_status engine_jit_nest(const struct engine_code *code, struct engine_run *run,
+                                   uint32_t entry, const uint64_t *arguments, uint64_t *r0) {
+    uint64_t native_stack = run->native_stack;
+    uint32_t depth = run->depth, status = run->status, held = run->held_count;
+    const struct engine_program *program = run->program;
+    enum engine_status result = enter(code, run, entry, arguments, r0, held);
+    run->native_stack = native_stack;
+    run->depth = depth;
+    run->status = status;
+    run->program = program;
+    return result;
 }

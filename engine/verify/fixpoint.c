@@ -156,8 +156,8 @@ static void meter_loop(struct verifier *v, struct work *w, struct loop *l) {
         (void)refuse(v, w, NULL, ENGINE_REFUSED_UNBOUNDED, last, 0xff, 0, 0);
 }
 
-static uint64_t saturate(uint64_t cost) {
-    return cost > COST_LIMIT ? COST_LIMIT : cost;
+static uint64_t saturate(const struct verifier *v, uint64_t cost) {
+    return cost > v->cost_limit ? v->cost_limit : cost;
 }
 
 // Instructions that block p may execute, callees included.
@@ -172,7 +172,7 @@ static uint64_t block_cost(const struct verifier *v, const struct block *b) {
                 if (v->calls[i].pc == pc && v->calls[i].callable >= ENGINE_CALLABLE_LOCAL)
                     cost += v->functions[v->calls[i].callable - ENGINE_CALLABLE_LOCAL].cost;
     }
-    return saturate(cost);
+    return saturate(v, cost);
 }
 
 // Decides which loops are metered: those not proved to end, and those that may run for long.
@@ -186,21 +186,21 @@ static void judge(struct verifier *v, struct work *w) {
         if (!(v->proof[b->first] & ENGINE_PROOF_REACHED))
             continue;
         uint64_t *sum = b->loop == NO_LOOP ? &total : &flow->loops[b->loop].cost;
-        *sum = saturate(*sum + block_cost(v, b));
+        *sum = saturate(v, *sum + block_cost(v, b));
     }
     for (uint32_t i = flow->loop_count; i--;) {
         struct loop *l = &flow->loops[i];
         uint64_t most = loop_turns(l), cost = l->cost;
         uint64_t *sum = l->parent == NO_LOOP ? &total : &flow->loops[l->parent].cost;
-        if (most > COST_LIMIT || *sum + cost * (most + 1) > COST_LIMIT) {
+        if (most > v->cost_limit || *sum + cost * (most + 1) > v->cost_limit) {
             if (l->back_edges)
                 meter_loop(v, w, l);
         } else
             cost *= most + 1;
-        *sum = saturate(*sum + cost);
+        *sum = saturate(v, *sum + cost);
     }
     v->functions[w->function].cost = total;
-    if (total < COST_LIMIT)
+    if (total < v->cost_limit)
         return;
     // Even without loops, calls can multiply: then each call looks at the meter.
     for (uint32_t p = 0; p < flow->block_count; p++)

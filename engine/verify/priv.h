@@ -206,7 +206,7 @@ struct verifier {
     bool deterministic, bounded;
 
     size_t memory, memory_peak, memory_limit;
-    uint64_t work, work_limit;
+    uint64_t work, work_limit, cost_limit;
 
     struct value **values; // chunks
     struct node **nodes;
@@ -368,7 +368,10 @@ bool work_run(struct verifier *v);
 // Drops what is left after a refusal.
 void work_drop(struct verifier *v);
 
-enum { COST_LIMIT = 1 << 25 }; // instructions between two points where the meter is looked at
+enum {
+    COST_LIMIT = 1 << 25
+}; // instructions between two points where the meter is looked at, unless
+   // the embedder wants fewer
 
 // ---- explain.c
 void explain_value(const struct verifier *v, const struct state *s, uint32_t id, char *text,

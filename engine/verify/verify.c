@@ -289,6 +289,7 @@ static bool judge_stacks(struct verifier *v, struct engine_function_proof *proof
             proofs[f].frame_size = limit;
         proofs[f].reached = (v->proof[program->functions[f].entry] & ENGINE_PROOF_REACHED) != 0;
         proofs[f].zero_frame = function->zero_frame && proofs[f].frame_size && !WEAK(ZERO_FRAME);
+        proofs[f].cost = (uint32_t)function->cost;
         proofs[f].stack_need = proofs[f].frame_size;
         proofs[f].depth_need = proofs[f].reached;
     }
@@ -417,6 +418,7 @@ static void set_limits(struct verifier *v) {
     uint64_t slots = v->program->insn_count;
     v->work_limit =
         options && options->work_limit ? options->work_limit : WORK_BASE + WORK_PER_SLOT * slots;
+    v->cost_limit = options && options->cost_limit ? options->cost_limit : COST_LIMIT;
     v->memory_limit = options && options->memory_limit
                           ? options->memory_limit
                           : (size_t)(MEMORY_BASE + MEMORY_PER_SLOT * slots);

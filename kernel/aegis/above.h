@@ -24,4 +24,16 @@ int strand_interrupted(int slice_over);
 // Its deadline came.
 void strand_woken(struct sleeper *sleeper);
 
+// Boot: tables for that many extensions.
+void spin_start(u32 extensions);
+
+// The env that is about to be freed takes its extensions with it.
+void spin_env_dies(struct env *env);
+// 0 when no extension of the account is left. E_AGAIN.
+i64 spin_account_dies(account_id account);
+
+// Gives back what dead extensions had, so many pages; returns whether something is left. The
+// scheduler calls it when it idles, and at timer interrupts.
+int spin_reap(u32 pages);
+
 #endif

@@ -128,7 +128,10 @@ static i64 envs_tear(account_id account, space_id space) {
 // Takes apart what one account without children owns, and with a space the envs in it that others
 // pay for. E_AGAIN while something is left.
 static i64 account_tear(struct abi_account *account) {
-    i64 error = account->envs ? envs_tear(account->id, 0) : 0;
+    i64 error = spin_account_dies(account->id);
+    if (error)
+        return error;
+    error = account->envs ? envs_tear(account->id, 0) : 0;
     if (error)
         return error;
     for (u32 i = 1; account->spaces && i < abi_info->table[ABI_TABLE_SPACES].count; i++) {

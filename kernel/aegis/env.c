@@ -9,6 +9,7 @@
 #include "base/string.h"
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/above.h"
+#include "kernel/aegis/account.h"
 #include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/console.h"
 #include "kernel/aegis/frame.h"
@@ -227,6 +228,7 @@ void env_reap(void) {
 void env_free(struct env *env) {
     env->row->state = ENV_DYING;
     console_forget(env);
+    spin_env_dies(env);
     env_break_calls(env);
     sched_unready(env);
     sched_forget(env);

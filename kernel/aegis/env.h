@@ -20,6 +20,7 @@ struct sleeper {
 };
 
 struct strand_crew;
+struct ext;
 
 struct env {
     struct sal_context context; // first: entry.S knows an env by it
@@ -30,8 +31,9 @@ struct env {
     // For the fast way of transfer (kernel/aegis/x86_64/transfer.S): call_entry, while it is
     // ENV_ACCEPTING and nothing but its state would have to be changed to enter it; otherwise 0.
     u64 fast_entry;
-    struct env *callee; // ENV_CALLING: whom it called
-    struct env *caller; // who called it, until env_return
+    struct env *callee;     // ENV_CALLING: whom it called
+    struct env *caller;     // who called it, until env_return
+    struct ext *extensions; // that die with it
     // Any of these not 0 keeps the env off the fast way.
     union {
         struct {
@@ -48,6 +50,9 @@ struct env {
     u32 crew_turn;             // in its positions, its crews are next
     u32 reasons;               // NOTIFY_*, of the next UPCALL_NOTIFY
     struct env *next_grave;    // of envs that end, and have capabilities left
+    u32 inside; // it works inside of the kernel (inside.h), where context.regs holds when it is
+                // READY or STOPPED
+    u32 recall; // that work is to end as soon as it is seen, with E_DEAD
     struct cap caps[CAP_SLOTS];
 };
 _Static_assert(sizeof(struct env) <= ABI_PAGE, "an env fits a frame");

@@ -13,6 +13,7 @@
 #include "kernel/aegis/above.h"
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/console.h"
+#include "kernel/aegis/inside.h"
 #include "kernel/aegis/lock.h"
 #include "kernel/aegis/revoke.h"
 #include "kernel/aegis/sched_priv.h"
@@ -301,12 +302,19 @@ void sched_enter(struct env *env) {
 
 __attribute__((noreturn)) static void run(struct processor *p, struct env *env) {
     struct env *owner = cpu_this()->vector_owner;
-    if (env->notify) {
+    if (env->notify && !env->inside) {
         env->notify = 0;
         upcall_deliver(env, 0, UPCALL_NOTIFY);
     }
     sched_enter(env);
     set_timer(p);
+    if (env->inside) {
+        if (owner != env)
+            sal_vector_clear();
+        env->context.full = 0;
+        kernel_unlock();
+        sal_resume_inside(&env->context);
+    }
     if (env->context.full) {
         env->context.full = 0;
         sal_context_load_vector(&env->context);
@@ -365,6 +373,11 @@ void sched_next(void) {
             p->position = p->row->position = position;
             p->row->slice_end = sal_tsc() + slice_ticks;
             run_choice(p, &choice);
+        }
+        if (spin_reap(8)) {
+            kernel_unlock();
+            kernel_lock();
+            continue;
         }
         load_space(0);
         p->row->env = 0;
@@ -430,15 +443,30 @@ void aegis_cpu_run(u32 cpu) {
 
 // --- interrupts ----------------------------------------------------------------------------------
 
+static void next_here(void *unused) {
+    (void)unused;
+    sched_next();
+}
+
 // Forced: the env is saved whole and the next position runs.
 __attribute__((noreturn)) static void force(struct env *env, const struct sal_regs *regs,
                                             enum env_state state) {
-    sal_context_save_full(&env->context, regs);
+    if (env->inside && env->recall) {
+        inside_abandon(env);
+    } else if (env->inside) {
+        env->context.full = 1;
+        env->context.regs = *regs;
+    } else {
+        sal_context_save_full(&env->context, regs);
+    }
+    int on_its_stack = !(regs->cs & 3);
     env->row->state = state;
     if (state == ENV_READY)
         sched_offer(env);
     else
         sched_unready(env);
+    if (on_its_stack) // which is its own again when the lock is given up
+        sal_stack_switch(cpu_this()->kernel_stack_top, next_here, 0);
     sched_next();
 }
 
@@ -447,12 +475,13 @@ static void slice_ended(struct processor *p, struct env *env, struct sal_regs *r
     struct choice choice;
     if (!pick(p, &position, &choice)) { // nobody else: the env hears of it, and goes on
         charge(p, env, now);
-        upcall_deliver(env, regs, UPCALL_SLICE_END);
+        if (!env->inside)
+            upcall_deliver(env, regs, UPCALL_SLICE_END);
         p->grace = 0;
         p->row->slice_end = now + slice_ticks;
         return;
     }
-    if (!p->grace && upcall_deliver(env, regs, UPCALL_SLICE_END)) {
+    if (!env->inside && !p->grace && upcall_deliver(env, regs, UPCALL_SLICE_END)) {
         p->grace = 1;
         p->row->slice_end = now + grace_ticks;
         return;
@@ -475,15 +504,17 @@ void aegis_interrupt(enum sal_interrupt what) {
     if (what == SAL_INTERRUPT_CONSOLE)
         console_interrupt();
     if (what == SAL_INTERRUPT_TIMER)
-        p->timer = ~0ul;
+        p->timer = ~0ul, (void)spin_reap(8);
     sched_sleep_expire(now);
-    if (regs && env) {
+    if (env) {
+        if (env->recall)
+            force(env, regs, ENV_READY);
         if (env->stop) {
             env->stop = 0;
             env->row->stop_reason = ENV_STOP_REQUEST;
             force(env, regs, ENV_STOPPED);
         }
-        if (env->notify) {
+        if (env->notify && !env->inside) {
             env->notify = 0;
             upcall_deliver(env, regs, UPCALL_NOTIFY);
         }

@@ -49,6 +49,8 @@ u64 tlb_users(const struct abi_space *space, u64 va, u64 pages);
 void tlb_flush(struct abi_space *space, u64 va, u64 pages);
 // The same for a part of what a table maps, in every space that has the table.
 void tlb_flush_table(pfn_t table, u64 va, u64 pages);
+// The same on all processors, of all that is not global.
+void tlb_flush_everywhere(void);
 // Answers a request of another processor; no lock needed.
 void tlb_answer(void);
 

@@ -110,6 +110,7 @@ void aegis_start(void) {
     env_init(objects);
     strand_init();
     sched_init();
+    spin_start(clamp(frames / 128, 64, 1024));
     info_fill();
     account_find(account_first())->env_quota = objects - 1;
     frame_init_free();

@@ -100,6 +100,22 @@ void tlb_flush_table(pfn_t table, u64 va, u64 pages) {
     flush_others(others, va, pages);
 }
 
+void tlb_flush_everywhere(void) {
+    u64 others =
+        (sal_machine.cpus < 64 ? (1ul << sal_machine.cpus) - 1 : ~0ul) & ~(1ul << sal_cpu());
+    sal_tlb_flush_all();
+    if (!others)
+        return;
+    request.va = 0;
+    request.pages = ~0ul;
+    __atomic_store_n(&request.waiting, others, __ATOMIC_SEQ_CST);
+    for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++)
+        if (others >> cpu & 1)
+            sal_ipi(cpu, SAL_INTERRUPT_SHOOTDOWN);
+    while (__atomic_load_n(&request.waiting, __ATOMIC_SEQ_CST))
+        sal_pause();
+}
+
 void tlb_answer(void) {
     u64 self = 1ul << sal_cpu();
     if (!(__atomic_load_n(&request.waiting, __ATOMIC_SEQ_CST) & self))

@@ -78,6 +78,19 @@ void sal_window_map(u64 va, pfn_t first, u64 count);
 // range, in order. The first write of an entry needs no flush; whoever changes one must. Boot only.
 u64 *sal_window_reserve(u64 va, u64 pages);
 
+// Kernel memory that comes and goes while the machine runs: SAL_AREA is writable and never
+// executable, SAL_CODE, within 2 GiB of the kernel's text, executable and never writable.
+#define SAL_AREA 0xffffc10000000000ul
+#define SAL_CODE 0xffffffffa0000000ul
+
+// Boot only: the tables for that many pages from va on. They stay.
+void sal_area_prepare(u64 va, u64 pages);
+// A page that is not mapped. A page that was is not mapped again before all processors have
+// flushed.
+void sal_area_map(u64 va, pfn_t pfn);
+pfn_t sal_area_unmap(u64 va); // returns what was mapped; 0 if nothing
+pfn_t sal_area_frame(u64 va); // likewise
+
 // Fills a zero frame as the top level of a new space: kernel half shared with all spaces, the
 // ABI_PTES window, empty lower half. And makes one whose lower half is empty zero again.
 void sal_space_init(pfn_t root);

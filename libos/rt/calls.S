@@ -44,6 +44,7 @@
     .type sys_\name, @function
 sys_\name:
     SAVE
+    mov %rcx, %r10 // a fourth argument
     mov $(0x80000000 + \number), %eax
     syscall
     RESTORE
@@ -57,6 +58,7 @@ sys_\name:
     SWITCHING env_call NUMBER_env_call
     SWITCHING env_send NUMBER_env_send
     SWITCHING env_accept NUMBER_env_accept
+    SWITCHING ext_load NUMBER_ext_load
 
     .global sys_env_pass
     .type sys_env_pass, @function

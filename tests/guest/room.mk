@@ -9,6 +9,11 @@ GUEST_OBJ := $(addprefix $(BUILD)/user/,$(addsuffix .o,$(basename $(GUEST_SRC)))
 GUEST_ELF := $(BUILD)/user/guest-tests.elf
 
 ALL += $(GUEST_ELF)
+
+# Extensions that the tests load.
+GUEST_OBJECTS := $(EXT_OBJECTS) $(patsubst %.c,$(BUILD)/bpf/%.o,$(wildcard tests/guest/ext/*.c))
+$(BUILD)/user/tests/guest/objects.o: $(GUEST_OBJECTS)
+$(BUILD)/user/tests/guest/objects.o: EXTRA_CFLAGS += -Wa,-I$(BUILD)
 GUEST_TESTS += test-kernel
 
 $(GUEST_ELF): $(GUEST_OBJ) tests/guest/guest.ld

@@ -17,6 +17,8 @@ static u8 buffer[2 * ABI_PAGE] __attribute__((aligned(4096)));
 static i64 call6(u64 number, const u64 *a) {
     if (number == SYS_env_yield) // loses registers when it succeeds
         return sys_env_yield(a[0], a[1]);
+    if (number == SYS_ext_load)
+        return sys_ext_load(a[0], a[1], a[2], a[3]);
     if (number == SYS_env_pass)
         return sys_env_pass(a[0], a[1], a[2], a[3]);
     register u64 r10 __asm__("r10") = a[3];
@@ -165,6 +167,15 @@ static void good_arguments(u32 call, const struct spare *spare, u64 *a) {
         a[1] = spare->account;
         a[2] = spare->child.env;
         a[3] = DATA_VA;
+        break;
+    case SYS_ext_load:
+        a[1] = spare->account;
+        a[2] = (u64)buffer;
+        break;
+    case SYS_ext_unload:
+    case SYS_ext_call:
+        a[1] = 1;
+        a[2] = (u64)buffer;
         break;
     case SYS_machine_exit:
         a[0] = CAP_SLOT_ACCOUNT; // wrong on purpose: the right one ends everything

@@ -349,7 +349,7 @@ bool host_trust(const struct engine_program *program, struct engine_verdict *ver
     }
     for (uint32_t i = 0; i < program->function_count; i++)
         functions[i] =
-            (struct engine_function_proof){ENGINE_STACK_DEFAULT, ENGINE_STACK_MAX / 2, 16, 1, 0};
+            (struct engine_function_proof){ENGINE_STACK_DEFAULT, ENGINE_STACK_MAX / 2, 16, 1, 0, 0};
     verdict->accepted = true;
     verdict->proof = proof;
     verdict->functions = functions;

@@ -12,7 +12,17 @@ import re
 import sys
 
 GENERATED = "Made from abi/tables.def by tools/gen/tables.py; do not edit."
-SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "account_id": 8, "space_id": 8, "env_id": 8, "pfn_t": 8}
+SIZES = {"char": 1, "u8": 1, "u16": 2, "u32": 4, "u64": 8, "account_id": 8, "space_id": 8, "env_id": 8, "pfn_t": 8, "ext_id": 8}
+
+
+def bytes_of(kind):
+    """Bytes of a field: its type, or TYPE[COUNT]."""
+    base, count = re.match(r"^(\w+)(?:\[(\d+)\])?$", kind).groups()
+    return SIZES[base] * int(count or 1)
+
+
+def declare(kind, name):
+    return f"{kind} {name}" if "[" not in kind else f"{kind[:kind.index('[')]} {name}{kind[kind.index('['):]}"
 
 
 class Table:
@@ -34,16 +44,16 @@ def parse(path):
         if not text or text.startswith("#"):
             continue
         head = re.match(r"^table (\w+) (\w+) (\d+) version (\d+)$", text)
-        field = re.match(r"^  (\d+) (\w+) (\w+)(?:\s+(.*))?$", text)
+        field = re.match(r"^  (\d+) (\w+(?:\[\d+\])?) (\w+)(?:\s+(.*))?$", text)
         if head:
             tables.append(Table(len(tables), *head.groups()))
         elif field and tables:
             offset, kind, name, meaning = int(field[1]), field[2], field[3], field[4] or ""
             fields = tables[-1].fields
-            end = fields[-1][0] + SIZES[fields[-1][1]] if fields else 0
-            if kind not in SIZES:
+            end = fields[-1][0] + bytes_of(fields[-1][1]) if fields else 0
+            if kind.split("[")[0] not in SIZES:
                 fail(line, f"no such type: {kind}")
-            if offset != end or offset % SIZES[kind]:
+            if offset != end or offset % SIZES[kind.split('[')[0]]:
                 fail(line, f"{name} is not at {end}, or not aligned")
             fields.append((offset, kind, name, meaning))
         elif re.match(r"^ {4}\S", text) and tables and not tables[-1].fields:
@@ -60,9 +70,9 @@ def structures(tables):
     out += "};\n\n// TABLE(name, number, structure, version)\n#define ABI_TABLES_LIST(TABLE) \\\n"
     out += " \\\n".join(f"    TABLE({t.name}, {t.number}, {t.struct}, {t.version})" for t in tables) + "\n"
     for t in tables:
-        end = t.fields[-1][0] + SIZES[t.fields[-1][1]]
+        end = t.fields[-1][0] + bytes_of(t.fields[-1][1])
         out += f"\n// {' '.join(t.text)}\nstruct {t.struct} {{\n"
-        out += "".join(f"    {kind} {name};{' // ' + meaning if meaning else ''}\n" for _, kind, name, meaning in t.fields)
+        out += "".join(f"    {declare(kind, name)};{' // ' + meaning if meaning else ''}\n" for _, kind, name, meaning in t.fields)
         if end < t.size:
             out += f"    u8 reserved[{t.size - end}];\n"
         out += f"}};\nABI_ASSERT_SIZE(struct {t.struct}, {t.size});\n"

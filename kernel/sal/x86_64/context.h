@@ -48,7 +48,11 @@ struct sal_context {
 // held.
 __attribute__((noreturn)) void sal_resume_switched(const struct sal_context *context);
 __attribute__((noreturn)) void sal_resume_full(const struct sal_context *context);
+// Goes on inside of the kernel, where regs say; on another stack, with interrupts on.
+__attribute__((noreturn)) void sal_resume_inside(const struct sal_context *context);
 
+// Leaves this stack for good.
+__attribute__((noreturn)) void sal_stack_switch(u64 top, void (*function)(void *), void *argument);
 static inline void sal_interrupts_on(void) {
     __asm__ volatile("sti" : : : "memory");
 }

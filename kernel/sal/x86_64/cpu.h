@@ -39,12 +39,11 @@ struct cpu {
     u64 kernel_stack_top; // also in tss.rsp[0]
     u64 user_rsp;         // scratch of the system-call entry
     void *context;        // struct sal_context of what runs in user mode here
-    void *regs; // struct sal_regs of the interrupted user mode, null if an interrupt came from the
-                // kernel
-    u64 loaded_root;    // CR3
-    void *vector_owner; // struct env whose vector state the registers hold
-    void *strand;       // struct strand that runs in kernel mode here, on its own stack, or null
-    void *strand_regs;  // struct sal_regs of a strand that was interrupted, on its stack
+    void *regs;           // struct sal_regs of what the last interrupt interrupted
+    u64 loaded_root;      // CR3
+    void *vector_owner;   // struct env whose vector state the registers hold
+    void *strand;         // struct strand that runs in kernel mode here, on its own stack, or null
+    void *strand_regs;    // struct sal_regs of a strand that was interrupted, on its stack
 
     u32 number; // 0 .. sal_machine.cpus - 1
     u32 apic;   // local APIC id

@@ -220,10 +220,7 @@ interrupt:
     jz 1f
     swapgs
 1:  call save_regs
-    xor %eax, %eax
-    testb $3, REGS_CS(%rsp)
-    cmovnz %rsp, %rax
-    mov %rax, %gs:CPU_REGS
+    mov %rsp, %gs:CPU_REGS
     mov 15 * 8(%rsp), %edi
     mov %rsp, %rbp
     mov %rsp, %gs:CPU_STRAND_REGS
@@ -304,6 +301,20 @@ sal_resume_full:
     swapgs
     wrgsbase %rax
     jmp restore_regs
+
+    .global sal_resume_inside
+sal_resume_inside:
+    lea CTX_REGS(%rdi), %rsp
+    jmp restore_regs
+
+// sal_stack_switch(top, function, argument): leaves this stack for good.
+    .global sal_stack_switch
+sal_stack_switch:
+    mov %rdi, %rsp
+    mov %rdx, %rdi
+    xor %ebp, %ebp
+    call *%rsi
+    ud2
 
     .global sal_entry_rip
 sal_entry_rip:

@@ -135,6 +135,41 @@ u64 *sal_window_reserve(u64 va, u64 pages) {
     return tables;
 }
 
+// --- memory that comes and goes ------------------------------------------------------------------
+
+// Not global: a processor forgets them whenever it loads a space.
+#define AREA (ABI_PTE_P | ABI_PTE_A | ABI_PTE_D | ABI_PTE_W | ABI_PTE_NX)
+#define CODE (ABI_PTE_P | ABI_PTE_A)
+
+void sal_area_prepare(u64 va, u64 pages) {
+    for (u64 i = 0; i < pages; i += ENTRIES)
+        (void)entry_at(va + (i << ABI_PAGE_SHIFT), SIZE_4K, 0);
+}
+
+static u64 *area_entry(u64 va) {
+    const u64 *table = root;
+    for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9)
+        table = table_of(table[va >> shift & (ENTRIES - 1)]);
+    return (u64 *)&table[va >> ABI_PAGE_SHIFT & (ENTRIES - 1)];
+}
+
+void sal_area_map(u64 va, pfn_t pfn) {
+    u64 *entry = area_entry(va);
+    ASSERT(!*entry);
+    *entry = pfn << ABI_PAGE_SHIFT | (va >= SAL_CODE ? CODE : AREA);
+}
+
+pfn_t sal_area_frame(u64 va) {
+    return ABI_PTE_FRAME(*area_entry(va));
+}
+
+pfn_t sal_area_unmap(u64 va) {
+    u64 *entry = area_entry(va);
+    pfn_t pfn = ABI_PTE_FRAME(*entry);
+    *entry = 0;
+    return pfn;
+}
+
 void sal_space_init(pfn_t frame) {
     u64 *table = sal_frame(frame);
     if (!kernel_slot_count) {

@@ -3,13 +3,15 @@
 //
 // The kernel half of every address space, as top-level slots:
 //
-//   256 ..      SAL_DIRECT_MAP   all RAM; writable, except the kernel's text and read-only data;
-//   never executable 320         ABI_TABLES       exposed tables; the only part, with 321, that
-//   user mode can read 321         ABI_PTES         the space's own tables, through a top-level
-//   entry that names itself 384         PAGING_STACKS    kernel and interrupt stacks, a guard page
-//   below each 385         PAGING_DEVICES   device registers, uncached 387
-//   SAL_STRANDS      stacks of strands, a guard page below each 511         SAL_KERNEL_BASE
-//   the kernel's image: text RX, read-only data R, data RW
+//   256 ..  SAL_DIRECT_MAP   all RAM; writable, except the kernel's text and read-only data; never
+//                            executable
+//   320     ABI_TABLES       exposed tables; the only part, with 321, that user mode can read
+//   321     ABI_PTES         the space's own tables, through a top-level entry that names itself
+//   384     PAGING_STACKS    kernel and interrupt stacks, a guard page below each
+//   385     PAGING_DEVICES   device registers, uncached
+//   386     SAL_AREA         extensions' memory, never executable; their code is at SAL_CODE in 511
+//   387     SAL_STRANDS      stacks of strands, a guard page below each
+//   511     SAL_KERNEL_BASE  the kernel's image: text RX, read-only data R, data RW
 //
 // All slots exist before the first space is made, so that their tables are shared and never change
 // at the top level. The kernel half is global and identical in all spaces but for slot 321.

@@ -63,7 +63,7 @@ static void execute(const struct engine_program *program, const struct engine_ve
     for (unsigned i = 1; i < ENGINE_ARGS; i++)
         arguments[i] = generate_random(&seed) >> generate_random(&seed) % 64;
     run.meter = (int64_t)(generate_random(&seed) % 20000);
-    run.arena = (uintptr_t)arena;
+    run.arena = code && code->fixed ? 0 : (uintptr_t)arena;
     run.stack_top = (uintptr_t)stack + sizeof stack;
     run.stack_low =
         run.stack_top - (generate_random(&seed) % 4 ? sizeof stack : 16 * GENERATE_FRAME);
@@ -149,7 +149,10 @@ static bool test(uint64_t seed, unsigned size, bool fail) {
             program->insns[pc].kind == ENGINE_IMM_NUMBER)
             ((struct engine_insn *)(uintptr_t)program->insns)[pc].kind = ENGINE_IMM_ARENA;
     make_verdict(&g, program, &verdict, functions);
-    bool ok = !engine_jit_compile(program, &verdict, 0, &code);
+    // Every second one with the arena's address in the code.
+    bool ok = !(seed & 1 ? engine_jit_compile_fixed(program, &verdict, ENGINE_JIT_CALLABLE,
+                                                    (uintptr_t)arena, &code)
+                         : engine_jit_compile(program, &verdict, 0, &code));
     if (!ok)
         printf("does not compile\n");
     else

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// What every extension includes. Extensions are C for the bytecode (docs/extensions.md):
+//
+//     clang -target bpf -mcpu=v3 -O2 -g -ffreestanding -fno-builtin -I… -c hello.c
+//
+//     ENTRY(u64, name, (u64 a, u64 b)) { … }     a function that programs call, by ext_call
+//     INIT(name) { … return 0; }                 runs once after loading; another result gives it
+//     up FINI(name) { … }                           runs once before the extension is unloaded
+//
+// Global variables are the extension's arena: its own memory, kept between calls.
+
+#ifndef ABI_EXT_EXTENSION_H
+#define ABI_EXT_EXTENSION_H
+
+#include "abi/types.h"
+
+#define EXT_SECTION(name) __attribute__((section(name), used))
+
+#define ENTRY(result, name, arguments) EXT_SECTION("entry/" #name) result name arguments
+#define INIT(name)                     EXT_SECTION("init/" #name) int name(void)
+#define FINI(name)                     EXT_SECTION("fini/" #name) void name(void)
+
+// --- what the kernel offers to every extension ---------------------------------------------------
+
+// Text for the kernel's log, at most 256 bytes.
+extern void log_text(const char *text, u64 length);
+#define LOG(literal) log_text(literal, sizeof(literal) - 1)
+
+// The time-stamp counter.
+extern u64 clock_ticks(void);
+
+#endif

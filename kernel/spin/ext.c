@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Extensions: their life, and calls from user space. See ext.h.
+
+#include "kernel/spin/ext.h"
+
+#include "base/string.h"
+#include "gen/syscalls_kernel.h"
+#include "kernel/aegis/above.h"
+#include "kernel/aegis/account.h"
+#include "kernel/aegis/frame.h"
+#include "kernel/aegis/inside.h"
+#include "kernel/aegis/sched.h"
+#include "kernel/aegis/space.h"
+#include "kernel/sal/sal.h"
+
+static struct object_table table;
+static struct ext **ext_of; // by row
+static u32 *paid_by;        // how many an account pays for, by its row
+static struct ext *dying;
+static struct engine_run *runs; // one a processor
+
+void spin_start(u32 count) {
+    object_table_init(&table, ABI_TABLE_EXTENSIONS, sizeof(struct abi_extension), count);
+    ext_of = sal_frame(sal_boot_alloc((count * sizeof(void *) + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
+    u64 accounts = abi_info->table[ABI_TABLE_ACCOUNTS].count * sizeof *paid_by;
+    paid_by = sal_frame(sal_boot_alloc((accounts + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
+    u64 bytes = sal_machine.cpus * sizeof *runs;
+    runs = sal_frame(sal_boot_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
+    memory_init();
+}
+
+struct ext *ext_find(ext_id id) {
+    return object_find(&table, id) ? ext_of[ABI_INDEX(id)] : 0;
+}
+
+struct ext *ext_at(u32 index) {
+    return ext_of[index];
+}
+
+// --- making --------------------------------------------------------------------------------------
+
+static i64 ext_make(struct env *env, account_id payer, const struct ext_load *request,
+                    struct ext **made) {
+    ext_id id;
+    pfn_t pfn;
+    u32 of_env = 0;
+    for (const struct ext *other = env->extensions; other; other = other->next_of_env)
+        of_env++;
+    if (of_env >= EXT_PER_ENV)
+        return -E_FULL;
+    i64 error = object_take(&table, &id);
+    if (error)
+        return error;
+    error = frame_take(payer, FRAME_EXT, 0, 0, &pfn);
+    if (error) {
+        object_release(&table, id);
+        return error;
+    }
+    struct ext *ext = sal_frame(pfn);
+    _Static_assert(sizeof *ext <= ABI_PAGE, "an extension fits a frame");
+    *ext = (struct ext){.id = id,
+                        .row = object_row(&table, id),
+                        .loader = env,
+                        .request = *request,
+                        .memory = {.account = payer, .frames = 1},
+                        .scratch = {.account = payer}};
+    ext_of[ABI_INDEX(id)] = ext;
+    ext->row->account = payer;
+    ext->row->state = EXT_LOADING;
+    ext->row->budget = EXT_BUDGET;
+    memcpy(ext->row->name, request->name, sizeof ext->row->name);
+    paid_by[ABI_INDEX(payer)]++;
+    ext->row->env = env->id; // while it is loaded, in any case
+    ext->next_of_env = env->extensions;
+    env->extensions = ext;
+    *made = ext;
+    return 0;
+}
+
+static void ext_leave_env(struct ext *ext) {
+    struct env *env = env_find(ext->row->env);
+    struct ext **link = env ? &env->extensions : 0;
+    while (link && *link && *link != ext)
+        link = &(*link)->next_of_env;
+    if (link && *link)
+        *link = ext->next_of_env;
+}
+
+void ext_kill(struct ext *ext, enum ext_detached why) {
+    if (ext->row->state == EXT_DYING)
+        return;
+    ext_leave_env(ext);
+    ext->row->state = EXT_DYING;
+    ext->row->detached = why;
+    ext->doomed = 1;
+    ext->memory.inside = ext->scratch.inside = 0; // whoever loaded it never goes on
+    ext->next = dying;
+    dying = ext;
+}
+
+// Gives back what a dead extension has; returns what is left of the budget, 0 if something is left.
+static u32 ext_tear(struct ext *ext, u32 budget) {
+    struct memory_pages *pages[] = {&ext->code_pages, &ext->arena, &ext->stack};
+    for (u32 i = 0; i < sizeof pages / sizeof *pages; i++) {
+        budget = memory_pages_tear(&ext->memory, pages[i], budget);
+        if (pages[i]->va)
+            return 0;
+    }
+    budget = memory_tear(&ext->scratch, budget);
+    budget = memory_tear(&ext->memory, budget);
+    ext->row->frames = ext->memory.frames + ext->scratch.frames;
+    if (ext->memory.runs || ext->scratch.runs)
+        return 0;
+    paid_by[ABI_INDEX(ext->memory.account)]--;
+    ext_of[ABI_INDEX(ext->id)] = 0;
+    object_release(&table, ext->id);
+    frame_give(sal_phys(ext) >> ABI_PAGE_SHIFT);
+    return budget ? budget : 1;
+}
+
+int spin_reap(u32 budget) {
+    while (dying && budget) {
+        struct ext *next = dying->next;
+        budget = ext_tear(dying, budget);
+        if (budget)
+            dying = next;
+    }
+    return dying != 0;
+}
+
+void spin_env_dies(struct env *env) {
+    while (env->extensions)
+        ext_kill(env->extensions, EXT_DETACHED_OWNER);
+}
+
+i64 spin_account_dies(account_id account) {
+    if (!paid_by[ABI_INDEX(account)])
+        return 0;
+    for (u32 i = 1; i < table.count; i++) {
+        struct ext *ext = ext_of[i];
+        if (!ext || ext->memory.account != account || ext->row->state == EXT_DYING)
+            continue;
+        if (ext->row->state == EXT_LOADING) {
+            ext->doomed = 1;
+            if (inside_recall(ext->loader))
+                return -E_AGAIN;
+        }
+        ext_kill(ext, EXT_DETACHED_OWNER);
+    }
+    spin_reap(64);
+    return -E_AGAIN;
+}
+
+// --- loading -------------------------------------------------------------------------------------
+
+// The object from user memory, some pages at a time.
+static i64 copy_object(struct ext *ext) {
+    ext->object_copy = memory_alloc(&ext->scratch, ext->request.bytes);
+    if (!ext->object_copy)
+        return -E_NOMEM;
+    i64 error = 0;
+    for (u64 at = 0; at < ext->request.bytes && !error; at += ABI_PAGE) {
+        u64 left = ext->request.bytes - at;
+        inside_lock();
+        error = space_copy_in((u8 *)ext->object_copy + at, ext->request.object + at,
+                              left < ABI_PAGE ? left : ABI_PAGE);
+        inside_unlock();
+    }
+    return error;
+}
+
+// On the extension's own stack, preemptible.
+static i64 load_work(void *argument) {
+    struct ext *ext = argument;
+    i64 error = copy_object(ext);
+    error = error ? error : ext_build(ext);
+    memory_drop(&ext->scratch);
+    return error;
+}
+
+static void report_fill(const struct engine_refusal *refusal, struct ext_report *report) {
+    *report = (struct ext_report){.code = (u32)refusal->code,
+                                  .slot = refusal->pc,
+                                  .line = refusal->line,
+                                  .column = refusal->column,
+                                  .a = refusal->a,
+                                  .b = refusal->b};
+    string_copy(report->name, refusal->name, sizeof report->name);
+    string_copy(report->file, refusal->file, sizeof report->file);
+    string_copy(report->words, refusal->missing, sizeof report->words);
+}
+
+static struct ext_function *function_of_role(struct ext *ext, enum ext_role role) {
+    for (u32 i = 0; i < ext->function_count; i++)
+        if (ext->functions[i].role == role)
+            return &ext->functions[i];
+    return 0;
+}
+
+// With the lock again, on another stack: the extension begins to live, or is given up.
+static i64 load_done(void *argument, i64 error) {
+    struct ext *ext = argument;
+    ext->memory.inside = 0;
+    (void)memory_pages_tear(&ext->memory, &ext->stack, 1u << EXT_STACK_ORDER);
+    ASSERT(!ext->scratch.runs);
+    if (!error && ext->doomed)
+        error = -E_DEAD;
+    if (error == -E_REFUSED && ext->report) {
+        struct ext_report report;
+        report_fill(&ext->refusal, &report);
+        i64 fault = space_copy_out(ext->report, &report, sizeof report);
+        error = fault ? fault : error;
+    }
+    if (!error) {
+        const u64 arguments[ENGINE_ARGS] = {0};
+        struct ext_function *init = function_of_role(ext, EXT_ROLE_INIT);
+        u64 result = 0;
+        ext->row->state = EXT_LIVE;
+        ext->row->code = (u32)ext->code.size;
+        ext->row->arena = ext->program->arena_log2;
+        ext->row->functions = ext->function_count;
+        ext->row->imports = ext->interface.import_count;
+        if (init && ext_run(ext, init->function, arguments, EXT_BUDGET, &result))
+            error = -E_CANCELLED;
+        else if ((u32)result)
+            error = -E_INVAL;
+    }
+    ext->row->frames = ext->memory.frames;
+    ext->loader = 0;
+    if (!error && ext->request.flags & EXT_STAYS) {
+        ext_leave_env(ext);
+        ext->row->env = 0;
+    }
+    if (!error)
+        return (i64)ext->id;
+    ext_kill(ext, EXT_DETACHED_FAULT);
+    spin_reap(32);
+    return error;
+}
+
+static int name_is_valid(const char *name) {
+    u32 i = 0;
+    for (; i < EXT_NAME_BYTES && name[i]; i++) {
+        char c = name[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '.' || c == '-' || c == '_'))
+            return 0;
+    }
+    return i < EXT_NAME_BYTES;
+}
+
+static i64 request_read(u64 at, u64 report, struct ext_load *request) {
+    if ((at | report) & 7)
+        return -E_ALIGN;
+    if (report >= ABI_USER_END)
+        return -E_RANGE;
+    i64 error = space_copy_in(request, at, sizeof *request);
+    if (error)
+        return error;
+    if (request->flags & ~(u64)EXT_STAYS || request->reserved || !name_is_valid(request->name))
+        return -E_INVAL;
+    if (request->object >= ABI_USER_END || ABI_USER_END - request->object < request->bytes)
+        return -E_RANGE;
+    return request->bytes > EXT_OBJECT_BYTES ? -E_LIMIT : 0;
+}
+
+i64 sys_ext_load(u64 cap, account_id payer, u64 request_va, u64 report) {
+    struct abi_account *account;
+    struct ext_load request;
+    struct ext *ext;
+    struct env *env = sched_current();
+    i64 error = cap_check_account(cap, payer, CAP_RIGHT_EXTEND, &account);
+    if (!error)
+        error = request_read(request_va, report, &request);
+    if (!error)
+        error = ext_make(env, payer, &request, &ext);
+    if (error)
+        return error;
+    ext->report = report;
+    if (!memory_stack_take(&ext->memory, EXT_STACK_ORDER, &ext->stack, &ext->stack_top)) {
+        ext_kill(ext, EXT_DETACHED_FAULT);
+        spin_reap(32);
+        return -E_NOMEM;
+    }
+    ext->memory.inside = ext->scratch.inside = 1;
+    struct inside inside = {ext->stack_top, load_work, load_done, ext};
+    inside_start(&inside);
+}
+
+// --- calls ---------------------------------------------------------------------------------------
+
+struct engine_run *ext_run_here(void) {
+    return &runs[sal_cpu()];
+}
+
+__attribute__((noinline)) enum engine_status
+ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget, u64 *result) {
+    u8 frames[EXT_FRAME_MAX] __attribute__((aligned(16)));
+    struct engine_run *run = ext_run_here();
+    i64 meter = run->meter;
+    u64 stack_top = run->stack_top, stack_low = run->stack_low;
+    void *cookie = run->cookie;
+    run->meter = budget;
+    run->stack_low = (u64)frames;
+    run->stack_top = (u64)frames + sizeof frames;
+    run->cookie = ext;
+    enum engine_status status = engine_jit_nest(&ext->code, run, function, arguments, result);
+    run->meter = meter;
+    run->stack_top = stack_top;
+    run->stack_low = stack_low;
+    run->cookie = cookie;
+    return status;
+}
+
+static i64 ext_check(u64 cap, ext_id id, u32 rights, struct ext **ext) {
+    struct abi_account *account;
+    *ext = ext_find(id);
+    // An extension that is gone can be covered by no account: the capability itself is looked at.
+    i64 error =
+        cap_check_account(cap, *ext ? (*ext)->memory.account : account_first(), rights, &account);
+    if (!*ext && (!error || error == -E_RIGHTS))
+        return -E_STALE;
+    return error;
+}
+
+static struct ext_function *entry_find(struct ext *ext, u64 hash) {
+    for (u32 i = 0; i < ext->function_count; i++)
+        if (ext->functions[i].hash == hash && ext->functions[i].role == EXT_ROLE_ENTRY)
+            return &ext->functions[i];
+    return 0;
+}
+
+i64 sys_ext_call(u64 cap, ext_id id, u64 at) {
+    struct ext *ext;
+    struct ext_call call;
+    i64 error = ext_check(cap, id, CAP_RIGHT_CALL, &ext);
+    if (error)
+        return error;
+    if (at & 7)
+        return -E_ALIGN;
+    error = space_copy_in(&call, at, sizeof call);
+    if (error)
+        return error;
+    if (ext->row->state != EXT_LIVE)
+        return ext->row->state == EXT_LOADING ? -E_BUSY : -E_DEAD;
+    struct ext_function *function = entry_find(ext, call.function);
+    if (!function)
+        return -E_INVAL;
+    u64 from = sal_tsc();
+    call.result = 0;
+    call.status = ext_run(ext, function->function, call.args, ext->row->budget, &call.result);
+    call.slot = call.status ? ext_run_here()->status_pc : 0;
+    ext->row->calls++;
+    ext->row->ticks += sal_tsc() - from;
+    if (call.status) {
+        const struct engine_line *line = engine_program_line_at(ext->program, call.slot);
+        ext->row->faults++;
+        ext->row->status = call.status;
+        ext->row->fault_slot = call.slot;
+        ext->row->fault_line = line ? line->line : 0;
+    }
+    error = space_copy_out(at, &call, sizeof call);
+    return error ? error : call.status ? -E_CANCELLED : 0;
+}
+
+i64 sys_ext_unload(u64 cap, ext_id id) {
+    struct ext *ext;
+    i64 error = ext_check(cap, id, CAP_RIGHT_DESTROY, &ext);
+    if (error)
+        return error;
+    if (ext->row->state == EXT_LOADING)
+        return -E_BUSY;
+    if (ext->row->state == EXT_LIVE) {
+        const u64 arguments[ENGINE_ARGS] = {0};
+        u64 result;
+        struct ext_function *fini = function_of_role(ext, EXT_ROLE_FINI);
+        if (fini)
+            (void)ext_run(ext, fini->function, arguments, EXT_BUDGET, &result);
+        ext_kill(ext, EXT_DETACHED_UNLOAD);
+    }
+    spin_reap(32);
+    return ext_find(id) ? -E_AGAIN : 0;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Extensions: objects that were checked, proved and compiled, in the running kernel.
+//
+// Life. LOADING: the env that loads it works inside of the kernel (aegis/inside.h); nobody else
+// knows the extension. LIVE. DYING: nobody can call it any more; its memory is given back some
+// pages at a time. A struct ext lives in a frame of its own, which goes last.
+//
+// Machine code. At the start of its code pages an extension has one stub of EXT_STUB_BYTES for each
+// import; then its functions. A call of a function that another extension exports goes to the stub,
+// whose jump can be changed by one aligned store.
+//
+// Everything here is called with the kernel lock, unless it says otherwise.
+
+#ifndef KERNEL_SPIN_EXT_H
+#define KERNEL_SPIN_EXT_H
+
+#include "abi/extension.h"
+#include "abi/tables.h"
+#include "engine/engine.h"
+#include "kernel/aegis/env.h"
+#include "kernel/spin/memory.h"
+
+#define EXT_STUB_BYTES  32
+#define EXT_STACK_ORDER 3    // pages of the loader's stack, log2
+#define EXT_FRAME_MAX   4096 // bytes of stack frames that a program may need, in kernel context
+#define EXT_NATIVE_MAX  4096 // bytes of native stack
+#define EXT_COST_MAX    8000 // instructions between two looks at the meter
+#define EXT_BUDGET      8000 // meter of a call in kernel context
+
+enum ext_role {
+    EXT_ROLE_NONE,
+    EXT_ROLE_ENTRY,   // section "entry": called by ext_call
+    EXT_ROLE_EVENT,   // "event": exported, other extensions call it
+    EXT_ROLE_HANDLER, // "handler/…"
+    EXT_ROLE_GUARD,   // "guard/…"
+    EXT_ROLE_INIT,    // "init", "fini": once after loading, once before unloading
+    EXT_ROLE_FINI,
+    EXT_ROLES
+};
+
+// A function with a role.
+struct ext_function {
+    const char *name;
+    const char *section;
+    u64 hash; // of the name: abi/extension.h
+    u32 role;
+    u32 function; // of the program
+    u32 btf;      // its FUNC
+    const char *prototype;
+    struct engine_code_entry entry;
+};
+
+struct ext {
+    ext_id id;
+    struct abi_extension *row;
+    u32 doomed; // LOADING: is to die
+    struct memory memory;
+    struct memory scratch; // while it is loaded
+    struct memory_pages arena, code_pages, stack;
+    u64 stack_top;
+    struct engine_host host, scratch_host;
+    struct engine_interface interface;
+    struct engine_program *program;
+    struct engine_code code;
+    struct ext_function *functions;
+    u32 function_count;
+    struct ext *next;        // of the dying ones
+    struct ext *next_of_env; // of its env's
+    // While it is loaded
+    struct env *loader;
+    struct ext_load request;
+    u64 report; // user address
+    void *object_copy;
+    struct engine_refusal refusal;
+};
+
+struct ext *ext_find(ext_id id);
+
+// By index of the table; null if the row is free.
+struct ext *ext_at(u32 index);
+
+// Makes it uncallable; spin_reap gives its memory back.
+void ext_kill(struct ext *ext, enum ext_detached why);
+
+// Calls a function of a live extension in kernel context, with that budget.
+enum engine_status ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget,
+                           u64 *result);
+// The run of this processor's kernel context.
+struct engine_run *ext_run_here(void);
+
+// load.c: from ext->object_copy to a program that can run. Inside work; 0 or an error.
+i64 ext_build(struct ext *ext);
+
+// types.c: a function's type as the engine wants it. 0 if it has one that can be exported.
+int ext_type_function(const struct engine_btf *btf, u32 func, struct engine_type *result,
+                      struct engine_type *arguments, u32 *count);
+
+#endif

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// From an object to code that can run: what the object imports and exports becomes an interface of
+// its own, against which the engine links, proves and compiles it. Inside work: interrupts are on
+// and the kernel lock is not held.
+
+#include "base/bits.h"
+#include "base/string.h"
+#include "engine/btf.h"
+#include "engine/jit/x86.h"
+#include "kernel/sal/sal.h"
+#include "kernel/spin/service.h"
+
+#define FUNCTIONS_MAX 256
+#define IMPORTS_MAX   256
+#define CODE_PER_SLOT 64 // bytes of machine code that are reserved, not taken
+
+// ---- what the engine asks for
+
+static void *host_alloc(void *cookie, size_t size) {
+    struct ext *ext = cookie;
+    return ext->doomed ? NULL : memory_alloc(&ext->memory, size);
+}
+
+static void *scratch_alloc(void *cookie, size_t size) {
+    struct ext *ext = cookie;
+    return ext->doomed ? NULL : memory_alloc(&ext->scratch, size);
+}
+
+static void scratch_free(void *cookie, void *memory, size_t size) {
+    struct ext *ext = cookie;
+    memory_free(&ext->scratch, memory, size);
+}
+
+static void host_free(void *cookie, void *memory, size_t size) {
+    struct ext *ext = cookie;
+    memory_free(&ext->memory, memory, size);
+}
+
+static u64 stubs_size(const struct ext *ext) {
+    return bits_align_up((u64)ext->interface.import_count * EXT_STUB_BYTES, 64);
+}
+
+static bool host_code_alloc(void *cookie, size_t size, struct engine_code_memory *out) {
+    struct ext *ext = cookie;
+    if (!memory_code_take(&ext->memory, &ext->code_pages, stubs_size(ext) + size))
+        return false;
+    out->execute = ext->code_pages.va + stubs_size(ext);
+    out->size = size;
+    out->write = scratch_alloc(ext, size);
+    return out->write != NULL;
+}
+
+static bool host_code_seal(void *cookie, struct engine_code_memory *code) {
+    struct ext *ext = cookie;
+    memory_code_write(code->execute, code->write, code->size);
+    memory_free(&ext->scratch, code->write, code->size);
+    code->write = NULL;
+    return true;
+}
+
+static void host_code_free(void *cookie, struct engine_code_memory *code) {
+    struct ext *ext = cookie;
+    memory_free(&ext->scratch, code->write, code->size);
+}
+
+// ---- imports and exports
+
+static const struct service *service_find(const char *name) {
+    for (const struct service *const *at = spin_services_start; at < spin_services_end; at++)
+        if (string_equal((*at)->import.name, name))
+            return *at;
+    return NULL;
+}
+
+static const struct {
+    const char *section;
+    u32 role;
+} roles[] = {
+    {"entry", EXT_ROLE_ENTRY}, {"event", EXT_ROLE_EVENT}, {"handler", EXT_ROLE_HANDLER},
+    {"guard", EXT_ROLE_GUARD}, {"init", EXT_ROLE_INIT},   {"fini", EXT_ROLE_FINI},
+};
+
+static u32 role_of(const struct engine_symbol *symbol) {
+    if (symbol->kind != ENGINE_SYMBOL_FUNCTION)
+        return EXT_ROLE_NONE;
+    for (u32 i = 0; i < sizeof roles / sizeof *roles; i++) {
+        size_t length = strlen(roles[i].section);
+        if (!strncmp(symbol->section, roles[i].section, length) &&
+            (!symbol->section[length] || symbol->section[length] == '/'))
+            return roles[i].role;
+    }
+    return EXT_ROLE_NONE;
+}
+
+static int refuse(struct ext *ext, enum engine_refusal_code code, const char *name,
+                  const char *words) {
+    memset(&ext->refusal, 0, sizeof ext->refusal);
+    ext->refusal.code = code;
+    ext->refusal.pc = ENGINE_NO_PC;
+    string_copy(ext->refusal.name, name, sizeof ext->refusal.name);
+    string_copy(ext->refusal.missing, words, sizeof ext->refusal.missing);
+    return ENGINE_ERROR_REFUSED;
+}
+
+static const char *keep_text(struct ext *ext, const char *text) {
+    size_t size = strlen(text) + 1;
+    char *copy = memory_alloc(&ext->memory, size);
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+static void import_service(struct engine_import *import, const struct service *service) {
+    *import = service->import;
+}
+
+static int interface_import(struct ext *ext, const struct engine_symbol *symbol) {
+    const struct service *service = service_find(symbol->name);
+    struct engine_import *import =
+        (struct engine_import *)&ext->interface.imports[ext->interface.import_count];
+    if (!service)
+        return refuse(ext, ENGINE_REFUSED_IMPORT_UNKNOWN, symbol->name, "");
+    import_service(import, service);
+    ext->interface.import_count++;
+    return 0;
+}
+
+static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
+                            const struct engine_btf *btf) {
+    struct engine_hook *hook = (struct engine_hook *)&ext->interface.hooks[ext->function_count];
+    struct ext_function *function = &ext->functions[ext->function_count];
+    char prototype[256];
+    *hook = (struct engine_hook){0};
+    if (ext_type_function(btf, symbol->btf, &hook->result, hook->arguments,
+                          &hook->argument_count) ||
+        engine_btf_print(btf, symbol->btf, prototype, sizeof prototype) >= sizeof prototype)
+        return refuse(ext, ENGINE_REFUSED_IMPORT_TYPE, symbol->name,
+                      "functions in this section take and return numbers, and pointers to "
+                      "structures; compile with -g");
+    *function = (struct ext_function){.name = keep_text(ext, symbol->name),
+                                      .section = keep_text(ext, symbol->section),
+                                      .hash = ext_hash(symbol->name),
+                                      .role = role_of(symbol),
+                                      .btf = symbol->btf,
+                                      .prototype = keep_text(ext, prototype)};
+    if (!function->name || !function->section || !function->prototype)
+        return ENGINE_ERROR_MEMORY;
+    hook->name = function->name;
+    ext->function_count++;
+    return 0;
+}
+
+// Names of the object's strings live as long as the object.
+static int interface_make(struct ext *ext, const struct engine_object *object) {
+    u32 imports = 0, functions = 0, symbols = engine_object_symbol_count(object);
+    for (u32 i = 0; i < symbols; i++) {
+        struct engine_symbol symbol = engine_object_symbol(object, i);
+        imports += symbol.kind == ENGINE_SYMBOL_IMPORT;
+        functions += role_of(&symbol) != EXT_ROLE_NONE;
+    }
+    if (imports > IMPORTS_MAX || functions > FUNCTIONS_MAX)
+        return ENGINE_ERROR_LIMIT;
+    ext->interface.name = "extension";
+    ext->interface.imports =
+        memory_alloc(&ext->memory, (imports + 1) * sizeof(struct engine_import));
+    ext->interface.hooks = memory_alloc(&ext->memory, (functions + 1) * sizeof(struct engine_hook));
+    ext->functions = memory_alloc(&ext->memory, (functions + 1) * sizeof(struct ext_function));
+    if (!ext->interface.imports || !ext->interface.hooks || !ext->functions)
+        return ENGINE_ERROR_MEMORY;
+    int error = 0;
+    for (u32 i = 0; i < symbols && !error; i++) {
+        struct engine_symbol symbol = engine_object_symbol(object, i);
+        if (symbol.kind == ENGINE_SYMBOL_IMPORT)
+            error = interface_import(ext, &symbol);
+        else if (role_of(&symbol) != EXT_ROLE_NONE)
+            error = interface_export(ext, &symbol, engine_object_btf(object));
+    }
+    ext->interface.hook_count = ext->function_count;
+    return error;
+}
+
+// ---- proof and code
+
+static int verdict_check(struct ext *ext, const struct engine_verdict *verdict) {
+    for (u32 f = 0; f < ext->program->function_count; f++)
+        if (verdict->functions[f].reached && verdict->functions[f].cost >= EXT_COST_MAX)
+            return refuse(ext, ENGINE_REFUSED_WORK, ext->program->functions[f].name,
+                          "a function of an extension may execute 8000 instructions between two "
+                          "turns of loops; divide it");
+    return 0;
+}
+
+// Both stacks, for all that other code calls without looking.
+static int needs_check(struct ext *ext) {
+    for (u32 i = 0; i < ext->function_count; i++) {
+        struct ext_function *function = &ext->functions[i];
+        function->function = engine_program_find(ext->program, function->name);
+        function->entry = engine_code_entry(&ext->code, function->function);
+        if (!function->entry.address || function->entry.frame_need > EXT_FRAME_MAX ||
+            function->entry.native_need > EXT_NATIVE_MAX)
+            return ENGINE_ERROR_LIMIT;
+    }
+    return 0;
+}
+
+// A stub that leads to an import, at the start of the code pages. Functions that want to know who
+// calls get the extension in the run's cookie.
+static void stub_write(struct ext *ext, u32 index, u64 target, int owner) {
+    u8 bytes[EXT_STUB_BYTES];
+    struct x86 x = {bytes, sizeof bytes, 0};
+    u64 at = ext->code_pages.va + (u64)index * EXT_STUB_BYTES;
+    if (owner) {
+        x86_mov_ri(&x, X86_R11, (u64)ext);
+        x86_store(&x, (struct x86_mem){X86_R9, X86_NONE, 0, offsetof(struct engine_run, cookie)},
+                  X86_R11);
+    }
+    x86_jmp(&x, true, (i32)(target - (at + x.at + 5)));
+    while (x.at < sizeof bytes)
+        x86_byte(&x, 0xcc);
+    ASSERT(x.at == sizeof bytes);
+    memory_code_write(at, bytes, sizeof bytes);
+}
+
+static int stubs_make(struct ext *ext) {
+    if (!memory_code_reserve(&ext->memory,
+                             stubs_size(ext) + 4096 + (u64)ext->program->insn_count * CODE_PER_SLOT,
+                             &ext->code_pages) ||
+        !memory_code_take(&ext->memory, &ext->code_pages, stubs_size(ext)))
+        return ENGINE_ERROR_MEMORY;
+    for (u32 i = 0; i < ext->interface.import_count; i++) {
+        struct engine_import *import = (struct engine_import *)&ext->interface.imports[i];
+        const struct service *service = service_find(import->name);
+        if (!(service->flags & SERVICE_OWNER))
+            continue;
+        stub_write(ext, i, (u64)import->function, 1);
+        import->function = (engine_import_function *)(ext->code_pages.va + (u64)i * EXT_STUB_BYTES);
+    }
+    return 0;
+}
+
+static int arena_make(struct ext *ext) {
+    if (!ext->program->arena_log2)
+        return 0;
+    if (!memory_arena_take(&ext->memory, ext->program->arena_log2, &ext->arena))
+        return ENGINE_ERROR_MEMORY;
+    engine_arena_init(ext->program, (void *)ext->arena.va, ext->program->arena_image_size);
+    return 0;
+}
+
+static int compile(struct ext *ext, struct engine_verdict *verdict) {
+    const struct engine_verify_options options = {.cost_limit = EXT_COST_MAX};
+    ext->program->host = ext->scratch_host; // the proof is not kept
+    int error = engine_verify(ext->program, &options, verdict);
+    ext->program->host = ext->host;
+    if (error == ENGINE_ERROR_REFUSED || error == ENGINE_ERROR_LIMIT) {
+        ext->refusal = verdict->refusal;
+        error = ENGINE_ERROR_REFUSED;
+    }
+    if (!error)
+        error = verdict_check(ext, verdict);
+    if (!error)
+        error = arena_make(ext);
+    if (!error)
+        error = stubs_make(ext);
+    if (!error)
+        error = engine_jit_compile_fixed(ext->program, verdict, ENGINE_JIT_CALLABLE, ext->arena.va,
+                                         &ext->code);
+    return error ? error : needs_check(ext);
+}
+
+static int build(struct ext *ext) {
+    struct engine_object *object = NULL;
+    int error = engine_object_load(&ext->scratch_host, ext->object_copy, ext->request.bytes,
+                                   &object, &ext->refusal);
+    if (error)
+        return error;
+    error = interface_make(ext, object);
+    if (!error)
+        error = engine_program_create(&ext->host, object, &ext->interface, 0, &ext->program,
+                                      &ext->refusal);
+    struct engine_verdict *verdict = error ? NULL : scratch_alloc(ext, sizeof *verdict);
+    if (!error)
+        error = verdict ? compile(ext, verdict) : ENGINE_ERROR_MEMORY;
+    return error;
+}
+
+i64 ext_build(struct ext *ext) {
+    ext->host = (struct engine_host){.cookie = ext,
+                                     .alloc = host_alloc,
+                                     .free = host_free,
+                                     .code_alloc = host_code_alloc,
+                                     .code_seal = host_code_seal,
+                                     .code_free = host_code_free};
+    ext->scratch_host =
+        (struct engine_host){.cookie = ext, .alloc = scratch_alloc, .free = scratch_free};
+    int error = build(ext);
+    if (!error)
+        return 0;
+    if (error == ENGINE_ERROR_MEMORY ||
+        (error == ENGINE_ERROR_REFUSED && ext->refusal.code == ENGINE_REFUSED_MEMORY))
+        return -E_NOMEM;
+    return error == ENGINE_ERROR_LIMIT ? -E_LIMIT : -E_REFUSED;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Objects of extensions, for tests/guest/test_extension.c.
+
+    .macro OBJECT name file
+    .balign 16
+    .global object_\name, object_\name\()_end
+object_\name:
+    .incbin "\file"
+object_\name\()_end:
+    .endm
+
+    .section .rodata
+    OBJECT hello bpf/ext/hello.o
+
+    .section .note.GNU-stack, "", @progbits
