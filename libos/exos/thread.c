@@ -72,21 +72,25 @@ static void idle_put(struct mm *mm, struct thread *t) {
 
 struct thread *thread_again(struct process *process) {
     struct mm *mm = process->mm;
-    struct thread *t = mm->idle, old;
+    struct thread *t = mm->idle;
     if (!t)
         return NULL;
     mm->idle = t->next;
     mm->idle_count--;
     // It may still be on its way to sleep, on this stack, and looks at idle when it wakes.
-    old = *t;
+    struct env_uarea *uarea = t->uarea;
+    env_id env = t->env;
+    const volatile struct abi_env *row = t->row;
+    space_id space = t->space;
+    u64 slice = t->slice;
     memset(t, 0, __builtin_offsetof(struct thread, idle));
     t->sleeping = true;
-    t->uarea = old.uarea;
-    t->env = old.env;
-    t->row = old.row;
-    t->space = old.space;
-    t->slice = old.slice;
-    t->ran_before = kernel_env(old.env)->ran;
+    t->uarea = uarea;
+    t->env = env;
+    t->row = row;
+    t->space = space;
+    t->slice = slice;
+    t->ran_before = kernel_env(env)->ran;
     t->uarea->pending = 0;
     thread_init(t, process);
     return t;
