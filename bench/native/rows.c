@@ -82,6 +82,9 @@ static void server_make(const char *start) {
     if (env < 0)
         fail("env_create", env);
     server = (env_id)env;
+    must(sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT), server, CAP_RIGHT_YIELD, my_env,
+                      CAP_MINT_ENV),
+         CAP_SLOT_FREE, "cap_mint");
     yield_times(1, CAP_SLOT_ACCOUNT, server);
     i64 slot = sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env,
                             CAP_RIGHT_CALL | CAP_RIGHT_YIELD, server, CAP_MINT_ENV);

@@ -18,7 +18,7 @@ server_call:
 server_yield: // gives the processor back to whoever is named in its data page, for ever
     mov $0x500000, %ecx
     mov (%rcx), %rsi
-    mov $1, %edi // CAP_SLOT_ACCOUNT
+    mov $8, %edi // CAP_SLOT_FREE: for just that env
     mov $0x80000000 + NUMBER_env_yield, %eax
     syscall
     jmp server_yield

@@ -32,9 +32,6 @@ struct processor {
     struct abi_cpu *row;
     u64 runnable[WORDS];
     u32 position;
-    u32 grace;         // the current env was told that its slice ends
-    u64 since;         // when it began to run
-    u64 timer;         // what the hardware is set to
     struct env *owner; // of the strand that runs here, null if none does
 };
 
@@ -45,9 +42,11 @@ struct choice {
 
 static struct processor processors[ABI_CPUS_MAX];
 static struct abi_slice *slices;
-static u32 *slice_next; // links the slices of an env: number + 1
-static u64 slice_ticks, grace_ticks;
-static u32 idle; // processors in sal_idle
+u32 *slice_next; // links the slices of an env: number + 1
+static u64 slice_ticks;
+u32 idle_count;  // processors in sal_idle
+u64 grace_ticks; // what an env that was told of the end of its slice gets to leave in,
+u32 grace_apic;  // and in the timer's own ticks
 
 static struct processor *here(void) {
     return &processors[sal_cpu()];
@@ -64,7 +63,8 @@ void sched_init(void) {
     struct abi_cpu *rows = table_create(ABI_TABLE_CPUS, sizeof(struct abi_cpu), sal_machine.cpus);
     for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++) {
         processors[cpu].row = &rows[cpu];
-        processors[cpu].timer = ~0ul;
+        cpu_get(cpu)->row = &rows[cpu];
+        cpu_get(cpu)->timer = cpu_get(cpu)->sleeper = ~0ul;
         rows[cpu].apic = sal_cpu_apic(cpu);
     }
     u64 slice_us = sal_option("slice_us", SLICE_US);
@@ -74,6 +74,7 @@ void sched_init(void) {
     grace_ticks = sal_machine.tsc_hz / (1000000000ul / GRACE_NS);
     if (grace_ticks > slice_ticks / 4)
         grace_ticks = slice_ticks / 4;
+    grace_apic = sal_timer_count(grace_ticks);
     abi_info->slice_ns = slice_us * 1000;
     sched_sleep_init();
 }
@@ -143,7 +144,7 @@ void sched_strands_ready(struct env *owner) {
 }
 
 void sched_strands_offer(struct env *owner) {
-    if (idle)
+    if (idle_count)
         positions_kick(owner);
 }
 
@@ -250,9 +251,9 @@ static void set_timer(struct processor *p) {
     u64 at = sched_sleep_first();
     if ((sched_current() || p->owner) && p->row->slice_end < at)
         at = p->row->slice_end;
-    if (at == p->timer)
+    if (at == cpu_this()->timer)
         return;
-    p->timer = at;
+    cpu_this()->timer = at;
     sal_timer_set(at);
 }
 
@@ -262,11 +263,11 @@ void sched_timer_update(void) {
 
 // Charges the time since the last charge to the running env, or, if it was called, to whoever
 // called it: the slice is theirs.
-static void charge(struct processor *p, struct env *env, u64 now) {
+static void charge(struct env *env, u64 now) {
     while (env->caller)
         env = env->caller;
-    env->row->ran += now - p->since;
-    p->since = now;
+    env->row->ran += now - cpu_this()->since;
+    cpu_this()->since = now;
 }
 
 // The running env leaves the processor.
@@ -274,9 +275,9 @@ static void leave(struct processor *p, u64 now) {
     struct env *env = sched_current();
     cpu_this()->context = 0;
     if (env)
-        charge(p, env, now);
+        charge(env, now);
     if (p->owner)
-        p->owner->row->ran += now - p->since;
+        p->owner->row->ran += now - cpu_this()->since;
     p->owner = 0;
     cpu_this()->strand = 0;
 }
@@ -288,7 +289,7 @@ void sched_enter(struct env *env) {
     if (env->row->state == ENV_ACCEPTING)
         positions_mark(env, 1);
     cpu_this()->context = env; // &env->context
-    p->since = now;
+    cpu_this()->since = now;
     p->row->env = env->id;
     p->row->switches++;
     env->row->state = ENV_RUNNING;
@@ -331,7 +332,7 @@ __attribute__((noreturn)) static void run(struct processor *p, struct env *env) 
 
 __attribute__((noreturn)) static void run_strands(struct processor *p, struct env *owner) {
     p->owner = owner;
-    p->since = sal_tsc();
+    cpu_this()->since = sal_tsc();
     p->row->env = owner->id;
     p->row->switches++;
     cpu_this()->vector_owner = 0; // it may run elsewhere, or die, meanwhile
@@ -364,7 +365,7 @@ void sched_strand_left(struct env *owner) {
 void sched_next(void) {
     struct processor *p = here();
     leave(p, sal_tsc());
-    p->grace = 0;
+    cpu_this()->grace = 0;
     env_reap_some();
     for (;;) {
         u32 position;
@@ -384,11 +385,11 @@ void sched_next(void) {
         cpu_this()->vector_owner = 0; // it may run elsewhere, or die, meanwhile
         set_timer(p);
         u64 from = sal_tsc();
-        idle++;
+        idle_count++;
         kernel_unlock();
         sal_idle();
         kernel_lock();
-        idle--;
+        idle_count--;
         p->row->idle += sal_tsc() - from;
     }
 }
@@ -400,11 +401,11 @@ void sched_switch(struct env *env) {
     struct cpu *cpu = cpu_this();
     struct env *self = cpu->context;
     if (self->caller || env->notify || env->stop || env->context.full ||
-        sched_sleep_first() < p->timer)
+        sched_sleep_first() < cpu_this()->timer)
         run(p, env);
     u64 now = sal_tsc();
-    self->row->ran += now - p->since;
-    p->since = now;
+    self->row->ran += now - cpu_this()->since;
+    cpu_this()->since = now;
     p->row->env = env->id;
     p->row->switches++;
     env->row->cpu = cpu->number;
@@ -470,20 +471,20 @@ __attribute__((noreturn)) static void force(struct env *env, const struct sal_re
     sched_next();
 }
 
+// The env hears that its slice is over (unless it did by the short way, x86_64/interrupt.S), and
+// gets a short time to leave. Then it goes by force, or on, if nobody else waits.
 static void slice_ended(struct processor *p, struct env *env, struct sal_regs *regs, u64 now) {
     u32 position;
     struct choice choice;
-    if (!pick(p, &position, &choice)) { // nobody else: the env hears of it, and goes on
-        charge(p, env, now);
-        if (!env->inside)
-            upcall_deliver(env, regs, UPCALL_SLICE_END);
-        p->grace = 0;
-        p->row->slice_end = now + slice_ticks;
+    if (!env->inside && !cpu_this()->grace && upcall_deliver(env, regs, UPCALL_SLICE_END)) {
+        cpu_this()->grace = 1;
+        p->row->slice_end = now + grace_ticks;
         return;
     }
-    if (!env->inside && !p->grace && upcall_deliver(env, regs, UPCALL_SLICE_END)) {
-        p->grace = 1;
-        p->row->slice_end = now + grace_ticks;
+    if (!pick(p, &position, &choice)) {
+        charge(env, now);
+        cpu_this()->grace = 0;
+        p->row->slice_end = now + slice_ticks;
         return;
     }
     env->row->forced++;
@@ -504,7 +505,7 @@ void aegis_interrupt(enum sal_interrupt what) {
     if (what == SAL_INTERRUPT_CONSOLE)
         console_interrupt();
     if (what == SAL_INTERRUPT_TIMER)
-        p->timer = ~0ul, (void)spin_reap(8);
+        cpu_this()->timer = ~0ul, (void)spin_reap(8);
     sched_sleep_expire(now);
     if (env) {
         if (env->recall)

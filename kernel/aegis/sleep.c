@@ -7,6 +7,7 @@
 #include "kernel/aegis/above.h"
 #include "kernel/aegis/sched_priv.h"
 #include "kernel/sal/sal.h"
+#include "kernel/sal/x86_64/cpu.h"
 
 #define EXPIRE_PER_INTERRUPT 16
 
@@ -50,6 +51,11 @@ static void heap_down(struct heap *heap, u32 i, struct sleeper *sleeper) {
     heap_put(heap, i, sleeper);
 }
 
+// Tells the processor whose heap it is.
+static void heap_show(u32 cpu) {
+    cpu_get(cpu)->sleeper = heaps[cpu].count ? heaps[cpu].at[0]->deadline : ~0ul;
+}
+
 void sched_sleep(struct sleeper *sleeper, u64 deadline) {
     if (deadline == ABI_ANY)
         return;
@@ -57,6 +63,7 @@ void sched_sleep(struct sleeper *sleeper, u64 deadline) {
     sleeper->deadline = deadline;
     sleeper->cpu = cpu;
     heap_up(&heaps[cpu], heaps[cpu].count++, sleeper);
+    heap_show(cpu);
 }
 
 void sched_unsleep(struct sleeper *sleeper) {
@@ -66,17 +73,15 @@ void sched_unsleep(struct sleeper *sleeper) {
     u32 i = sleeper->place - 1;
     struct sleeper *last = heap->at[--heap->count];
     sleeper->place = 0;
-    if (last == sleeper)
-        return;
-    if (i && heap->at[(i - 1) / 2]->deadline > last->deadline)
+    if (last != sleeper && i && heap->at[(i - 1) / 2]->deadline > last->deadline)
         heap_up(heap, i, last);
-    else
+    else if (last != sleeper)
         heap_down(heap, i, last);
+    heap_show(sleeper->cpu);
 }
 
 u64 sched_sleep_first(void) {
-    const struct heap *heap = &heaps[sal_cpu()];
-    return heap->count ? heap->at[0]->deadline : ~0ul;
+    return cpu_this()->sleeper;
 }
 
 static struct env *sleeper_env(struct sleeper *sleeper) {

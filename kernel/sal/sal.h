@@ -130,6 +130,9 @@ static inline void sal_pause(void) {
 // One-shot: SAL_INTERRUPT_TIMER on this processor at (or soon after) a time-stamp value; a past one
 // fires at once. ~0 turns it off.
 void sal_timer_set(u64 tsc);
+// What the hardware is told for so many ticks of the time-stamp counter; 0 if it is told a value of
+// that counter.
+u32 sal_timer_count(u64 ticks);
 
 // --- translations --------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@
 static struct object_table table;
 static struct ext **ext_of; // by row
 static u32 *paid_by;        // how many an account pays for, by its row
-static struct ext *dying;
+struct ext *spin_dying;
 static struct engine_run *runs; // one a processor
 
 void spin_start(u32 count) {
@@ -96,8 +96,8 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
     ext->row->detached = why;
     ext->doomed = 1;
     ext->memory.inside = ext->scratch.inside = 0; // whoever loaded it never goes on
-    ext->next = dying;
-    dying = ext;
+    ext->next = spin_dying;
+    spin_dying = ext;
 }
 
 // Gives back what a dead extension has; returns what is left of the budget, 0 if something is left.
@@ -121,13 +121,13 @@ static u32 ext_tear(struct ext *ext, u32 budget) {
 }
 
 int spin_reap(u32 budget) {
-    while (dying && budget) {
-        struct ext *next = dying->next;
-        budget = ext_tear(dying, budget);
+    while (spin_dying && budget) {
+        struct ext *next = spin_dying->next;
+        budget = ext_tear(spin_dying, budget);
         if (budget)
-            dying = next;
+            spin_dying = next;
     }
-    return dying != 0;
+    return spin_dying != 0;
 }
 
 void spin_env_dies(struct env *env) {

@@ -121,6 +121,128 @@ entry_message_return:
     swapgs
     sysretq
 
+// --- directed yield ------------------------------------------------------------------------------
+
+// env_yield to a named env, as sys_env_yield and sched_switch do it, with an ENV capability, by an env that nobody called, to
+// one that isn't saved whole and has nothing to hear of. All registers but rdi and rsi are free: none outlives the call.
+    .balign 64
+    .global entry_yield
+entry_yield: // rdi: slot, rsi: env
+    mov %gs:AEGIS_CPU_CONTEXT, %r9
+    cmp $CAP_MANY, %rdi
+    jae entry_yield_slow
+    LOCK_FAST entry_yield_slow
+    lea (%rdi, %rdi, 2), %rcx
+    shl $4, %rcx
+    mov ENV_CAPS + CAP_TYPE_RIGHTS(%r9, %rcx), %r11d
+    and $CAP_YIELD_MASK, %r11d
+    cmp $CAP_YIELD_WANT, %r11d
+    jne yield_unlock
+    cmp %rsi, ENV_CAPS + CAP_OBJECT(%r9, %rcx)
+    jne yield_unlock
+    mov env_of(%rip), %r11
+    mov %esi, %ecx
+    and $INDEX_MASK, %ecx
+    mov (%r11, %rcx, 8), %r11 // the env that is to run
+    test %r11, %r11
+    jz yield_unlock
+    cmp %rsi, ENV_ID(%r11)
+    jne yield_unlock
+    mov ENV_ROW(%r11), %r8
+    cmpl $STATE_READY, ROW_STATE(%r8)
+    jne yield_unlock
+    cmpl $0, ENV_SLOW(%r11) // notify and stop
+    jne yield_unlock
+    cmpq $0, ENV_FULL(%r11)
+    jne yield_unlock
+    cmpq $0, ENV_CALLER(%r9)
+    jne yield_unlock
+    mov sal_machine + MACHINE_FEATURES(%rip), %r10
+    test $FEATURE_XSAVE, %r10d
+    jz yield_unlock
+    cmpl $0, idle_count(%rip)
+    jne yield_to_idle
+yield_commit:
+    mov 16(%rsp), %rax
+    mov %rax, ENV_RIP(%r9)
+    mov %gs:AEGIS_CPU_USER_RSP, %rax
+    mov %rax, ENV_RSP(%r9)
+    xor %ecx, %ecx
+    mov %rcx, ENV_FULL(%r9)
+    mov %rcx, ENV_RAX(%r9)
+    mov %rcx, ENV_RDI(%r9)
+    mov %rcx, ENV_FS(%r9)
+    test $FEATURE_PKU, %r10d
+    jz 1f
+    rdpkru
+    mov %rax, ENV_PKRU(%r9)
+1:  mov ENV_ROW(%r9), %r10
+    rdtsc
+    shl $32, %rdx
+    or %rdx, %rax
+    mov %rax, %rcx
+    sub %gs:AEGIS_CPU_SINCE, %rcx
+    mov %rax, %gs:AEGIS_CPU_SINCE
+    add %rcx, ROW_RAN(%r10)
+    mov ROW_STATE(%r10), %rcx // ENV_RUNNING, and this processor
+    movl $STATE_READY, ROW_STATE(%r10)
+    mov %rcx, ROW_STATE(%r8)
+    mov %gs:AEGIS_CPU_ROW, %r10
+    mov %rsi, CPU_ROW_ENV(%r10)
+    incq CPU_ROW_SWITCHES(%r10)
+    mov %r11, %rsi
+    mov %rsi, %gs:AEGIS_CPU_CONTEXT
+    mov %rsi, %gs:AEGIS_CPU_VECTOR_OWNER
+    LOAD_SPACE %rsi
+    mov $-1, %eax
+    mov %eax, %edx
+    xrstor64 sal_vector_initial(%rip)
+    xor %edx, %edx
+    mov ENV_PKRU(%rsi), %rax
+    test %rax, %rax
+    jz 1f
+    xor %ecx, %ecx
+    wrpkru
+1:  mov ENV_FS(%rsi), %rax
+    wrfsbase %rax
+    mov ENV_RIP(%rsi), %rcx
+    mov ENV_RSP(%rsi), %rsp
+    mov ENV_RAX(%rsi), %rax
+    mov ENV_RDI(%rsi), %rdi
+    UNLOCK // from here on the other one may be destroyed
+    mov $RFLAGS_CLEAN, %r11d
+    xor %ebx, %ebx
+    xor %esi, %esi
+    xor %ebp, %ebp
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    xor %r10d, %r10d
+    xor %r12d, %r12d
+    xor %r13d, %r13d
+    xor %r14d, %r14d
+    xor %r15d, %r15d
+    swapgs
+    wrgsbase %rdx
+    sysretq
+
+// Some processor idles: that is nothing to us if the caller has no position, or just one, which is here.
+yield_to_idle:
+    mov ENV_SLICES(%r9), %ecx
+    sub $1, %ecx
+    jc yield_commit
+    mov slice_next(%rip), %rax
+    cmpl $0, (%rax, %rcx, 4)
+    jne yield_unlock
+    mov %ecx, %eax
+    xor %edx, %edx
+    mov $SLICES, %ecx
+    div %ecx
+    cmp %gs:AEGIS_CPU_NUMBER, %eax
+    je yield_commit
+yield_unlock:
+    UNLOCK
+    jmp entry_yield_slow
+
 // --- the other cases --------------------------------------------------------------------------------
 
 // transfer.c gets (slot, env, struct transfer_exit *) and returns the context that was entered, its space loaded, or null with

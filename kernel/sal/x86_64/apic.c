@@ -124,6 +124,7 @@ u32 apic_timer_current(void) {
 void apic_cpu_init(void) {
     u64 base = x86_msr_read(MSR_APIC_BASE) | APIC_BASE_ON;
     x86_msr_write(MSR_APIC_BASE, base);
+    cpu_this()->apic_registers = tsc_deadline ? 0 : (void *)registers;
     if (!registers)
         x86_msr_write(MSR_APIC_BASE, base | APIC_BASE_X2);
     lapic_write(LAPIC_TPR, 0);

@@ -244,6 +244,11 @@ void clock_init(void) {
     wall_init();
 }
 
+u32 sal_timer_count(u64 ticks) {
+    u64 count = apic_timer_uses_tsc() ? 0 : ratio_scale(ticks, lapic_ratio) + 1;
+    return count < ~0u ? (u32)count : ~0u;
+}
+
 void sal_timer_set(u64 tsc) {
     struct cpu *cpu = cpu_this();
     cpu->timer_deadline = tsc;

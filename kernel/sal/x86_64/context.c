@@ -8,7 +8,9 @@
 #include "kernel/sal/sal.h"
 
 // An XSAVE area in its initial configuration: XRSTOR from it resets every component.
-static u8 initial[576] __attribute__((aligned(64))) = {
+// Aegis' short way of env_yield does so too.
+extern u8 sal_vector_initial[576];
+u8 sal_vector_initial[576] __attribute__((aligned(64))) = {
     [0] = 0x7f,  [1] = 0x03,  // FCW
     [24] = 0x80, [25] = 0x1f, // MXCSR
     [28] = 0xff, [29] = 0xff, // MXCSR mask
@@ -46,8 +48,8 @@ void sal_vector_clear(void) {
     if (sal_machine.features & ABI_FEATURE_XSAVE)
         __asm__ volatile("xrstor64 (%0)"
                          :
-                         : "r"(initial), "a"((u32)sal_machine.xcr0), "d"(0)
+                         : "r"(sal_vector_initial), "a"((u32)sal_machine.xcr0), "d"(0)
                          : "memory");
     else
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(initial) : "memory");
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(sal_vector_initial) : "memory");
 }

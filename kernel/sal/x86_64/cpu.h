@@ -45,6 +45,16 @@ struct cpu {
     void *strand;         // struct strand that runs in kernel mode here, on its own stack, or null
     void *strand_regs;    // struct sal_regs of a strand that was interrupted, on its stack
 
+    void *apic_registers; // local APIC, if its timer is set through memory; else null
+
+    // Aegis' own, known to its short ways (kernel/aegis/x86_64).
+    void *row;   // struct abi_cpu
+    u64 since;   // when the time that is not charged yet began
+    u64 timer;   // what the hardware is set to
+    u64 sleeper; // earliest deadline of who sleeps here, ~0 if none
+    u32 grace;   // the running env was told that its slice is over
+    u32 reserved;
+
     u32 number; // 0 .. sal_machine.cpus - 1
     u32 apic;   // local APIC id
     volatile u32 online;

@@ -13,6 +13,7 @@
 // stack, or no room, upcall_refused (aegis) decides.
 
 #include "gen/kernel_offsets.h"
+#include "kernel/sal/x86_64/vectors.h"
 
 #define USER_CS 0x23
 #define USER_SS 0x1b
@@ -215,6 +216,7 @@ save_regs:
 // --- interrupts ----------------------------------------------------------------------------------
 
     .balign 16
+    .global interrupt
 interrupt:
     testb $3, 24(%rsp)
     jz 1f
@@ -343,6 +345,8 @@ gate_\v:
     jmp fatal
     .elseif \v < 32
     jmp exception
+    .elseif \v == VECTOR_TIMER
+    jmp entry_timer
     .else
     jmp interrupt
     .endif

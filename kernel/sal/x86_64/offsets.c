@@ -19,6 +19,8 @@ void offsets(void) {
     OFFSET(CPU_USER_RSP, cpu, user_rsp);
     OFFSET(CPU_CONTEXT, cpu, context);
     OFFSET(CPU_REGS, cpu, regs);
+    OFFSET(CPU_APIC, cpu, apic_registers);
+    OFFSET(CPU_TIMER_DEADLINE, cpu, timer_deadline);
     OFFSET(CPU_STRAND, cpu, strand);
     OFFSET(CPU_STRAND_REGS, cpu, strand_regs);
 
