@@ -4,7 +4,7 @@
 # The kernel: every source in the folders below, and base. It is linked twice: the first link tells the addresses of its
 # functions, the second contains them as a table, for backtraces.
 
-KERNEL_DIRS := kernel/sal kernel/sal/x86_64 kernel/dev kernel/aegis kernel/aegis/x86_64 kernel/spin kernel/spin/service
+KERNEL_DIRS := kernel/sal kernel/sal/x86_64 kernel/dev kernel/aegis kernel/aegis/x86_64 kernel/spin kernel/spin/dispatch kernel/spin/service
 KERNEL_SRC  := $(filter-out %/offsets.c,$(wildcard $(addsuffix /*.c,$(KERNEL_DIRS)) $(addsuffix /*.S,$(KERNEL_DIRS)))) $(BASE_SRC) $(ENGINE_KERNEL_SRC)
 KERNEL_OBJ  := $(addprefix $(BUILD)/kernel/,$(addsuffix .o,$(basename $(KERNEL_SRC))))
 KERNEL_ELF  := $(BUILD)/kernel/tricolor.elf

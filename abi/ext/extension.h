@@ -8,6 +8,12 @@
 //     ENTRY(u64, name, (u64 a, u64 b)) { … }     a function that programs call, by ext_call
 //     INIT(name) { … return 0; }                 runs once after loading; another result gives it
 //     up FINI(name) { … }                           runs once before the extension is unloaded
+//     EVENT(u64, name, (…)) { … }                a procedure for other extensions; they call it
+//                                                by its name, and may handle it
+//     HANDLER(event, u64, name, (…)) { … }       runs when the event is raised, in its place;
+//                                                HANDLER_AT(event, first|last, …) in that order
+//     GUARD(handler, name, (…)) { return …; }    only if this holds: comparisons of arguments, or
+//                                                of fields behind them, with constants
 //
 // Global variables are the extension's arena: its own memory, kept between calls.
 
@@ -21,6 +27,12 @@
 #define ENTRY(result, name, arguments) EXT_SECTION("entry/" #name) result name arguments
 #define INIT(name)                     EXT_SECTION("init/" #name) int name(void)
 #define FINI(name)                     EXT_SECTION("fini/" #name) void name(void)
+
+#define EVENT(result, name, arguments)          EXT_SECTION("event/" #name) result name arguments
+#define HANDLER(event, result, name, arguments) EXT_SECTION("handler/" #event) result name arguments
+#define HANDLER_AT(event, order, result, name, arguments)                                          \
+    EXT_SECTION("handler/" #event "/" #order) result name arguments
+#define GUARD(handler, name, arguments) EXT_SECTION("guard/" #handler) u64 name arguments
 
 // --- what the kernel offers to every extension ---------------------------------------------------
 

@@ -5,9 +5,14 @@
 
 NATIVE_SRC := $(wildcard bench/native/*.c bench/native/*.S)
 NATIVE_OBJ := $(addprefix $(BUILD)/user/,$(addsuffix .o,$(basename $(NATIVE_SRC)))) \
-              $(addprefix $(BUILD)/user/,libos/rt/crt0.o base/string.o base/format.o) \
+              $(addprefix $(BUILD)/user/,libos/rt/crt0.o libos/rt/calls.o base/string.o base/format.o) \
               $(addprefix $(BUILD)/user/libos/pager/,pager.o linear.o hashed.o)
 NATIVE_ELF := $(BUILD)/user/bench-native.elf
+
+# Extensions that the rows load.
+NATIVE_OBJECTS := $(patsubst %.c,$(BUILD)/bpf/%.o,$(wildcard bench/ext/*.c))
+$(BUILD)/user/bench/native/objects.o: $(NATIVE_OBJECTS)
+$(BUILD)/user/bench/native/objects.o: EXTRA_CFLAGS += -Wa,-I$(BUILD)
 
 ALL += $(NATIVE_ELF)
 

@@ -14,6 +14,7 @@
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
+#include "kernel/spin/event.h"
 
 static struct object_table table;
 static struct ext **ext_of; // by row
@@ -29,6 +30,7 @@ void spin_start(u32 count) {
     u64 bytes = sal_machine.cpus * sizeof *runs;
     runs = sal_frame(sal_boot_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
     memory_init();
+    event_init();
 }
 
 struct ext *ext_find(ext_id id) {
@@ -92,6 +94,7 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
     if (ext->row->state == EXT_DYING)
         return;
     ext_leave_env(ext);
+    event_forget(ext);
     ext->row->state = EXT_DYING;
     ext->row->detached = why;
     ext->doomed = 1;
@@ -213,6 +216,8 @@ static i64 load_done(void *argument, i64 error) {
         i64 fault = space_copy_out(ext->report, &report, sizeof report);
         error = fault ? fault : error;
     }
+    if (!error)
+        error = event_install(ext);
     if (!error) {
         const u64 arguments[ENGINE_ARGS] = {0};
         struct ext_function *init = function_of_role(ext, EXT_ROLE_INIT);
@@ -306,6 +311,7 @@ ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget, u64 *re
     run->stack_low = (u64)frames;
     run->stack_top = (u64)frames + sizeof frames;
     run->cookie = ext;
+    run->stack_limit = event_stack_limit();
     enum engine_status status = engine_jit_nest(&ext->code, run, function, arguments, result);
     run->meter = meter;
     run->stack_top = stack_top;

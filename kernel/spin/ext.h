@@ -20,6 +20,7 @@
 #include "abi/tables.h"
 #include "engine/engine.h"
 #include "kernel/aegis/env.h"
+#include "kernel/spin/dispatch/dispatch.h"
 #include "kernel/spin/memory.h"
 
 #define EXT_STUB_BYTES  32
@@ -47,9 +48,11 @@ struct ext_function {
     u64 hash; // of the name: abi/extension.h
     u32 role;
     u32 function; // of the program
+    u32 hook;     // of the interface
     u32 btf;      // its FUNC
     const char *prototype;
     struct engine_code_entry entry;
+    struct dispatch_guard *guard; // of a GUARD: what it asks
 };
 
 struct ext {
@@ -66,6 +69,12 @@ struct ext {
     struct engine_code code;
     struct ext_function *functions;
     u32 function_count;
+    // event.c
+    struct engine_host dispatch_host;
+    struct dispatch_memory dispatch; // pays for its events and handlers
+    struct event *events;
+    struct event_handler *handlers;
+    struct event_link *links;
     struct ext *next;        // of the dying ones
     struct ext *next_of_env; // of its env's
     // While it is loaded

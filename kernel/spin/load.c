@@ -10,6 +10,7 @@
 #include "engine/btf.h"
 #include "engine/jit/x86.h"
 #include "kernel/sal/sal.h"
+#include "kernel/spin/event.h"
 #include "kernel/spin/service.h"
 
 #define FUNCTIONS_MAX 256
@@ -39,7 +40,8 @@ static void host_free(void *cookie, void *memory, size_t size) {
 }
 
 static u64 stubs_size(const struct ext *ext) {
-    return bits_align_up((u64)ext->interface.import_count * EXT_STUB_BYTES, 64);
+    u64 stubs = (u64)ext->interface.import_count + ext->function_count; // gates: event.c
+    return bits_align_up(stubs * EXT_STUB_BYTES, 64);
 }
 
 static bool host_code_alloc(void *cookie, size_t size, struct engine_code_memory *out) {
@@ -114,13 +116,29 @@ static void import_service(struct engine_import *import, const struct service *s
     *import = service->import;
 }
 
-static int interface_import(struct ext *ext, const struct engine_symbol *symbol) {
+static i64 import_event(struct ext *ext, const struct engine_symbol *symbol,
+                        const struct engine_btf *btf, struct engine_import *import) {
+    char prototype[256];
+    if (!symbol->btf ||
+        engine_btf_print(btf, symbol->btf, prototype, sizeof prototype) >= sizeof prototype)
+        return -E_INVAL;
+    *import = (struct engine_import){.name = keep_text(ext, symbol->name),
+                                     .prototype = keep_text(ext, prototype)};
+    if (!import->name || !import->prototype)
+        return -E_NOMEM;
+    return event_import(ext, ext->interface.import_count, symbol->name, prototype, import);
+}
+
+static int interface_import(struct ext *ext, const struct engine_symbol *symbol,
+                            const struct engine_btf *btf) {
     const struct service *service = service_find(symbol->name);
     struct engine_import *import =
         (struct engine_import *)&ext->interface.imports[ext->interface.import_count];
-    if (!service)
-        return refuse(ext, ENGINE_REFUSED_IMPORT_UNKNOWN, symbol->name, "");
-    import_service(import, service);
+    if (service)
+        import_service(import, service);
+    else if (import_event(ext, symbol, btf, import))
+        return refuse(ext, ENGINE_REFUSED_IMPORT_UNKNOWN, symbol->name,
+                      "no service has that name, and no event that name and type");
     ext->interface.import_count++;
     return 0;
 }
@@ -140,6 +158,7 @@ static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
     *function = (struct ext_function){.name = keep_text(ext, symbol->name),
                                       .section = keep_text(ext, symbol->section),
                                       .hash = ext_hash(symbol->name),
+                                      .hook = ext->function_count,
                                       .role = role_of(symbol),
                                       .btf = symbol->btf,
                                       .prototype = keep_text(ext, prototype)};
@@ -171,7 +190,7 @@ static int interface_make(struct ext *ext, const struct engine_object *object) {
     for (u32 i = 0; i < symbols && !error; i++) {
         struct engine_symbol symbol = engine_object_symbol(object, i);
         if (symbol.kind == ENGINE_SYMBOL_IMPORT)
-            error = interface_import(ext, &symbol);
+            error = interface_import(ext, &symbol, engine_object_btf(object));
         else if (role_of(&symbol) != EXT_ROLE_NONE)
             error = interface_export(ext, &symbol, engine_object_btf(object));
     }
@@ -196,7 +215,9 @@ static int needs_check(struct ext *ext) {
         struct ext_function *function = &ext->functions[i];
         function->function = engine_program_find(ext->program, function->name);
         function->entry = engine_code_entry(&ext->code, function->function);
-        if (!function->entry.address || function->entry.frame_need > EXT_FRAME_MAX ||
+        // Nothing bounds the native stack of a recursion.
+        if (!function->entry.address || function->entry.recurses ||
+            function->entry.frame_need > EXT_FRAME_MAX ||
             function->entry.native_need > EXT_NATIVE_MAX)
             return ENGINE_ERROR_LIMIT;
     }
@@ -230,9 +251,10 @@ static int stubs_make(struct ext *ext) {
     for (u32 i = 0; i < ext->interface.import_count; i++) {
         struct engine_import *import = (struct engine_import *)&ext->interface.imports[i];
         const struct service *service = service_find(import->name);
-        if (!(service->flags & SERVICE_OWNER))
+        if (service && !(service->flags & SERVICE_OWNER))
             continue;
-        stub_write(ext, i, (u64)import->function, 1);
+        stub_write(ext, i, service ? (u64)import->function : event_import_target(ext, i),
+                   service != NULL);
         import->function = (engine_import_function *)(ext->code_pages.va + (u64)i * EXT_STUB_BYTES);
     }
     return 0;
@@ -245,6 +267,17 @@ static int arena_make(struct ext *ext) {
         return ENGINE_ERROR_MEMORY;
     engine_arena_init(ext->program, (void *)ext->arena.va, ext->program->arena_image_size);
     return 0;
+}
+
+static int guard_check(struct ext *ext, const struct engine_verdict *verdict,
+                       struct ext_function *function) {
+    function->function = engine_program_find(ext->program, function->name);
+    i64 error = event_guard_analyse(ext, verdict, function);
+    if (error == -E_INVAL)
+        return refuse(
+            ext, ENGINE_REFUSED_IMPORT_TYPE, function->name,
+            "a guard may compare arguments and their fields with constants, and nothing else");
+    return error ? ENGINE_ERROR_MEMORY : 0;
 }
 
 static int compile(struct ext *ext, struct engine_verdict *verdict) {
@@ -265,6 +298,9 @@ static int compile(struct ext *ext, struct engine_verdict *verdict) {
     if (!error)
         error = engine_jit_compile_fixed(ext->program, verdict, ENGINE_JIT_CALLABLE, ext->arena.va,
                                          &ext->code);
+    for (u32 i = 0; i < ext->function_count && !error; i++)
+        if (ext->functions[i].role == EXT_ROLE_GUARD)
+            error = guard_check(ext, verdict, &ext->functions[i]);
     return error ? error : needs_check(ext);
 }
 

@@ -6,7 +6,7 @@
 //
 //     static u64 tick(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) { … }
 //     SERVICE(tick) = {{.name = "tick", .function = tick, .result = SERVICE_NUMBER,
-//                       .prototype = "u64(void)"}};
+//                       .prototype = "u64()"}};
 //
 // prototype is the canonical text of the type (engine/btf.h): what an extension declares must
 // agree. All layouts of references are in layouts[] (service_layouts in load.c), whose order is the

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Objects of extensions, for tests/guest/test_extension.c.
+// Objects of extensions, for tests/guest/test_extension.c and test_event.c.
 
     .macro OBJECT name file
     .balign 16
@@ -13,5 +13,8 @@ object_\name\()_end:
 
     .section .rodata
     OBJECT hello bpf/ext/hello.o
+    .irp name, exporter, raiser, handlers10, handlers50, wrong_type, wrong_guard, looping, recursive
+    OBJECT \name bpf/tests/guest/ext/\name\().o
+    .endr
 
     .section .note.GNU-stack, "", @progbits

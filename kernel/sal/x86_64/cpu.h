@@ -55,8 +55,9 @@ struct cpu {
     u32 grace;   // the running env was told that its slice is over
     u32 reserved;
 
-    u32 number; // 0 .. sal_machine.cpus - 1
-    u32 apic;   // local APIC id
+    u64 *counters; // of events (kernel/spin/event.c)
+    u32 number;    // 0 .. sal_machine.cpus - 1
+    u32 apic;      // local APIC id
     volatile u32 online;
     u32 locks_held; // debug builds: how many, and their ranks (kernel/sal/lock.h)
     const void *locks[8];

@@ -66,10 +66,14 @@ static void node_free(struct dispatch_event *event, struct dispatch_node *node) 
 }
 
 // What a bucket that overflows turns into.
+// A chain is split when it is longer than CHAIN_MAX; if all of it falls into one bucket again, it
+// is one longer at the next level.
+enum { SPLIT_MAX = CHAIN_MAX + NODE_LEVELS + 1 };
+
 struct split {
     struct dispatch_node *node;
-    struct dispatch_entry *entries[CHAIN_MAX + 1];
-    struct dispatch_block *blocks[CHAIN_MAX + 1];
+    struct dispatch_entry *entries[SPLIT_MAX];
+    struct dispatch_block *blocks[SPLIT_MAX];
     u32 count;
 };
 

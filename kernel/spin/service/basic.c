@@ -31,5 +31,5 @@ SERVICE(clock_ticks) = {{.name = "clock_ticks",
                          .function = clock_ticks,
                          .result = SERVICE_NUMBER,
                          .flags = ENGINE_IMPORT_PURE,
-                         .prototype = "u64(void)"},
+                         .prototype = "u64()"},
                         0};
