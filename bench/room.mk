@@ -3,7 +3,7 @@
 #
 # The benchmarks. `make bench [ROWS=PATTERN,...] [BENCH_ARGS=...]` measures side by side with Linux; `make profile ROW=ID` says
 # where a row's instructions go; `make test-bench` runs every row once or twice and checks that it gives a number, the same each
-# time; `make bench-plot` draws the last table.
+# time; `make bench-plot` draws the last table, `make bench-readme` writes it into README.md.
 
 BENCH_RUN := $(PYTHON) bench/run.py --build $(BUILD)
 
@@ -23,3 +23,7 @@ profile: all $(LINUX_BENCH)
 
 bench-plot:
 	$(Q)$(PYTHON) bench/plot --json $(BUILD)/bench.json --output docs/benchmarks.svg
+
+.PHONY: bench-readme
+bench-readme:
+	$(Q)$(PYTHON) bench/readme.py --json $(BUILD)/bench.json
