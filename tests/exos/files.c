@@ -366,16 +366,16 @@ static void test_pages(void) {
     i32 fd = (i32)do_open("/pages", CREATE, 0600);
     struct vnode *v = files_at(shim_process.files, fd)->vnode;
     CHECK_EQ(linux_pwrite64(fd, (u64) "page", 4, 4096), 4);
-    CHECK_EQ(vnode_get_page(v, 1, 0, &a), 0);
-    CHECK_EQ(vnode_get_page(v, 1, 1, &b), 0);
+    CHECK_EQ(vnode_get_pages(v, 1, 1, 0, &a), 1);
+    CHECK_EQ(vnode_get_pages(v, 1, 1, 1, &b), 1);
     CHECK_EQ(a, b);
     CHECK(!memcmp((void *)(a << 12), "page", 4));
-    CHECK_EQ(vnode_get_page(v, 0, 1, &b), 0); // the hole gets a page
+    CHECK_EQ(vnode_get_pages(v, 0, 1, 1, &b), 1); // the hole gets a page
     memcpy((void *)(b << 12), "hole", 4);
     char text[5] = {0};
     CHECK_EQ(linux_pread64(fd, (u64)text, 4, 0), 4);
     CHECK(!strcmp(text, "hole"));
-    CHECK_EQ(vnode_get_page(v, 2, 0, &b), -EFAULT);
+    CHECK_EQ(vnode_get_pages(v, 2, 1, 0, &b), -EFAULT);
     // A page that is mapped outlives its place.
     vnode_map_get(v);
     CHECK_EQ(linux_ftruncate(fd, 0), 0);
