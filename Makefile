@@ -68,6 +68,9 @@ CFLAGS_COMMON := -std=gnu11 -g -O2 $(WARNINGS) -fno-strict-aliasing -ffile-prefi
 
 FREESTANDING_CFLAGS := -ffreestanding -fno-stack-protector -fno-common -fno-pic -fno-pie -fcf-protection=none \
                        -fno-asynchronous-unwind-tables
+ifeq ($(COMPILER),gcc)
+FREESTANDING_CFLAGS += -mpopcnt # or it calls a library; x86-64-v2 has the instruction
+endif
 KERNEL_CFLAGS := $(CFLAGS_COMMON) $(FREESTANDING_CFLAGS) -DTRICOLOR_KERNEL=1 -mno-red-zone -mgeneral-regs-only \
                  -mcmodel=kernel -fno-omit-frame-pointer -fno-delete-null-pointer-checks
 USER_CFLAGS   := $(CFLAGS_COMMON) $(FREESTANDING_CFLAGS) -DTRICOLOR_USER=1

@@ -73,7 +73,8 @@ void offsets(void) {
     DEFINE(LINUX_CALLS, LINUX_CALLS_MAX);
     DEFINE(RESTART_LAST, ERESTART_RESTARTBLOCK);
     DEFINE(RESTART_CODES, ERESTART_RESTARTBLOCK - ERESTARTSYS);
-    DEFINE(TABLES, ABI_TABLES);
+    _Static_assert((u32)ABI_TABLES == 0, "its high half says it");
+    DEFINE(TABLES_HIGH, (i64)ABI_TABLES >> 32); // gcc takes no longer constants here
     DEFINE(INFO_TSC_HZ, __builtin_offsetof(struct abi_info, tsc_hz));
     DEFINE(INFO_TSC_BOOT, __builtin_offsetof(struct abi_info, tsc_boot));
     DEFINE(INFO_WALL_BOOT_NS, __builtin_offsetof(struct abi_info, wall_boot_ns));

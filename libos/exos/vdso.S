@@ -76,7 +76,7 @@ strings_end:
 
 // rax: nanoseconds since boot; rcx: 10^9; r8: the exposed tables.
     .macro MONOTONIC
-    movabs $TABLES, %r8
+    movabs $(TABLES_HIGH << 32), %r8
     lfence
     rdtsc
     shl $32, %rdx
