@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/spin/dispatch/priv.h"
 #include "tests/kernel/spin/dispatch_host.h"
 
 static unsigned passed, failed;
@@ -657,6 +658,48 @@ static void test_cost(u32 count, u64 limit) {
     history_close();
 }
 
+// Constants that share their bucket at three levels: a node gets all of them at once, again and
+// again, and at the end they are one chain.
+static void test_collisions(void) {
+    enum { COUNT = 24, LEVELS = 3 };
+    static struct dispatch_binding bindings[COUNT];
+    u32 values[COUNT], found = 0;
+    for (u32 v = 0; found < COUNT && v < ~0u; v++) {
+        bool same = true;
+        for (u32 level = 0; level < LEVELS && same; level++)
+            same = v * hash_multiplier(&sim_layout, level) >> 26 == 7;
+        if (same)
+            values[found++] = v;
+    }
+    argument_count = 1;
+    event = (struct dispatch_event){
+        .memory = &event_memory, .layout = &sim_layout, .arguments = 1, .counter_adjust = 1};
+    CHECK(dispatch_event_open(&event) == DISPATCH_OK);
+    static const struct dispatch_field length = {
+        .memory = 1, .bytes = 4, .sure = 1, .mask = 0xffffffff};
+    for (u32 step = 0; step < 2 * COUNT; step++) {
+        struct dispatch_binding *b = &bindings[step % COUNT];
+        if (step < COUNT) {
+            *b = (struct dispatch_binding){.memory = &handler_memory,
+                                           .handler = sim_leaf(step + 1),
+                                           .counter = 2 + step,
+                                           .test_count = 1,
+                                           .tests = {{length, DISPATCH_EQ, values[step]}}};
+            CHECK(dispatch_install(&event, b) == DISPATCH_OK);
+        } else {
+            dispatch_remove(b);
+        }
+        reclaim();
+        for (u32 i = 0; i < COUNT; i++) {
+            struct packet p = {.length = values[i]};
+            u64 arguments[DISPATCH_ARGS] = {(u64)&p};
+            struct sim_run run = {0};
+            CHECK(sim_raise(&event, arguments, &run) == (bindings[i].event ? i + 1 : 0));
+        }
+    }
+    history_close();
+}
+
 int main(void) {
     sim_memory_init(&event_sim);
     sim_memory_init(&handler_sim);
@@ -664,6 +707,7 @@ int main(void) {
     handler_memory.host = &handler_sim.host;
     sim_thread(counters);
     test_refusal();
+    test_collisions();
     test_histories(40);
     test_failing(100);
     test_race(20000);
