@@ -305,9 +305,10 @@ static int arguments_equal(const char *a, const char *b) {
 
 static i64 handler_install(struct ext *ext, const struct ext_function *function) {
     char name[64], word[16] = "";
-    if (!section_word(function->section, 1, name, sizeof name))
+    if (!section_word(function->section, 1, name, sizeof name) ||
+        (section_word(function->section, 2, word, sizeof word) && !string_equal(word, "first") &&
+         !string_equal(word, "last")))
         return -E_INVAL;
-    (void)section_word(function->section, 2, word, sizeof word);
     struct event *event = event_find(name);
     if (!event)
         return -E_STALE;

@@ -6,7 +6,7 @@
 //
 // The exporter's object has the procedure in section "event/NAME". Another extension that imports
 // NAME, with the same type, calls the event's stub, by a jump in its own code pages; one that has a
-// function in section "handler/NAME[/first|/last|/filter]" handles it from the end of its loading
+// function in section "handler/NAME[/first|/last]" handles it from the end of its loading
 // until it dies, if the function in section "guard/HANDLER" allows it. Events of a dead exporter
 // answer 0.
 //
