@@ -9,6 +9,7 @@
 #include "base/string.h"
 #include "engine/btf.h"
 #include "engine/jit/x86.h"
+#include "kernel/aegis/inside.h"
 #include "kernel/sal/sal.h"
 #include "kernel/spin/event.h"
 #include "kernel/spin/service.h"
@@ -253,8 +254,11 @@ static int stubs_make(struct ext *ext) {
         const struct service *service = service_find(import->name);
         if (service && !(service->flags & SERVICE_OWNER))
             continue;
+        // With the lock, because the event that the stub leads to may end meanwhile.
+        inside_lock();
         stub_write(ext, i, service ? (u64)import->function : event_import_target(ext, i),
                    service != NULL);
+        inside_unlock();
         import->function = (engine_import_function *)(ext->code_pages.va + (u64)i * EXT_STUB_BYTES);
     }
     return 0;
