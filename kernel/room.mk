@@ -16,8 +16,14 @@ KERNEL_CFLAGS += -DKERNEL_DEBUG=$(if $(DEBUG),1,0)
 
 # clang inlines across files when it links (gcc's objects could not be linked by lld then).
 ifneq ($(COMPILER),gcc)
-$(filter $(BUILD)/kernel/kernel/% $(BUILD)/kernel/engine/%,$(KERNEL_OBJ)): EXTRA_CFLAGS += $(if $(DEBUG),,-flto)
+$(filter $(BUILD)/kernel/kernel/%,$(KERNEL_OBJ)): EXTRA_CFLAGS += $(if $(DEBUG),,-flto)
 endif
+
+# Small code for what is done once or seldom: start, and whatever happens when an extension is loaded or removed. The engine's own
+# flags say the same (engine/room.mk), and it is not inlined into.
+KERNEL_SELDOM := account console elf inside large pin start
+$(BUILD)/kernel/kernel/sal/%.o $(BUILD)/kernel/kernel/spin/%.o: EXTRA_CFLAGS += -Oz
+$(KERNEL_SELDOM:%=$(BUILD)/kernel/kernel/aegis/%.o): EXTRA_CFLAGS += -Oz
 
 # Offsets of structure members for assembly: an offsets.c is compiled to text, in which DEFINE() left lines "->NAME value".
 KERNEL_OFFSETS := $(BUILD)/gen/gen/kernel_offsets.h $(BUILD)/gen/gen/aegis_offsets.h
