@@ -39,11 +39,17 @@ typedef i64 handler(u64, u64, u64, u64, u64, u64);
     }
 SYSCALLS_IN_C(LOCKED)
 
-// The short way of env_yield (x86_64/transfer.S), and where it ends when it isn't one.
+// The short ways of env_yield and env_pass (x86_64/transfer.S), and where they end when they aren't
+// any.
 i64 entry_yield(void);
 i64 entry_yield_slow(u64 cap, env_id env);
 i64 entry_yield_slow(u64 cap, env_id env) {
     return locked_env_yield(cap, env, 0, 0, 0, 0);
+}
+i64 entry_pass(void);
+i64 entry_pass_slow(u64 cap, env_id env, u64 seen, u64 deadline);
+i64 entry_pass_slow(u64 cap, env_id env, u64 seen, u64 deadline) {
+    return locked_env_pass(cap, env, seen, deadline, 0, 0);
 }
 i64 entry_message_call(void);
 i64 entry_message_return(void);
@@ -60,12 +66,14 @@ extern const void *const calls[];
 #define ENTRY(name)              (const void *)entry_message_##name,
 #define locked_null              null_call
 #define locked_env_yield         entry_yield
+#define locked_env_pass          entry_pass
 #define entry_message_env_call   entry_message_call
 #define entry_message_env_return entry_message_return
 #define entry_message_env_send   entry_message_send
 const void *const calls[] = {SYSCALL_DISPATCH(HANDLER, ENTRY)};
 #undef locked_null
 #undef locked_env_yield
+#undef locked_env_pass
 
 // --- batch ---------------------------------------------------------------------------------------
 

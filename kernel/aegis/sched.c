@@ -65,6 +65,9 @@ void sched_init(void) {
         processors[cpu].row = &rows[cpu];
         cpu_get(cpu)->row = &rows[cpu];
         cpu_get(cpu)->timer = cpu_get(cpu)->sleeper = ~0ul;
+        cpu_get(cpu)->slice_first = cpu * ABI_SLICES + 1;
+        cpu_get(cpu)->slice_links = slice_next + cpu * ABI_SLICES;
+        cpu_get(cpu)->runnable = processors[cpu].runnable;
         rows[cpu].apic = sal_cpu_apic(cpu);
     }
     u64 slice_us = sal_option("slice_us", SLICE_US);

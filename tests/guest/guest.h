@@ -74,6 +74,7 @@ env_id worker_start(u32 cpu, void (*run)(void *), void *argument); // ends when 
 // The same, with a capability for that account in CAP_SLOT_FREE.
 env_id worker_start_with(u32 cpu, void (*run)(void *), void *argument, account_id account);
 void worker_wait(env_id worker); // until it has ended; frees it
+int worker_ended(env_id worker); // then worker_wait does not wait
 void worker_destroy(env_id worker);
 void worker_wait_state(env_id worker, enum env_state state); // at most a second
 

@@ -208,6 +208,11 @@ void worker_wait(env_id worker) {
     worker_destroy(worker);
 }
 
+int worker_ended(env_id worker) {
+    struct lane *lane = lane_of(worker);
+    return !lane || __atomic_load_n(&lane->ended, __ATOMIC_SEQ_CST);
+}
+
 void worker_wait_state(env_id worker, enum env_state state) {
     u64 until = tsc() + ms(10000);
     while (env_row(worker)->state != state && tsc() < until)

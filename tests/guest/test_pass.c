@@ -107,13 +107,18 @@ TEST(pass_wakes_at_its_deadline) {
 
 u64 pass_and_look(u64 cap, env_id env, u64 seen, u64 deadline); // entry.S, like yield_and_look
 
+// The short way is without a deadline.
+static u64 leak_deadline(u32 i) {
+    return i % 4 ? ABI_ANY : tsc() + ms(10);
+}
+
 static void pass_and_leak(void *argument) {
     while (!ring[1])
         sys_env_yield(0, 0);
     for (u32 i = 0; i < 50; i++) {
         u64 seen = env_row(ring[0])->wakes;
         __asm__ volatile("movq %0, %%xmm3\n wrfsbase %0\n wrgsbase %0" : : "r"(argument) : "xmm3");
-        sys_env_pass(CAP_SLOT_ACCOUNT, ring[1], seen, tsc() + ms(10));
+        sys_env_pass(CAP_SLOT_ACCOUNT, ring[1], seen, leak_deadline(i));
     }
     __asm__ volatile("wrfsbase %0\n wrgsbase %0" : : "r"(0ul));
 }
@@ -125,8 +130,17 @@ static void pass_and_see(void *argument) {
     for (u32 i = 0; i < 50; i++)
         __atomic_fetch_or(
             &shared,
-            pass_and_look(CAP_SLOT_ACCOUNT, ring[0], env_row(ring[1])->wakes, tsc() + ms(10)),
+            pass_and_look(CAP_SLOT_ACCOUNT, ring[0], env_row(ring[1])->wakes, leak_deadline(i)),
             __ATOMIC_RELAXED);
+}
+
+// Waits for the end of one who may wait for another that has ended.
+static void wake_until_over(env_id worker) {
+    while (!worker_ended(worker)) {
+        sys_env_wake(CAP_SLOT_ACCOUNT, worker);
+        sys_env_yield(0, 0);
+    }
+    worker_wait(worker);
 }
 
 TEST(no_register_leaks_when_passing) {
@@ -136,9 +150,51 @@ TEST(no_register_leaks_when_passing) {
     ring[0] = a;
     b = worker_start(0, pass_and_see, 0);
     ring[1] = b;
-    worker_wait(a);
-    worker_wait(b);
+    wake_until_over(a);
+    wake_until_over(b);
     CHECK_EQ(shared, 0);
+}
+
+static volatile i64 weak_error;
+
+// Passes twice by a capability for just the other one, then with rights that don't suffice.
+static void pass_by_name(void *argument) {
+    env_id me = self(), to = ring[0];
+    (void)argument;
+    i64 strong = sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), me,
+                              CAP_RIGHT_WAKE | CAP_RIGHT_YIELD | CAP_RIGHT_MINT, 0, 0);
+    i64 weak = sys_cap_mint(CAP_PAIR((u64)strong, CAP_SLOT_SELF), me, CAP_RIGHT_WAKE, 0, 0);
+    CHECK(strong > 0 && weak > 0);
+    u64 wakes = env_row(to)->wakes;
+    weak_error = sys_env_pass((u64)weak, to, env_row(me)->wakes, ABI_ANY);
+    CHECK_EQ(env_row(to)->wakes, wakes);
+    for (u32 i = 0; i < 2; i++)
+        CHECK_EQ(sys_env_pass((u64)strong, to, env_row(me)->wakes, ABI_ANY), 0);
+    CHECK_EQ(sys_env_pass(CAP_SLOT_SELF, to, env_row(me)->wakes, ABI_ANY), -E_RIGHTS);
+    CHECK_EQ(env_row(to)->wakes, wakes + 2);
+}
+
+// The tables say who runs and how many could, and refusals change nothing, on the short way too.
+TEST(pass_keeps_the_tables) {
+    const volatile struct abi_cpu *row = abi_row(ABI_TABLE_CPUS, 0);
+    env_id to = worker_start(0, sleeper, 0);
+    worker_wait_state(to, ENV_SLEEPING);
+    u32 runnable = row->runnable;
+    ring[0] = to;
+    weak_error = 0;
+    env_id by = worker_start(0, pass_by_name, 0);
+    worker_wait_state(by, ENV_SLEEPING);
+    CHECK_EQ(weak_error, -E_RIGHTS);
+    worker_wait_state(to, ENV_SLEEPING);
+    CHECK_EQ(row->runnable, runnable);
+    CHECK_EQ(row->env, my_env());
+    sys_env_wake(CAP_SLOT_ACCOUNT, by);
+    worker_wait_state(by, ENV_SLEEPING);
+    CHECK_EQ(row->runnable, runnable);
+    sys_env_wake(CAP_SLOT_ACCOUNT, by);
+    worker_wait(by);
+    worker_destroy(to);
+    CHECK_EQ(row->runnable, runnable);
 }
 
 // Those who pass go on when the one they pass to is stopped, started and destroyed meanwhile, on

@@ -26,6 +26,10 @@ void offsets(void) {
     OFFSET(AEGIS_CPU_SLEEPER, cpu, sleeper);
     OFFSET(AEGIS_CPU_GRACE, cpu, grace);
     OFFSET(AEGIS_CPU_NUMBER, cpu, number);
+    OFFSET(AEGIS_CPU_SLICE_FIRST, cpu, slice_first);
+    OFFSET(AEGIS_CPU_SLICE_LINKS, cpu, slice_links);
+    OFFSET(AEGIS_CPU_RUNNABLE, cpu, runnable);
+    OFFSET(CPU_ROW_RUNNABLE, abi_cpu, runnable);
     OFFSET(CPU_ROW_ENV, abi_cpu, env);
     OFFSET(CPU_ROW_SWITCHES, abi_cpu, switches);
     OFFSET(CPU_ROW_SLICE_END, abi_cpu, slice_end);
@@ -39,6 +43,10 @@ void offsets(void) {
     OFFSET(ENV_FS, env, context.fs_base);
     OFFSET(ENV_PKRU, env, context.pkru);
     OFFSET(ENV_SLICES, env, slices);
+    OFFSET(ENV_CREWS, env, crews);
+    OFFSET(ENV_SLEEPER_PLACE, env, sleeper.place);
+    OFFSET(ROW_ACCOUNT, abi_env, account);
+    OFFSET(ROW_WAKES, abi_env, wakes);
     OFFSET(ROW_RAN, abi_env, ran);
     OFFSET(ROW_UPCALLS, abi_env, upcalls);
     OFFSET(UAREA_MASKED, env_uarea, masked);
@@ -46,7 +54,11 @@ void offsets(void) {
     DEFINE(SLICES, ABI_SLICES);
     DEFINE(CAP_YIELD_MASK, CAP_RIGHT_YIELD << 16 | 0xff);
     DEFINE(CAP_YIELD_WANT, CAP_RIGHT_YIELD << 16 | CAP_ENV);
+    DEFINE(CAP_PASS_MASK, (CAP_RIGHT_WAKE | CAP_RIGHT_YIELD) << 16 | 0xff);
+    DEFINE(CAP_PASS_WANT, (CAP_RIGHT_WAKE | CAP_RIGHT_YIELD) << 16 | CAP_ENV);
+    DEFINE(CAP_PASS_ACCOUNT, (CAP_RIGHT_WAKE | CAP_RIGHT_YIELD) << 16 | CAP_ACCOUNT);
     DEFINE(STATE_READY, ENV_READY);
+    DEFINE(STATE_SLEEPING, ENV_SLEEPING);
     OFFSET(ENV_ID, env, id);
     OFFSET(ENV_ROW, env, row);
     OFFSET(ENV_CR3, env, cr3);

@@ -243,6 +243,146 @@ yield_unlock:
     UNLOCK
     jmp entry_yield_slow
 
+// --- sleeping in favour of another -----------------------------------------------------------------
+
+// A register gets the number within this processor's vector of a position of an env; to pass_unlock if it is elsewhere or none.
+    .macro POSITION env register
+    mov ENV_SLICES(\env), \register
+    sub %gs:AEGIS_CPU_SLICE_FIRST, \register
+    cmp $SLICES, \register
+    jae pass_unlock
+    .endm
+
+// env_pass as sys_env_pass and sched_switch do it, without a deadline, by an env that nobody called and that has a reason to sleep,
+// to one that sleeps without a deadline, each with one position, on this processor. One that is SLEEPING goes on with nothing but
+// rip, rsp and PKRU: env_save_switched made the rest of its context 0. rax and r8 to r11 are free until all is checked.
+    .balign 64
+    .global entry_pass
+entry_pass: // rdi: slot, rsi: env, rdx: wake count seen, rcx: deadline
+    mov %gs:AEGIS_CPU_CONTEXT, %r9
+    cmp $CAP_MANY, %rdi
+    jae entry_pass_slow
+    cmp $-1, %rcx
+    jne entry_pass_slow
+    LOCK_FAST entry_pass_slow
+    mov env_of(%rip), %r11
+    mov %esi, %eax
+    and $INDEX_MASK, %eax
+    mov (%r11, %rax, 8), %r11 // the env that is woken
+    test %r11, %r11
+    jz pass_unlock
+    cmp %rsi, ENV_ID(%r11)
+    jne pass_unlock
+    mov ENV_ROW(%r11), %r8
+    lea (%rdi, %rdi, 2), %rax
+    shl $4, %rax
+    mov ENV_CAPS + CAP_OBJECT(%r9, %rax), %r10
+    mov ENV_CAPS + CAP_TYPE_RIGHTS(%r9, %rax), %eax
+    and $CAP_PASS_MASK, %eax
+    cmp $CAP_PASS_ACCOUNT, %eax
+    jne pass_env
+    cmp %r10, ROW_ACCOUNT(%r8)
+    jne pass_unlock
+pass_allowed:
+    mov ENV_ROW(%r9), %r10
+    cmpl $STATE_SLEEPING, ROW_STATE(%r8)
+    jne pass_unlock
+    cmp %rdx, ROW_WAKES(%r10)
+    jne pass_unlock
+    mov ENV_SLOW(%r9), %eax // notify and stop, of both
+    or ENV_SLOW(%r11), %eax
+    or ENV_SLEEPER_PLACE(%r11), %eax
+    jnz pass_unlock
+    mov ENV_CREWS(%r9), %rax
+    or ENV_CALLER(%r9), %rax
+    jnz pass_unlock
+    testl $FEATURE_XSAVE, sal_machine + MACHINE_FEATURES(%rip)
+    jz pass_unlock
+    mov %gs:AEGIS_CPU_SLICE_LINKS, %r10
+    POSITION %r9, %eax
+    cmpl $0, (%r10, %rax, 4)
+    jne pass_unlock
+    POSITION %r11, %r8d
+    cmpl $0, (%r10, %r8, 4)
+    jne pass_unlock
+    // Commit. From here on no register has to be kept.
+    mov %gs:AEGIS_CPU_ROW, %r12
+    mov %gs:AEGIS_CPU_RUNNABLE, %rbp
+    btr %rax, (%rbp)
+    sbbl $0, CPU_ROW_RUNNABLE(%r12)
+    bts %r8, (%rbp)
+    cmc
+    adcl $0, CPU_ROW_RUNNABLE(%r12)
+    mov %rsi, CPU_ROW_ENV(%r12)
+    incq CPU_ROW_SWITCHES(%r12)
+    mov ENV_ROW(%r9), %r10
+    mov ENV_ROW(%r11), %r8
+    incq ROW_WAKES(%r8)
+    mov 16(%rsp), %rax
+    mov %rax, ENV_RIP(%r9)
+    mov %gs:AEGIS_CPU_USER_RSP, %rax
+    mov %rax, ENV_RSP(%r9)
+    xor %edi, %edi
+    mov %rdi, ENV_RAX(%r9)
+    mov %rdi, ENV_RDI(%r9)
+    mov %rdi, ENV_FS(%r9)
+    xor %ecx, %ecx
+    testl $FEATURE_PKU, sal_machine + MACHINE_FEATURES(%rip)
+    jz 1f
+    rdpkru
+    mov %rax, ENV_PKRU(%r9)
+1:  rdtsc
+    shl $32, %rdx
+    or %rdx, %rax
+    mov %rax, %rcx
+    sub %gs:AEGIS_CPU_SINCE, %rcx
+    mov %rax, %gs:AEGIS_CPU_SINCE
+    add %rcx, ROW_RAN(%r10)
+    mov ROW_STATE(%r10), %rcx // ENV_RUNNING, and this processor
+    movl $STATE_SLEEPING, ROW_STATE(%r10)
+    mov %rcx, ROW_STATE(%r8)
+    mov %r11, %rsi
+    mov %rsi, %gs:AEGIS_CPU_CONTEXT
+    mov %rsi, %gs:AEGIS_CPU_VECTOR_OWNER
+    LOAD_SPACE %rsi
+    mov $-1, %eax
+    mov %eax, %edx
+    xrstor64 sal_vector_initial(%rip)
+    xor %edx, %edx
+    mov ENV_PKRU(%rsi), %rax
+    test %rax, %rax
+    jz 1f
+    xor %ecx, %ecx
+    wrpkru
+    xor %eax, %eax
+1:  wrfsbase %rdx
+    mov ENV_RIP(%rsi), %rcx
+    mov ENV_RSP(%rsi), %rsp
+    UNLOCK // from here on the other one may be destroyed
+    mov $RFLAGS_CLEAN, %r11d
+    xor %ebx, %ebx
+    xor %esi, %esi
+    xor %ebp, %ebp
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    xor %r10d, %r10d
+    xor %r12d, %r12d
+    xor %r13d, %r13d
+    xor %r14d, %r14d
+    xor %r15d, %r15d
+    swapgs
+    wrgsbase %rdx
+    sysretq
+
+pass_env:
+    cmp $CAP_PASS_WANT, %eax
+    jne pass_unlock
+    cmp %r10, %rsi
+    je pass_allowed
+pass_unlock:
+    UNLOCK
+    jmp entry_pass_slow
+
 // --- the other cases --------------------------------------------------------------------------------
 
 // transfer.c gets (slot, env, struct transfer_exit *) and returns the context that was entered, its space loaded, or null with

@@ -48,12 +48,14 @@ struct cpu {
     void *apic_registers; // local APIC, if its timer is set through memory; else null
 
     // Aegis' own, known to its short ways (kernel/aegis/x86_64).
-    void *row;   // struct abi_cpu
-    u64 since;   // when the time that is not charged yet began
-    u64 timer;   // what the hardware is set to
-    u64 sleeper; // earliest deadline of who sleeps here, ~0 if none
-    u32 grace;   // the running env was told that its slice is over
-    u32 reserved;
+    void *row;        // struct abi_cpu
+    u64 since;        // when the time that is not charged yet began
+    u64 timer;        // what the hardware is set to
+    u64 sleeper;      // earliest deadline of who sleeps here, ~0 if none
+    u32 grace;        // the running env was told that its slice is over
+    u32 slice_first;  // number of its first position, + 1
+    u64 *runnable;    // a bit for each of its positions
+    u32 *slice_links; // of its positions: the next of the same env
 
     u64 *counters; // of events (kernel/spin/event.c)
     u32 number;    // 0 .. sal_machine.cpus - 1
