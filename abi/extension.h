@@ -7,6 +7,7 @@
 #ifndef ABI_EXTENSION_H
 #define ABI_EXTENSION_H
 
+#include "abi/event.h"
 #include "abi/types.h"
 
 #define EXT_NAME_BYTES   32         // of a domain, with its 0

@@ -20,6 +20,7 @@
 #ifndef ABI_EXT_EXTENSION_H
 #define ABI_EXT_EXTENSION_H
 
+#include "abi/event.h"
 #include "abi/types.h"
 
 #define EXT_SECTION(name) __attribute__((section(name), used))
@@ -42,5 +43,11 @@ extern void log_text(const char *text, u64 length);
 
 // The time-stamp counter.
 extern u64 clock_ticks(void);
+
+// --- events of the kernel that every extension may know
+// --------------------------------------------
+
+// An extension begins to live. Those that the first account pays for may handle it.
+extern void extension_loaded(u64 ext, u64 account);
 
 #endif

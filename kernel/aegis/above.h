@@ -26,6 +26,8 @@ void strand_woken(struct sleeper *sleeper);
 
 // Boot: tables for that many extensions.
 void spin_start(u32 extensions);
+// Boot, when frames can be taken: opens the kernel's own events.
+void spin_open(void);
 
 // The env that is about to be freed takes its extensions with it.
 void spin_env_dies(struct env *env);

@@ -114,6 +114,7 @@ void aegis_start(void) {
     info_fill();
     account_find(account_first())->env_quota = objects - 1;
     frame_init_free();
+    spin_open();
     first_start();
     if (aegis_selftest)
         aegis_selftest();

@@ -3,36 +3,18 @@
 //
 // Events, their handlers, and who calls them. See event.h.
 
-#include "kernel/spin/event.h"
+#include "kernel/spin/event_priv.h"
 
 #include "base/bits.h"
 #include "base/string.h"
 #include "engine/jit/x86.h"
+#include "kernel/aegis/account.h"
 #include "kernel/aegis/inside.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
-#include "kernel/spin/dispatch/dispatch.h"
 
-#define STACK_NEED (EXT_FRAME_MAX + EXT_NATIVE_MAX + 3072) // of what one handler may call
-
-// Counters of calls: each event and handler has numbers of its own, a processor an array.
-#define COUNTERS      2048u
+#define STACK_NEED    (EXT_FRAME_MAX + EXT_NATIVE_MAX + 3072) // of what one handler may call
 #define COUNTER_PAGES (COUNTERS * sizeof(u64) / ABI_PAGE)
-
-struct event {
-    struct dispatch_event dispatch;
-    struct dispatch_binding intrinsic;
-    struct ext *owner;
-    struct ext_function *function;
-    struct event_link *links; // who imports it
-    struct event *next, *next_of_ext;
-};
-
-struct event_handler {
-    struct dispatch_binding binding;
-    struct event *event;
-    struct event_handler *next;
-};
 
 struct event_link {
     struct event *event; // null: it is gone
@@ -41,6 +23,7 @@ struct event_link {
     struct event_link *next_of_event, *next_of_ext;
 };
 
+static struct object_table table;
 static struct event *events;
 static u64 counters_free[COUNTERS / 64]; // bit set
 static const struct dispatch_layout layout = {
@@ -48,7 +31,9 @@ static const struct dispatch_layout layout = {
     .stack_limit = __builtin_offsetof(struct engine_run, stack_limit),
     .seed = 0x9e3779b9};
 
-void event_init(void) {
+void event_init(u32 count) {
+    object_table_init(&table, ABI_TABLE_EVENTS, sizeof(struct abi_event), count);
+    handler_init(count);
     for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++)
         cpu_get(cpu)->counters = sal_frame(sal_boot_alloc(COUNTER_PAGES));
     memset(counters_free, 0xff, sizeof counters_free);
@@ -58,8 +43,7 @@ u64 event_stack_limit(void) {
     return cpu_this()->stack_bottom + STACK_NEED;
 }
 
-// COUNTERS if none is left.
-static u32 counter_take(void) {
+u32 event_counter_take(void) {
     for (u32 i = 0; i < COUNTERS / 64; i++)
         if (counters_free[i]) {
             u32 bit = (u32)__builtin_ctzl(counters_free[i]);
@@ -71,53 +55,54 @@ static u32 counter_take(void) {
     return COUNTERS;
 }
 
-static void counter_give(u32 counter) {
+void event_counter_give(u32 counter) {
     if (counter < COUNTERS)
         counters_free[counter / 64] |= 1ul << (counter % 64);
 }
 
 // --- memory of the dispatcher --------------------------------------------------------------------
 
-static void *dispatch_alloc(void *cookie, size_t size) {
-    struct ext *ext = cookie;
-    return memory_alloc(&ext->memory, size);
+static void *host_alloc(void *cookie, size_t size) {
+    return memory_alloc(cookie, size);
 }
 
-static void dispatch_free(void *cookie, void *block, size_t size) {
-    struct ext *ext = cookie;
-    memory_free(&ext->memory, block, size);
+static void host_free(void *cookie, void *block, size_t size) {
+    memory_free(cookie, block, size);
 }
 
 // One page; its structure goes with it.
-static bool dispatch_code_alloc(void *cookie, size_t size, struct engine_code_memory *out) {
-    struct ext *ext = cookie;
+static bool host_code_alloc(void *cookie, size_t size, struct engine_code_memory *out) {
+    struct memory *memory = cookie;
     struct memory_pages pages;
-    if (size != ABI_PAGE || !memory_code_reserve(&ext->memory, size, &pages))
+    if (size != ABI_PAGE || !memory_code_reserve(memory, size, &pages))
         return false;
-    if (!memory_code_take(&ext->memory, &pages, size)) {
-        (void)memory_pages_tear(&ext->memory, &pages, 2);
+    if (!memory_code_take(memory, &pages, size)) {
+        (void)memory_pages_tear(memory, &pages, 2);
         return false;
     }
     *out = (struct engine_code_memory){sal_frame(sal_area_frame(pages.va)), pages.va, size};
     return true;
 }
 
-static void dispatch_code_free(void *cookie, struct engine_code_memory *code) {
-    struct ext *ext = cookie;
+static void host_code_free(void *cookie, struct engine_code_memory *code) {
     struct memory_pages pages = {.va = code->execute, .order = 0, .count = 1};
-    (void)memory_pages_tear(&ext->memory, &pages, 2);
+    (void)memory_pages_tear(cookie, &pages, 2);
 }
 
-static void memory_prepare(struct ext *ext) {
-    ext->dispatch_host = (struct engine_host){.cookie = ext,
-                                              .alloc = dispatch_alloc,
-                                              .free = dispatch_free,
-                                              .code_alloc = dispatch_code_alloc,
-                                              .code_free = dispatch_code_free};
+static void memory_host(struct memory *memory, struct engine_host *host) {
+    *host = (struct engine_host){.cookie = memory,
+                                 .alloc = host_alloc,
+                                 .free = host_free,
+                                 .code_alloc = host_code_alloc,
+                                 .code_free = host_code_free};
+}
+
+void event_memory_prepare(struct ext *ext) {
+    memory_host(&ext->memory, &ext->dispatch_host);
     ext->dispatch.host = &ext->dispatch_host;
 }
 
-static void release(struct event *event) {
+void event_release(struct event *event) {
     dispatch_release(dispatch_retired(&event->dispatch));
 }
 
@@ -128,9 +113,9 @@ static u64 event_gone(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run)
     return 0;
 }
 
-static struct event *event_find(const char *name) {
+struct event *event_find(const char *name) {
     struct event *event = events;
-    while (event && !string_equal(event->function->name, name))
+    while (event && !string_equal(event->name, name))
         event = event->next;
     return event;
 }
@@ -142,14 +127,12 @@ i64 event_import(struct ext *ext, u32 index, const char *name, const char *proto
         return -E_NOMEM;
     inside_lock();
     struct event *event = event_find(name);
-    i64 error = !event                                                 ? -E_STALE
-                : !string_equal(event->function->prototype, prototype) ? -E_INVAL
-                                                                       : 0;
+    i64 error = !event ? -E_STALE : !string_equal(event->prototype, prototype) ? -E_INVAL : 0;
     if (!error) {
-        const struct engine_hook *hook = &event->owner->interface.hooks[event->function->hook];
-        import->result = hook->result;
-        import->argument_count = hook->argument_count;
-        memcpy(import->arguments, hook->arguments, sizeof import->arguments);
+        import->result = *event->result;
+        import->argument_count = event->argument_count;
+        memcpy(import->arguments, event->arguments,
+               event->argument_count * sizeof *event->arguments);
         *link = (struct event_link){event, ext, index, event->links, ext->links};
         event->links = ext->links = link;
     }
@@ -201,39 +184,13 @@ i64 event_guard_analyse(struct ext *ext, const struct engine_verdict *verdict,
     return guard->kind == DISPATCH_GUARD_OPAQUE ? -E_INVAL : 0;
 }
 
-// Between the slashes: "handler/NAME/first".
-static int section_word(const char *section, u32 index, char *word, u64 size) {
-    while (index-- && section)
-        if ((section = strchr(section, '/')))
-            section++;
-    if (!section)
-        return 0;
-    u64 n = 0;
-    while (section[n] && section[n] != '/' && n + 1 < size) {
-        word[n] = section[n];
-        n++;
-    }
-    word[n] = 0;
-    return 1;
-}
-
-static const struct ext_function *guard_of(const struct ext *ext, const char *handler) {
-    char name[64];
-    for (u32 i = 0; i < ext->function_count; i++)
-        if (ext->functions[i].role == EXT_ROLE_GUARD &&
-            section_word(ext->functions[i].section, 1, name, sizeof name) &&
-            string_equal(name, handler))
-            return &ext->functions[i];
-    return 0;
-}
-
-static int may_run(const struct ext_function *function) {
+int event_may_run(const struct ext_function *function) {
     return !function->entry.metered && !function->entry.recurses;
 }
 
 // Where the function is called in a raise: itself, or, if it needs a frame, a gate that makes one
 // on the native stack.
-static u64 gate_make(const struct ext *ext, const struct ext_function *function) {
+u64 event_gate_make(const struct ext *ext, const struct ext_function *function) {
     u8 bytes[EXT_STUB_BYTES];
     struct x86 x = {bytes, sizeof bytes, 0};
     u64 index = ext->interface.import_count + (u64)(function - ext->functions);
@@ -254,102 +211,72 @@ static u64 gate_make(const struct ext *ext, const struct ext_function *function)
     return at;
 }
 
-static u32 binding_flags(const struct ext *ext) {
+u32 event_binding_flags(const struct ext *ext) {
     return ext->links ? DISPATCH_CHECKED : 0;
 }
 
-static i64 dispatch_result(int error) {
+i64 event_error(int error) {
     return error == DISPATCH_OK ? 0 : error == DISPATCH_MEMORY ? -E_NOMEM : -E_INVAL;
 }
 
-static i64 event_open(struct ext *ext, struct ext_function *function) {
-    struct event *event = memory_alloc(&ext->memory, sizeof *event);
-    if (!event)
-        return -E_NOMEM;
-    if (!may_run(function) || event_find(function->name))
-        return -E_INVAL;
-    memset(event, 0, sizeof *event);
-    event->owner = ext;
-    event->function = function;
-    event->dispatch.memory = event->intrinsic.memory = &ext->dispatch;
+// Gives the event its row and code; what it is, and its memory, are set. Without a row it works,
+// but is not shown.
+static i64 event_begin(struct event *event, account_id account) {
+    static struct abi_event nowhere;
+    event->dispatch.memory = event->intrinsic.memory;
     event->dispatch.layout = &layout;
-    event->dispatch.arguments = (u8)ext->interface.hooks[function->hook].argument_count;
-    event->dispatch.counter_misses = counter_take();
-    event->dispatch.counter_adjust = counter_take();
-    event->intrinsic.counter = counter_take();
-    event->intrinsic.handler = gate_make(ext, function);
-    event->intrinsic.flags = binding_flags(ext);
+    event->dispatch.arguments = (u8)event->argument_count;
+    event->dispatch.counter_misses = event_counter_take();
+    event->dispatch.counter_adjust = event_counter_take();
+    event->intrinsic.counter = event_counter_take();
     int error = DISPATCH_MEMORY;
     if (event->dispatch.counter_misses < COUNTERS && event->dispatch.counter_adjust < COUNTERS &&
         event->intrinsic.counter < COUNTERS)
         error = dispatch_event_open(&event->dispatch);
     if (error) {
-        counter_give(event->dispatch.counter_misses);
-        counter_give(event->dispatch.counter_adjust);
-        counter_give(event->intrinsic.counter);
-        return dispatch_result(error);
+        event_counter_give(event->dispatch.counter_misses);
+        event_counter_give(event->dispatch.counter_adjust);
+        event_counter_give(event->intrinsic.counter);
+        return event_error(error);
     }
+    event->row = object_take(&table, &event->id) ? &nowhere : object_row(&table, event->id);
+    event->row->ext = event->owner ? event->owner->id : 0;
+    event->row->account = account;
+    event->row->arguments = event->argument_count;
+    string_copy(event->row->name, event->name, sizeof event->row->name);
     event->next = events;
     events = event;
+    return 0;
+}
+
+static i64 event_open(struct ext *ext, struct ext_function *function) {
+    const struct engine_hook *hook = &ext->interface.hooks[function->hook];
+    struct event *event = memory_alloc(&ext->memory, sizeof *event);
+    if (!event)
+        return -E_NOMEM;
+    if (!event_may_run(function) || event_find(function->name))
+        return -E_INVAL;
+    memset(event, 0, sizeof *event);
+    event->owner = ext;
+    event->name = function->name;
+    event->prototype = function->prototype;
+    event->result = &hook->result;
+    event->arguments = hook->arguments;
+    event->argument_count = hook->argument_count;
+    event->intrinsic.memory = &ext->dispatch;
+    event->intrinsic.handler = event_gate_make(ext, function);
+    event->intrinsic.flags = event_binding_flags(ext);
+    i64 error = event_begin(event, ext->memory.account);
+    if (error)
+        return error;
     event->next_of_ext = ext->events;
     ext->events = event;
-    return dispatch_result(dispatch_default(&event->dispatch, &event->intrinsic));
-}
-
-// Same arguments; a guard's result is a number.
-static int arguments_equal(const char *a, const char *b) {
-    a = strchr(a, '(');
-    b = strchr(b, '(');
-    return a && b && string_equal(a, b);
-}
-
-static i64 handler_install(struct ext *ext, const struct ext_function *function) {
-    char name[64], word[16] = "";
-    if (!section_word(function->section, 1, name, sizeof name) ||
-        (section_word(function->section, 2, word, sizeof word) && !string_equal(word, "first") &&
-         !string_equal(word, "last")))
-        return -E_INVAL;
-    struct event *event = event_find(name);
-    if (!event)
-        return -E_STALE;
-    const struct ext_function *guard = guard_of(ext, function->name);
-    if (!may_run(function) || !string_equal(event->function->prototype, function->prototype) ||
-        (guard && !arguments_equal(guard->prototype, function->prototype)))
-        return -E_INVAL;
-    if (guard && guard->guard->kind == DISPATCH_GUARD_NEVER)
-        return 0;
-    struct event_handler *handler = memory_alloc(&ext->memory, sizeof *handler);
-    if (!handler)
-        return -E_NOMEM;
-    memset(handler, 0, sizeof *handler);
-    struct dispatch_binding *binding = &handler->binding;
-    binding->memory = &ext->dispatch;
-    binding->handler = gate_make(ext, function);
-    binding->flags = binding_flags(ext);
-    binding->order = string_equal(word, "first")  ? DISPATCH_ORDER_FIRST
-                     : string_equal(word, "last") ? DISPATCH_ORDER_LAST
-                                                  : DISPATCH_ORDER_NONE;
-    if (guard) {
-        binding->test_count = guard->guard->count;
-        memcpy(binding->tests, guard->guard->tests, sizeof binding->tests);
-    }
-    binding->counter = counter_take();
-    int error =
-        binding->counter < COUNTERS ? dispatch_install(&event->dispatch, binding) : DISPATCH_MEMORY;
-    if (error) {
-        counter_give(binding->counter);
-        return dispatch_result(error);
-    }
-    release(event);
-    handler->event = event;
-    handler->next = ext->handlers;
-    ext->handlers = handler;
-    return 0;
+    return event_error(dispatch_default(&event->dispatch, &event->intrinsic));
 }
 
 i64 event_install(struct ext *ext) {
     i64 error = 0;
-    memory_prepare(ext);
+    event_memory_prepare(ext);
     for (u32 i = 0; i < ext->function_count && !error; i++)
         if (ext->functions[i].role == EXT_ROLE_EVENT)
             error = event_open(ext, &ext->functions[i]);
@@ -360,13 +287,6 @@ i64 event_install(struct ext *ext) {
 }
 
 // --- the end -------------------------------------------------------------------------------------
-
-static void handler_remove(struct event_handler *handler) {
-    dispatch_remove(&handler->binding);
-    counter_give(handler->binding.counter);
-    release(handler->event);
-    handler->event = 0;
-}
 
 // Handlers of other extensions lose the event that they were for.
 static void event_close(struct event *event) {
@@ -379,19 +299,20 @@ static void event_close(struct event *event) {
     while (event->dispatch.handlers) {
         struct event_handler *handler = (struct event_handler *)event->dispatch.handlers;
         _Static_assert(!__builtin_offsetof(struct event_handler, binding), "binding is first");
-        handler_remove(handler);
+        handler_remove(handler, HANDLER_GONE);
     }
     dispatch_event_close(&event->dispatch);
-    release(event);
-    counter_give(event->dispatch.counter_misses);
-    counter_give(event->dispatch.counter_adjust);
-    counter_give(event->intrinsic.counter);
+    event_release(event);
+    if (event->id)
+        object_release(&table, event->id);
+    event_counter_give(event->dispatch.counter_misses);
+    event_counter_give(event->dispatch.counter_adjust);
+    event_counter_give(event->intrinsic.counter);
 }
 
 void event_forget(struct ext *ext) {
     for (struct event_handler *handler = ext->handlers; handler; handler = handler->next)
-        if (handler->event)
-            handler_remove(handler);
+        handler_forget(handler);
     for (struct event_link *link = ext->links; link; link = link->next_of_ext)
         link_forget(link);
     for (struct event *event = ext->events; event; event = event->next_of_ext)
@@ -399,4 +320,68 @@ void event_forget(struct ext *ext) {
     ext->handlers = 0;
     ext->links = 0;
     ext->events = 0;
+}
+
+// --- events of the kernel ------------------------------------------------------------------------
+
+// Their memory is the first account's; they never end.
+static struct {
+    struct memory memory;
+    struct dispatch_memory dispatch;
+    struct engine_host host;
+} own;
+
+extern struct kernel_event *const spin_events_start[], *const spin_events_end[]; // kernel.ld
+
+static void kernel_event_open(struct kernel_event *kernel) {
+    struct event *event = memory_alloc(&own.memory, sizeof *event);
+    ASSERT(event);
+    memset(event, 0, sizeof *event);
+    event->kernel = kernel;
+    event->name = kernel->name;
+    event->prototype = kernel->prototype;
+    event->result = &kernel->result;
+    event->arguments = kernel->arguments;
+    event->argument_count = kernel->argument_count;
+    event->dispatch.merge = (u8)kernel->merge;
+    event->dispatch.none = kernel->none;
+    event->intrinsic.memory = &own.dispatch;
+    event->intrinsic.handler = (u64)kernel->intrinsic;
+    i64 error = event_begin(event, account_first());
+    if (!error && kernel->intrinsic)
+        error = dispatch_default(&event->dispatch, &event->intrinsic);
+    ASSERT(!error);
+    kernel->event = event;
+    kernel->address = event->dispatch.address;
+}
+
+void event_open_kernel(void) {
+    own.memory.account = account_first();
+    memory_host(&own.memory, &own.host);
+    own.dispatch.host = &own.host;
+    for (struct kernel_event *const *at = spin_events_start; at < spin_events_end; at++)
+        kernel_event_open(*at);
+}
+
+u64 event_raise_run(const struct kernel_event *event, u64 a, u64 b, u64 c, u64 d, u64 e) {
+    struct engine_run *run = ext_run_here();
+    u64 limit = run->stack_limit;
+    run->stack_limit = event_stack_limit();
+    u64 result = ((engine_import_function *)event->address)(a, b, c, d, e, run);
+    run->stack_limit = limit;
+    return result;
+}
+
+void event_impose(struct event_terms *terms, u32 argument, u32 offset, u32 bytes, u64 value) {
+    ASSERT(terms->count < sizeof terms->tests / sizeof *terms->tests);
+    u64 mask = bytes && bytes < 8 ? (1ul << 8 * bytes) - 1 : ~0ul;
+    terms->tests[terms->count++] =
+        (struct dispatch_test){.field = {.argument = (u8)argument,
+                                         .memory = bytes != 0,
+                                         .bytes = (u8)(bytes ? bytes : 8),
+                                         .sure = 1,
+                                         .offset = (i32)offset,
+                                         .mask = mask},
+                               .relation = DISPATCH_EQ,
+                               .value = value};
 }

@@ -24,10 +24,77 @@
 
 struct event;
 
-void event_init(void); // boot
+void event_init(u32 count);   // boot: rows of tables
+void event_open_kernel(void); // boot, when frames can be taken
 
 // The run's lowest stack pointer with which handlers may go on.
 u64 event_stack_limit(void);
+
+// --- events of the kernel ------------------------------------------------------------------------
+
+// Who wants to handle an event, and how. See struct event_request in abi/ext/extension.h.
+struct event_terms {
+    u32 count; // guards that are imposed: all of them must hold beside the handler's own
+    struct dispatch_test tests[4];
+};
+
+// An event that the kernel defines, registered anywhere in this room:
+//
+//     KERNEL_EVENT(page_absent) = {.name = "page_absent", .prototype = "u64(struct absence *)",
+//                                  .result = SERVICE_NUMBER,
+//                                  .arguments = {EVENT_STRUCT_IN(struct absence)},
+//                                  .argument_count = 1, .authorise = …, .intrinsic = …};
+//
+// and raised by event_raise(&page_absent, (u64)&absence). prototype is the canonical text
+// (engine/btf.h); extensions declare the function and its structures in abi/ext/.
+struct kernel_event {
+    const char *name, *prototype;
+    struct engine_type result, arguments[ENGINE_ARGS];
+    u32 argument_count;
+    u32 merge; // enum dispatch_merge
+    u64 none;  // result if no handler ran and there is no intrinsic
+    // May that extension handle it? 0, or -E_RIGHTS; it may lower the budget, set `force` in the
+    // request, and impose guards. Null: only extensions that the first account pays for.
+    i64 (*authorise)(struct event_request *request, struct event_terms *terms);
+    // Runs if no handler did; or null.
+    u64 (*intrinsic)(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run);
+    // Kept by event.c.
+    struct event *event;
+    u64 address;  // of the stub
+    u32 handlers; // installed: 0 means that raising it runs the intrinsic alone
+};
+
+#define KERNEL_EVENT(variable)                                                                     \
+    extern struct kernel_event variable;                                                           \
+    static struct kernel_event *const kernel_event_at_##variable                                   \
+        __attribute__((used, section("spin_events"))) = &variable;                                 \
+    struct kernel_event variable
+#define EVENT_STRUCT_IN(type)                                                                      \
+    { .kind = ENGINE_BUFFER, .flags = ENGINE_TYPE_READ, .size = sizeof(type) }
+#define EVENT_STRUCT(type)                                                                         \
+    { .kind = ENGINE_BUFFER, .flags = ENGINE_TYPE_READ | ENGINE_TYPE_WRITE, .size = sizeof(type) }
+
+// Raises an event of the kernel, in kernel context, with the kernel lock and interrupts off, on
+// the processor's stack, from wherever the kernel may be left for as long as handlers take (see
+// EXT_FUEL). Pointers are to structures of the declared size; they and what they point to need be
+// good only until it returns. Handlers cannot block. Nesting is fine.
+u64 event_raise_run(const struct kernel_event *event, u64 a, u64 b, u64 c, u64 d, u64 e);
+static inline u64 event_raise5(const struct kernel_event *event, u64 a, u64 b, u64 c, u64 d,
+                               u64 e) {
+    if (!event->handlers && !event->intrinsic)
+        return event->none;
+    return event_raise_run(event, a, b, c, d, e);
+}
+#define event_raise1(event, a)          event_raise5(event, a, 0, 0, 0, 0)
+#define event_raise2(event, a, b)       event_raise5(event, a, b, 0, 0, 0)
+#define event_raise3(event, a, b, c)    event_raise5(event, a, b, c, 0, 0)
+#define event_raise4(event, a, b, c, d) event_raise5(event, a, b, c, d, 0)
+
+// Imposes `the word of that size at that offset behind argument number n is value`; or, with
+// bytes 0, of the argument itself.
+void event_impose(struct event_terms *terms, u32 argument, u32 offset, u32 bytes, u64 value);
+
+// --- what loading an extension needs -------------------------------------------------------------
 
 // Inside work: links import number `index` of a loading extension to an event of that name and
 // type. 0; E_STALE: there is none; E_INVAL: its type differs; E_NOMEM.
@@ -41,8 +108,8 @@ i64 event_guard_analyse(struct ext *ext, const struct engine_verdict *verdict,
                         struct ext_function *function);
 
 // Opens the extension's events and installs its handlers. E_STALE: no such event; E_INVAL: the
-// types differ, or a function may not run in a raise; E_NOMEM. After an error the extension must be
-// killed.
+// types differ, or a function may not run in a raise; E_RIGHTS: the exporter refuses; E_NOMEM.
+// After an error the extension must be killed.
 i64 event_install(struct ext *ext);
 // Takes the extension out of all events.
 void event_forget(struct ext *ext);

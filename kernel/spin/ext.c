@@ -15,6 +15,7 @@
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
 #include "kernel/spin/event.h"
+#include "kernel/spin/service.h"
 
 static struct object_table table;
 static struct ext **ext_of; // by row
@@ -30,7 +31,11 @@ void spin_start(u32 count) {
     u64 bytes = sal_machine.cpus * sizeof *runs;
     runs = sal_frame(sal_boot_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
     memory_init();
-    event_init();
+    event_init(count);
+}
+
+void spin_open(void) {
+    event_open_kernel();
 }
 
 struct ext *ext_find(ext_id id) {
@@ -202,6 +207,13 @@ static struct ext_function *function_of_role(struct ext *ext, enum ext_role role
     return 0;
 }
 
+// Raised when an extension begins to live.
+KERNEL_EVENT(extension_loaded) = {.name = "extension_loaded",
+                                  .prototype = "void(u64,u64)",
+                                  .result = {.kind = ENGINE_VOID},
+                                  .arguments = {SERVICE_NUMBER, SERVICE_NUMBER},
+                                  .argument_count = 2};
+
 // With the lock again, on another stack: the extension begins to live, or is given up.
 static i64 load_done(void *argument, i64 error) {
     struct ext *ext = argument;
@@ -238,8 +250,10 @@ static i64 load_done(void *argument, i64 error) {
         ext_leave_env(ext);
         ext->row->env = 0;
     }
-    if (!error)
+    if (!error) {
+        (void)event_raise2(&extension_loaded, ext->id, ext->memory.account);
         return (i64)ext->id;
+    }
     ext_kill(ext, EXT_DETACHED_FAULT);
     spin_reap(32);
     return error;

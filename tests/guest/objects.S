@@ -13,7 +13,7 @@ object_\name\()_end:
 
     .section .rodata
     OBJECT hello bpf/ext/hello.o
-    .irp name, exporter, raiser, handlers10, handlers50, wrong_type, wrong_guard, looping, recursive
+    .irp name, exporter, raiser, handlers10, handlers50, wrong_type, wrong_guard, looping, recursive, watcher
     OBJECT \name bpf/tests/guest/ext/\name\().o
     .endr
 

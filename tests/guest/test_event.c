@@ -15,6 +15,7 @@ OBJECT(wrong_type);
 OBJECT(wrong_guard);
 OBJECT(looping);
 OBJECT(recursive);
+OBJECT(watcher);
 
 static i64 load(const char *from, const char *end) {
     struct ext_load request = {.object = (u64)from, .bytes = (u64)(end - from)};
@@ -135,6 +136,18 @@ TEST(event_handlers_come_and_go_while_it_is_raised) {
     stop = 1;
     worker_wait(worker);
     unload(racing);
+    unload(exporter);
+    settle(frames);
+}
+
+TEST(event_of_the_kernel_is_handled) {
+    u64 frames = account_row(my_account())->frames;
+    i64 watcher = LOAD(watcher);
+    CHECK(watcher > 0);
+    CHECK_EQ(call(watcher, "loaded_count", 0), 1); // itself
+    i64 exporter = LOAD(exporter);
+    CHECK_EQ(call(watcher, "last_loaded", 0), (u64)exporter);
+    unload(watcher);
     unload(exporter);
     settle(frames);
 }

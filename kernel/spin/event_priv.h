@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// What the parts of events share: events and who calls them (event.c), handlers (event_handler.c).
+
+#ifndef KERNEL_SPIN_EVENT_PRIV_H
+#define KERNEL_SPIN_EVENT_PRIV_H
+
+#include "kernel/spin/event.h"
+
+struct event {
+    struct dispatch_event dispatch; // first
+    struct dispatch_binding intrinsic;
+    u64 id;
+    struct abi_event *row;
+    struct ext *owner;            // null: the kernel
+    struct kernel_event *kernel;  // or null
+    const char *name, *prototype; // canonical text
+    const struct engine_type *result, *arguments;
+    u32 argument_count;
+    struct event_link *links; // who imports it
+    struct event *next, *next_of_ext;
+};
+
+// A function of an extension on an event.
+struct event_handler {
+    struct dispatch_binding binding; // first
+    u64 id;
+    struct abi_handler *row;
+    struct ext *ext;
+    const struct ext_function *function;
+    struct event *event; // null: it is not installed
+    struct event_handler *next;
+};
+
+struct event *event_find(const char *name);
+// Gives back what changes of the event have unlinked.
+void event_release(struct event *event);
+// Before an event or handler of the extension: where their memory comes from.
+void event_memory_prepare(struct ext *ext);
+
+// Counters of calls: a number each, COUNTERS if none is left.
+#define COUNTERS 2048u
+u32 event_counter_take(void);
+void event_counter_give(u32 counter);
+
+// Where a function is called in a raise: itself, or, if it needs a frame, a gate that makes one on
+// the native stack.
+u64 event_gate_make(const struct ext *ext, const struct ext_function *function);
+u32 event_binding_flags(const struct ext *ext);
+int event_may_run(const struct ext_function *function);
+i64 event_error(int dispatch_error);
+
+void handler_init(u32 count);
+i64 handler_install(struct ext *ext, const struct ext_function *function);
+void handler_remove(struct event_handler *handler, enum handler_state state);
+void handler_forget(struct event_handler *handler); // its row ends
+
+#endif
