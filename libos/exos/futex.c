@@ -13,6 +13,7 @@
 #include "libos/exos/mm.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/process_priv.h"
+#include "libos/exos/sleep.h"
 #include "libos/exos/time.h"
 #include "libos/exos/trap.h"
 #include "libos/exos/uaccess.h"
@@ -274,20 +275,6 @@ static i64 wake(u64 address, i32 op, u32 count, u32 bits) {
     return error ? error : wake_key(k, count, bits);
 }
 
-// The first waiter only, most often of a private word.
-static i64 wake_one(u64 address, i32 op) {
-    struct key k;
-    i64 error = key_of(address, op, &k);
-    if (error)
-        return error;
-    for (struct waiter *w = *bucket_of(k); w; w = w->next)
-        if (waits_for(w, k, ~0u)) {
-            wake_waiter(w);
-            return 1;
-        }
-    return 0;
-}
-
 __attribute__((noinline)) static i64 other_command(u64 address, i32 op, u32 value, u64 timeout,
                                                    u64 address2, u32 value3) {
     switch (op & FUTEX_COMMAND) {
@@ -310,11 +297,55 @@ __attribute__((noinline)) static i64 other_command(u64 address, i32 op, u32 valu
     }
 }
 
+// --- the short ways: one waiter of a private word, no timeout
+// ----------------------------------------
+
+// In user space, aligned.
+static inline bool is_plain(u64 address) {
+    return !(address & 3) && address < EXOS_USER_END;
+}
+
+// The first waiter, and only that.
+__attribute__((noinline)) static i64 wake_private(u64 address) {
+    struct thread *me = current_thread();
+    struct key k = {(u64)me->process->mm, address};
+    for (struct waiter *w = *bucket_of(k); w; w = w->next) {
+        if (!waits_for(w, k, ~0u))
+            continue;
+        leave(w);
+        w->woken = true;
+        sleep_wake(w->thread, me);
+        return 1;
+    }
+    return 0;
+}
+
+__attribute__((noinline)) static i64 wait_private(u64 address, u32 value) {
+    struct waiter w;
+    i64 error;
+    u32 now;
+    if (user_load32(&now, (const void *)address))
+        return -EFAULT;
+    if (now != value)
+        return -EAGAIN;
+    w.bits = ~0u;
+    w.woken = false;
+    w.thread = current_thread();
+    w.key = (struct key){(u64)w.thread->process->mm, address};
+    enter(&w);
+    do
+        error = sleep_here();
+    while (!w.woken && !error);
+    if (w.woken)
+        return 0;
+    leave(&w);
+    return error;
+}
+
 i64 linux_futex(u64 address, i32 op, u32 value, u64 timeout, u64 address2, u32 value3) {
-    u32 command = op & FUTEX_COMMAND;
-    if (command == FUTEX_WAKE && value == 1)
-        return wake_one(address, op);
-    if (command == FUTEX_WAIT && !timeout)
-        return wait_on(address, op, value, ~0u, WAIT_FOREVER);
+    if (op == (FUTEX_WAKE | FUTEX_PRIVATE) && value == 1 && is_plain(address))
+        return wake_private(address);
+    if (op == (FUTEX_WAIT | FUTEX_PRIVATE) && !timeout && is_plain(address))
+        return wait_private(address, value);
     return other_command(address, op, value, timeout, address2, value3);
 }

@@ -67,9 +67,9 @@ bool pod_locked_by_me(void) {
 
 void fp_snapshot(struct thread *to) {
     if (pod_has_xsave)
-        __asm__ volatile("xsave64 (%0)" : : "r"(to->fp_area), "a"(-1), "d"(-1) : "memory");
+        __asm__ volatile("xsave64 (%0)" : : "r"(thread_fp_area(to)), "a"(-1), "d"(-1) : "memory");
     else
-        __asm__ volatile("fxsave64 (%0)" : : "r"(to->fp_area) : "memory");
+        __asm__ volatile("fxsave64 (%0)" : : "r"(thread_fp_area(to)) : "memory");
     __asm__ volatile("rdfsbase %0" : "=r"(to->fs_base));
     __asm__ volatile("rdgsbase %0" : "=r"(to->gs_base));
 }
@@ -83,20 +83,20 @@ void fp_save(struct thread *t) {
 
 void fp_restore(struct thread *t) {
     if (pod_has_xsave)
-        __asm__ volatile("xrstor64 (%0)" : : "r"(t->fp_area), "a"(-1), "d"(-1) : "memory");
+        __asm__ volatile("xrstor64 (%0)" : : "r"(thread_fp_area(t)), "a"(-1), "d"(-1) : "memory");
     else
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(t->fp_area) : "memory");
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(thread_fp_area(t)) : "memory");
     __asm__ volatile("wrfsbase %0" : : "r"(t->fs_base));
     __asm__ volatile("wrgsbase %0" : : "r"(t->gs_base));
     t->fp_saved = false;
 }
 
 void fp_reset(struct thread *t) {
-    u64 *area = t->fp_area;
+    u64 *area = thread_fp_area(t);
     for (int i = 0; i < (512 + 64) / 8; i++)
         area[i] = 0;
-    *(u16 *)t->fp_area = 0x37f;
-    *(u32 *)((char *)t->fp_area + 24) = 0x1f80;
+    *(u16 *)thread_fp_area(t) = 0x37f;
+    *(u32 *)((char *)thread_fp_area(t) + 24) = 0x1f80;
     fp_restore(t);
 }
 

@@ -95,8 +95,6 @@ static void init_thread_make(const struct rt_start *start) {
     t->slice = ABI_ANY;
     t->process = &init_process;
     t->tid = 1;
-    static char fp_area[4096] __attribute__((aligned(64)));
-    t->fp_area = fp_area;
     thread_link(t, &init_process);
 }
 

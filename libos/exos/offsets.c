@@ -50,8 +50,12 @@ void offsets(void) {
     DEFINE(UAREA_MASKED, __builtin_offsetof(struct env_uarea, masked));
     DEFINE(UAREA_PENDING, __builtin_offsetof(struct env_uarea, pending));
     DEFINE(UAREA_WORK, sizeof(struct env_uarea) + __builtin_offsetof(struct thread, work));
-    DEFINE(THREAD_FP_AREA, __builtin_offsetof(struct thread, fp_area));
-    DEFINE(THREAD_FP_SAVED, __builtin_offsetof(struct thread, fp_saved));
+    DEFINE(THREAD_FP_AREA, THREAD_FP_OFFSET - sizeof(struct env_uarea));
+    DEFINE(THREAD_ROW, __builtin_offsetof(struct thread, row));
+    DEFINE(THREAD_SLEEPING, __builtin_offsetof(struct thread, sleeping));
+    DEFINE(THREAD_OWED, __builtin_offsetof(struct thread, owed));
+    DEFINE(THREAD_LOCK, __builtin_offsetof(struct thread, lock_held));
+    DEFINE(ROW_WAKES, __builtin_offsetof(struct abi_env, wakes));
     DEFINE(THREAD_FS_BASE, __builtin_offsetof(struct thread, fs_base));
     DEFINE(THREAD_GS_BASE, __builtin_offsetof(struct thread, gs_base));
     DEFINE(POD_CAP_SLOT, CAP_SLOT_ACCOUNT);

@@ -67,8 +67,5 @@ void fp_snapshot(struct thread *to);
 void fp_reset(struct thread *thread);
 // Ends the slice.
 void thread_yield(void);
-// Sleeps (env_sleep), or if `to` is not 0 passes to that env (env_pass), and keeps what a switch
-// loses of the calling thread (switch.S). Lock not held.
-void thread_switch(struct thread *me, env_id to, u64 seen, u64 deadline);
 
 #endif

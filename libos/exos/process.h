@@ -135,8 +135,7 @@ struct thread {
     struct signal_set signals;
     u64 altstack_base, altstack_bytes;
     u32 altstack_flags;
-    u64 fs_base, gs_base; // valid while fp_saved
-    void *fp_area;
+    u64 fs_base, gs_base;   // valid while fp_saved or sleeping
     env_id owed;            // whom wait_wake owes a wakeup (wait.h), 0: none
     u64 clear_tid, set_tid; // user addresses, CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID
     u64 robust_list;
@@ -151,6 +150,12 @@ struct thread {
     bool idle; // ended, and its env waits for the next thread (mm.idle); stays last: see
                // thread_again
 };
+
+// Where the vector registers and segment bases of a thread are while it has given up the processor.
+#define THREAD_FP_OFFSET 768ul // in its stack
+static inline void *thread_fp_area(const struct thread *thread) {
+    return (char *)thread->uarea + THREAD_FP_OFFSET;
+}
 
 // Ticks that a thread has run.
 u64 thread_ticks(const struct thread *thread);

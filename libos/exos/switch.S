@@ -1,71 +1,78 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Giving up the processor: void thread_switch(struct thread *me, env_id to, u64 seen, u64 deadline), see pod_priv.h.
+// Giving up the processor: thread_sleep, see sleep.h.
 //
 // After a call that switches only rsp and rax hold. The vector registers and the bases of FS and GS are the program's; they are
-// in the thread while it is away, and fp_saved says so.
+// in the thread while it is away. Upcalls are masked all the time, so nobody else looks at them there meanwhile.
 
 #include "gen/user_offsets.h"
 
     .text
     .balign 16
-    .global thread_switch
-    .type thread_switch, @function
-thread_switch:
-    push %rbx
+    .global thread_sleep
+    .type thread_sleep, @function
+thread_sleep: // rdi: the calling thread, which has the pod lock, rsi: deadline. Loses all registers but rbp.
     push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    push %rdi
-    mov %rdx, %r9
-    mov %rcx, %r10
-    movb $1, THREAD_FP_SAVED(%rdi)
-    mov THREAD_FP_AREA(%rdi), %r8
+    mov THREAD_ROW(%rdi), %rdx
+    mov ROW_WAKES(%rdx), %r9 // before the lock is given up: a wakeup between the two counts
+    movb $1, THREAD_SLEEPING(%rdi)
     cmpb $0, pod_has_xsave(%rip)
     je 4f
     mov $-1, %eax
     mov $-1, %edx
-    xsave64 (%r8)
+    xsave64 THREAD_FP_AREA(%rdi)
 1:  rdfsbase %rax
     mov %rax, THREAD_FS_BASE(%rdi)
     rdgsbase %rax
     mov %rax, THREAD_GS_BASE(%rdi)
+    mov %rsi, %r10
+    mov THREAD_OWED(%rdi), %rsi
+    movq $0, THREAD_OWED(%rdi)
+    movb $0, THREAD_LOCK(%rdi)
+    movq $0, pod_lock_word(%rip)
     test %rsi, %rsi
     jz 5f
     mov $POD_CAP_SLOT, %edi
     mov %r9, %rdx
     mov $(0x80000000 + NUMBER_env_pass), %eax
 2:  syscall
-    pop %rdi
-    mov THREAD_FP_AREA(%rdi), %r8
+    mov %rsp, %rdi
+    and $-(THREAD_STACK_BYTES), %rdi
+    add $UAREA_SIZE, %rdi
     cmpb $0, pod_has_xsave(%rip)
     je 6f
     mov $-1, %eax
     mov $-1, %edx
-    xrstor64 (%r8)
+    xrstor64 THREAD_FP_AREA(%rdi)
 3:  mov THREAD_FS_BASE(%rdi), %rax
     wrfsbase %rax
     mov THREAD_GS_BASE(%rdi), %rax
     wrgsbase %rax
-    movb $0, THREAD_FP_SAVED(%rdi)
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
+    xor %eax, %eax
+    lock cmpxchg %rdi, pod_lock_word(%rip)
+    jne 7f
+    movb $1, THREAD_LOCK(%rdi)
+    movb $0, THREAD_SLEEPING(%rdi)
     pop %rbp
-    pop %rbx
     ret
-4:  fxsave64 (%r8)
+4:  fxsave64 THREAD_FP_AREA(%rdi)
     jmp 1b
 5:  mov %r9, %rdi
     mov %r10, %rsi
     mov $(0x80000000 + NUMBER_env_sleep), %eax
     jmp 2b
-6:  fxrstor64 (%r8)
+6:  fxrstor64 THREAD_FP_AREA(%rdi)
     jmp 3b
-    .size thread_switch, . - thread_switch
+7:  mov %rdi, %rbx
+    mov %rsp, %rbp
+    and $-16, %rsp
+    call pod_lock_contended
+    mov %rbp, %rsp
+    movb $1, THREAD_LOCK(%rbx)
+    movb $0, THREAD_SLEEPING(%rbx)
+    pop %rbp
+    ret
+    .size thread_sleep, . - thread_sleep
 
     .section .note.GNU-stack, "", @progbits

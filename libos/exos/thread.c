@@ -21,9 +21,8 @@
 #include "libos/exos/uaccess.h"
 #include "libos/exos/vm.h"
 
-#define FP_AREA_OFFSET 768ul
-#define IDLE_MAX       8
-_Static_assert(sizeof(struct env_uarea) + sizeof(struct thread) <= FP_AREA_OFFSET, "thread");
+#define IDLE_MAX 8
+_Static_assert(sizeof(struct env_uarea) + sizeof(struct thread) <= THREAD_FP_OFFSET, "thread");
 
 static struct thread *dead; // ended, but their envs may still run on their stacks
 
@@ -32,14 +31,13 @@ static void thread_init(struct thread *t, struct process *process) {
     t->uarea->masked = 1;
     t->uarea->reserved[UAREA_SELF_WORD] = t->gs_base = (u64)t->uarea;
     t->process = process;
-    t->fp_area = (char *)t->uarea + FP_AREA_OFFSET;
 }
 
 struct thread *thread_new(struct process *process) {
     char *stack = pod_stack_alloc();
     if (!stack)
         return NULL;
-    memset(stack, 0, FP_AREA_OFFSET + 576);
+    memset(stack, 0, THREAD_FP_OFFSET + 576);
     struct thread *t = (struct thread *)(stack + sizeof(struct env_uarea));
     t->uarea = (struct env_uarea *)stack;
     t->slice = ABI_ANY;
@@ -54,8 +52,8 @@ struct thread *thread_new(struct process *process) {
     tf->frame.cs = cs;
     tf->frame.ss = ss;
     // Control words of a fresh processor, for XRSTOR of an area that was never saved.
-    *(u16 *)t->fp_area = 0x37f;
-    *(u32 *)((char *)t->fp_area + 24) = 0x1f80;
+    *(u16 *)thread_fp_area(t) = 0x37f;
+    *(u32 *)((char *)thread_fp_area(t) + 24) = 0x1f80;
     return t;
 }
 

@@ -10,6 +10,7 @@
 #include "libos/exos/pod_priv.h"
 #include "libos/exos/process.h"
 #include "libos/exos/signal_priv.h"
+#include "libos/exos/sleep.h"
 #include "libos/exos/time.h"
 #include "libos/exos/trap.h"
 
@@ -33,18 +34,12 @@ void wait_remove(struct wait_entry *entry) {
     entry->link = NULL;
 }
 
-static inline void wake(struct thread *thread, struct thread *me) {
-    if (!thread->sleeping)
-        return;
-    thread->sleeping = false;
-    if (!me->owed && thread->slice / ABI_SLICES == me->row->cpu)
-        me->owed = thread->env;
-    else
-        sys_env_wake(POD_CAP, thread->env);
+void wait_wake_now(struct thread *thread) {
+    sys_env_wake(POD_CAP, thread->env);
 }
 
 void wait_wake_thread(struct thread *thread) {
-    wake(thread, current_thread());
+    sleep_wake(thread, current_thread());
 }
 
 // The env may be gone by now: then the kernel refuses.
@@ -55,10 +50,17 @@ void wait_pay(struct thread *me) {
     }
 }
 
+__attribute__((noinline)) static void wake_several(struct wait_entry *e, struct thread *me) {
+    for (; e; e = e->next)
+        sleep_wake(e->thread, me);
+}
+
 void wait_wake_queue(struct wait_queue *queue) {
-    struct thread *me = current_thread();
-    for (struct wait_entry *e = queue->first; e; e = e->next)
-        wake(e->thread, me);
+    struct wait_entry *e = queue->first;
+    if (e->next)
+        wake_several(e, current_thread());
+    else
+        sleep_wake(e->thread, current_thread());
 }
 
 void wait_wake_one(struct wait_queue *queue) {
@@ -70,19 +72,6 @@ void wait_wake_one(struct wait_queue *queue) {
     }
 }
 
-// Gives up the processor once. The wake count is read before the lock is given up: a wakeup between
-// the two counts.
-static inline void sleep_once(struct thread *me, u64 until) {
-    env_id owed = me->owed;
-    u64 seen = me->row->wakes;
-    me->owed = 0;
-    me->sleeping = true;
-    pod_unlock_as(me);
-    thread_switch(me, owed, seen, until);
-    pod_lock_as(me);
-    me->sleeping = false;
-}
-
 static i64 sleep_until(u64 deadline, bool (*interrupted)(void)) {
     if (interrupted())
         return -ERESTARTSYS;
@@ -92,14 +81,14 @@ static i64 sleep_until(u64 deadline, bool (*interrupted)(void)) {
     return interrupted() ? -ERESTARTSYS : 0;
 }
 
-// Whatever a thread has to act on before it goes back to its program is in its work, signals that
-// came while it slept included; so one without work has none.
+i64 wait_interrupted(void) {
+    return signal_pending() ? -ERESTARTSYS : 0;
+}
+
 i64 wait_sleep(u64 deadline) {
-    struct thread *me = current_thread();
-    if (deadline != WAIT_FOREVER || me->work)
+    if (deadline != WAIT_FOREVER || current_thread()->work)
         return sleep_until(deadline, signal_pending);
-    sleep_once(me, ~0ul);
-    return me->work && signal_pending() ? -ERESTARTSYS : 0;
+    return sleep_here();
 }
 
 i64 wait_sleep_killable(u64 deadline) {

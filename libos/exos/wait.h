@@ -46,6 +46,9 @@ i64 wait_sleep_killable(u64 deadline);
 // The same, not ended by signals at all: for short waits.
 i64 wait_sleep_always(u64 deadline);
 
+// What wait_sleep would return on account of signals, after sleeping.
+i64 wait_interrupted(void);
+
 // Waking. A thread that waits for its turn on the caller's own processor need not be told before
 // that is given up: the caller owes the wakeup, and pays when it sleeps, by giving its slice to
 // that thread (env_pass), or when its slice ends (wait_pay). It owes one at a time.
@@ -57,6 +60,8 @@ static inline void wait_wake_all(struct wait_queue *queue) {
 void wait_wake_one(struct wait_queue *queue);
 // Wakes one thread, whatever it waits for.
 void wait_wake_thread(struct thread *thread);
+// By the kernel, at once.
+void wait_wake_now(struct thread *thread);
 // Tells the kernel of the wakeup that the calling thread owes. To be called by whoever gives up the
 // processor, but for wait_sleep and its like, which do it themselves. Lock held or not.
 void wait_pay(struct thread *me);

@@ -233,3 +233,35 @@ TEST(pass_to_an_env_that_ends) {
         worker_wait(b);
     }
 }
+
+static u32 pkru_get(void) {
+    u32 lo, hi;
+    __asm__ volatile("rdpkru" : "=a"(lo), "=d"(hi) : "c"(0));
+    return lo;
+}
+
+// Each passes with rights of its own by protection keys, and finds them as they were.
+static void pass_with_keys(void *argument) {
+    u32 me = (u32)(u64)argument;
+    while (!ring[1])
+        sys_env_yield(0, 0);
+    for (u32 i = 0; i < 20; i++) {
+        u32 mine = (i % 3 + 1) << (me ? 2 : 4);
+        __asm__ volatile("wrpkru" : : "a"(mine), "c"(0), "d"(0) : "memory");
+        sys_env_pass(CAP_SLOT_ACCOUNT, ring[1 - me], env_row(ring[me])->wakes, leak_deadline(i));
+        CHECK_EQ(pkru_get(), mine);
+    }
+    __asm__ volatile("wrpkru" : : "a"(0), "c"(0), "d"(0) : "memory");
+}
+
+TEST(protection_keys_outlive_passing) {
+    if (!(ABI_INFO->features & ABI_FEATURE_PKU))
+        return;
+    ring[0] = ring[1] = 0;
+    env_id a = worker_start(0, pass_with_keys, (void *)0), b;
+    ring[0] = a;
+    b = worker_start(0, pass_with_keys, (void *)1);
+    ring[1] = b;
+    wake_until_over(a);
+    wake_until_over(b);
+}

@@ -326,12 +326,10 @@ pass_allowed:
     mov %rdi, ENV_RAX(%r9)
     mov %rdi, ENV_RDI(%r9)
     mov %rdi, ENV_FS(%r9)
-    xor %ecx, %ecx
     testl $FEATURE_PKU, sal_machine + MACHINE_FEATURES(%rip)
-    jz 1f
-    rdpkru
-    mov %rax, ENV_PKRU(%r9)
-1:  rdtsc
+    jnz pass_with_keys
+pass_charge:
+    rdtsc
     shl $32, %rdx
     or %rdx, %rax
     mov %rax, %rcx
@@ -349,13 +347,11 @@ pass_allowed:
     mov %eax, %edx
     xrstor64 sal_vector_initial(%rip)
     xor %edx, %edx
-    mov ENV_PKRU(%rsi), %rax
-    test %rax, %rax
-    jz 1f
-    xor %ecx, %ecx
-    wrpkru
+    cmp %rdx, ENV_PKRU(%rsi)
+    jne pass_to_keys
+pass_resume:
     xor %eax, %eax
-1:  wrfsbase %rdx
+    wrfsbase %rdx
     mov ENV_RIP(%rsi), %rcx
     mov ENV_RSP(%rsi), %rsp
     UNLOCK // from here on the other one may be destroyed
@@ -373,6 +369,17 @@ pass_allowed:
     swapgs
     wrgsbase %rdx
     sysretq
+
+pass_with_keys:
+    xor %ecx, %ecx
+    rdpkru
+    mov %rax, ENV_PKRU(%r9)
+    jmp pass_charge
+pass_to_keys:
+    mov ENV_PKRU(%rsi), %eax
+    xor %ecx, %ecx
+    wrpkru
+    jmp pass_resume
 
 pass_env:
     cmp $CAP_PASS_WANT, %eax

@@ -11,6 +11,7 @@
 #include "abi/types.h"
 #include "base/string.h"
 #include "libos/exos/fs/uapi.h"
+#include "libos/exos/trap.h"
 #include "libos/exos/uaccess.h"
 #include "libos/exos/vm.h"
 
@@ -57,6 +58,23 @@ static inline u64 data_get(void *to, u64 from, u64 bytes) {
         return bytes - data_copy_from(to, from, bytes);
     memcpy(to, (const void *)from, bytes);
     return bytes;
+}
+
+// Eight bytes; whether they could be copied.
+static inline bool data_put_u64(u64 to, u64 value) {
+#ifndef TRICOLOR_HOST
+    if (to < EXOS_USER_END)
+        return !user_store64((void *)to, value);
+#endif
+    return data_put(to, &value, 8) == 8;
+}
+
+static inline bool data_get_u64(u64 *value, u64 from) {
+#ifndef TRICOLOR_HOST
+    if (from < EXOS_USER_END)
+        return !user_load64(value, (const void *)from);
+#endif
+    return data_get(value, from, 8) == 8;
 }
 
 // Zeros, from one page of them.

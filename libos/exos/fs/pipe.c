@@ -13,6 +13,7 @@
 #include "libos/exos/fs/self.h"
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/pod.h"
+#include "libos/exos/sleep.h"
 #include "libos/exos/tty/termios.h"
 
 #define PAGE 4096ul
@@ -156,8 +157,14 @@ __attribute__((noinline)) static i64 read_empty(struct pipe *p, u64 to, u64 byte
         return 0;
     if (flags & LINUX_O_NONBLOCK)
         return -EAGAIN;
-    i64 error = wait_event(&p->read_wait, pipe_used(p) || !p->writers, WAIT_FOREVER);
-    return error ? error : take_and_wake(p, to, bytes);
+    struct wait_entry entry;
+    i64 error;
+    sleep_enter(&p->read_wait, &entry);
+    do
+        error = sleep_here();
+    while (!error && !pipe_used(p) && p->writers);
+    sleep_leave(&entry);
+    return error && !pipe_used(p) && p->writers ? error : take_and_wake(p, to, bytes);
 }
 
 i64 pipe_read_wait(struct pipe *p, u64 to, u64 bytes, u32 flags) {

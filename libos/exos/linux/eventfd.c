@@ -11,6 +11,7 @@
 #include "libos/exos/linux/calls.h"
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/pod.h"
+#include "libos/exos/sleep.h"
 
 struct eventfd {
     u64 value, activity;
@@ -25,22 +26,37 @@ static void changed(struct eventfd *e) {
     wait_wake_all(&e->wait);
 }
 
+static i64 take(struct eventfd *e, u64 to) {
+    u64 value = e->semaphore ? 1 : e->value;
+    if (!data_put_u64(to, value))
+        return -EFAULT;
+    e->value -= value;
+    changed(e);
+    return 8;
+}
+
+static i64 wait_value(struct eventfd *e) {
+    struct wait_entry entry;
+    i64 error;
+    sleep_enter(&e->wait, &entry);
+    do
+        error = sleep_here();
+    while (!error && !e->value);
+    sleep_leave(&entry);
+    return e->value ? 0 : error;
+}
+
 static i64 eventfd_read(struct file *f, u64 to, u64 bytes, u64 *position) {
     struct eventfd *e = f->object;
     (void)position;
     if (bytes < 8)
         return -EINVAL;
-    if (!e->value && (f->flags & LINUX_O_NONBLOCK))
-        return -EAGAIN;
-    i64 error = wait_event(&e->wait, e->value, WAIT_FOREVER);
-    if (error)
-        return error;
-    u64 value = e->semaphore ? 1 : e->value;
-    if (data_put(to, &value, 8) < 8)
-        return -EFAULT;
-    e->value -= value;
-    changed(e);
-    return 8;
+    if (!e->value) {
+        i64 error = f->flags & LINUX_O_NONBLOCK ? -EAGAIN : wait_value(e);
+        if (error)
+            return error;
+    }
+    return take(e, to);
 }
 
 static i64 eventfd_write(struct file *f, u64 from, u64 bytes, u64 *position) {
@@ -49,15 +65,17 @@ static i64 eventfd_write(struct file *f, u64 from, u64 bytes, u64 *position) {
     (void)position;
     if (bytes < 8)
         return -EINVAL;
-    if (data_get(&value, from, 8) < 8)
+    if (!data_get_u64(&value, from))
         return -EFAULT;
     if (value > VALUE_MAX)
         return -EINVAL;
-    if (value > VALUE_MAX - e->value && (f->flags & LINUX_O_NONBLOCK))
-        return -EAGAIN;
-    i64 error = wait_event(&e->wait, value <= VALUE_MAX - e->value, WAIT_FOREVER);
-    if (error)
-        return error;
+    if (value > VALUE_MAX - e->value) {
+        if (f->flags & LINUX_O_NONBLOCK)
+            return -EAGAIN;
+        i64 error = wait_event(&e->wait, value <= VALUE_MAX - e->value, WAIT_FOREVER);
+        if (error)
+            return error;
+    }
     e->value += value;
     changed(e);
     return 8;
