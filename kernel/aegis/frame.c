@@ -111,22 +111,14 @@ void frame_init_free(void) {
     first->quota = sal_machine.module.count + abi_info->free_frames;
 }
 
-static void frame_clear(pfn_t pfn) {
-    u64 *at = sal_frame(pfn);
-    u64 count = ABI_PAGE / sizeof(u64);
-    __asm__ volatile("rep stosq" : "+D"(at), "+c"(count) : "a"(0ul) : "memory");
-}
-
 void frame_copy(pfn_t to, pfn_t from) {
-    u64 *target = sal_frame(to), *source = sal_frame(from);
-    u64 count = ABI_PAGE / sizeof(u64);
-    __asm__ volatile("rep movsq" : "+D"(target), "+S"(source), "+c"(count) : : "memory");
+    sal_page_copy(sal_frame(to), sal_frame(from));
 }
 
 static void frame_own(pfn_t pfn, account_id account, enum frame_kind kind, u32 flags, int dirty) {
     struct abi_frame *row = frame_row(pfn);
     if (!(row->flags & FRAME_ZERO) && !(dirty && row->owner == account))
-        frame_clear(pfn);
+        sal_page_clear(sal_frame(pfn));
     row->owner = account;
     row->maps = 0;
     row->next = 0;

@@ -96,6 +96,10 @@ pfn_t sal_area_frame(u64 va); // likewise
 void sal_space_init(pfn_t root);
 void sal_space_end(pfn_t root);
 
+// A page of zeros; a page that is not the other. The program's vector state is as before.
+void sal_page_clear(void *page);
+void sal_page_copy(void *page, const void *source);
+
 // The page table that no env owns; a processor without an env has it loaded.
 pfn_t sal_kernel_root(void);
 

@@ -51,6 +51,56 @@ TEST(map_copy) {
     CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 3), 3);
 }
 
+// The kernel clears and copies pages with the program's own vector registers.
+struct vector {
+    u64 word[4];
+};
+
+static i64 map_with_vectors(u64 flags, struct vector *vectors) {
+    register u64 rax __asm__("rax") = ABI_SYSCALL_BASE + SYS_space_map;
+    register u64 rdi __asm__("rdi") = BOTH;
+    register u64 rsi __asm__("rsi") = my_space();
+    register u64 rdx __asm__("rdx") = SCRATCH;
+    register u64 r10 __asm__("r10") = ABI_ANY;
+    register u64 r8 __asm__("r8") = 1;
+    register u64 r9 __asm__("r9") = flags;
+    if (ABI_INFO->xcr0 & 4)
+        __asm__ volatile("vmovdqu (%7), %%ymm0\n vmovdqu 32(%7), %%ymm1\n syscall\n"
+                         "vmovdqu %%ymm0, 64(%7)\n vmovdqu %%ymm1, 96(%7)\n vzeroall"
+                         : "+r"(rax), "+r"(rdi), "+r"(rsi), "+r"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)
+                         : "b"(vectors)
+                         : "rcx", "r11", "memory", "xmm0", "xmm1");
+    else
+        __asm__ volatile("movdqu (%7), %%xmm0\n movdqu 32(%7), %%xmm1\n syscall\n"
+                         "movdqu %%xmm0, 64(%7)\n movdqu %%xmm1, 96(%7)"
+                         : "+r"(rax), "+r"(rdi), "+r"(rsi), "+r"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)
+                         : "b"(vectors)
+                         : "rcx", "r11", "memory", "xmm0", "xmm1");
+    return (i64)rax;
+}
+
+TEST(pages_without_vectors_lost) {
+    static const u64 how[] = {DATA, COPY | SPACE_MAP_REPLACE};
+    const u64 words = ABI_INFO->xcr0 & 4 ? 4 : 2;
+    for (u32 i = 0; i < 2; i++) {
+        struct vector v[4] = {0};
+        for (u64 w = 0; w < words; w++) {
+            v[0].word[w] = guest_random();
+            v[1].word[w] = guest_random();
+        }
+        CHECK_EQ(map_with_vectors(how[i], v), 1);
+        for (u64 w = 0; w < words; w++) {
+            CHECK_EQ(v[2].word[w], v[0].word[w]);
+            CHECK_EQ(v[3].word[w], v[1].word[w]);
+        }
+        CHECK(!i || filled(SCRATCH, ABI_PAGE, 5));
+        for (u64 w = 0; !i && w < ABI_PAGE / 8; w++)
+            CHECK_EQ(((u64 *)SCRATCH)[w], 0);
+        fill(SCRATCH, ABI_PAGE, 5);
+    }
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 1), 1);
+}
+
 // Into another space goes what the caller has at the address, and nothing else.
 TEST(map_copy_to_another_space) {
     struct child child;

@@ -10,6 +10,7 @@
 #include "base/format.h"
 #include "base/string.h"
 #include "kernel/sal/x86_64/boot.h"
+#include "kernel/sal/x86_64/page.h"
 #include "kernel/sal/x86_64/paging.h"
 #include "kernel/sal/x86_64/vectors.h"
 #include "kernel/sal/x86_64/x86.h"
@@ -85,6 +86,7 @@ static int has(u8 word, u8 bit) {
 #define HAS_XSAVE  has(F_1C, 26)
 #define HAS_RDRAND has(F_1C, 30)
 #define HAS_SMEP   has(F_7B, 7)
+#define HAS_ERMS   has(F_7B, 9)
 #define HAS_SMAP   has(F_7B, 20)
 #define HAS_UMIP   has(F_7C, 2)
 #define HAS_PKU    has(F_7C, 3)
@@ -244,6 +246,7 @@ static void vector_state_init(void) {
         if (bytes > sal_machine.xsave_bytes)
             sal_machine.xsave_bytes = bytes;
     }
+    page_init(HAS_ERMS && !is_tcg()); // TCG does them element by element
     __asm__ volatile("fninit");
     if (sal_machine.features & ABI_FEATURE_PKU)
         __asm__ volatile("wrpkru" : : "a"(0), "c"(0), "d"(0));
