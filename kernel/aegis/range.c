@@ -389,7 +389,7 @@ static void unmap_large(struct abi_space *space, u64 va, u64 *entry) {
     large_unmap(old);
 }
 
-i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
+__attribute__((noinline)) static i64 unmap_slowly(u64 cap, space_id id, u64 va, u64 count) {
     struct abi_space *space;
     struct dropped dropped;
     dropped.count = 0;
@@ -425,6 +425,25 @@ i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
     if (dropped.count)
         dropped_flush(&dropped, space, va, done);
     return error && !done ? error : (i64)done;
+}
+
+// One page, where there is a table; everything else, and every error, is left to the full way.
+i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
+    struct abi_space *space;
+    u64 end, *entry, old;
+    if (count != 1 || !(space = cap_space_in(sched_current()->caps, cap, id, CAP_RIGHT_MAP, va)) ||
+        !(entry = space_walk(space, va, &end)))
+        return unmap_slowly(cap, id, va, count);
+    old = *entry;
+    if (!(old & ABI_PTE_P))
+        return 1;
+    *entry = 0;
+    if (sal_machine.cpus > 1)
+        tlb_flush(space, va, 1);
+    else
+        sal_tlb_flush_page(va); // harmless if another space is loaded
+    frame_unmap(ABI_PTE_FRAME(old));
+    return 1;
 }
 
 // --- protect -------------------------------------------------------------------------------------

@@ -35,11 +35,7 @@ static void move_list(struct areas *areas, struct area *block, u32 at) {
     areas->list = block + at;
 }
 
-i64 areas_reserve(struct areas *areas, u32 n) {
-    u32 before = (u32)(areas->list - areas->block);
-    u32 after = areas->capacity - before - areas->count;
-    if (before >= n && after >= n)
-        return 0;
+i64 areas_reserve_more(struct areas *areas, u32 n) {
     u32 capacity = areas->capacity ? areas->capacity : 16;
     while (areas->count + 2 * n > capacity / 2 + 6)
         capacity *= 2;
@@ -54,12 +50,16 @@ i64 areas_reserve(struct areas *areas, u32 n) {
     return 0;
 }
 
+// Both move what is on the shorter side, area by area.
 static void open_gap(struct areas *areas, u32 at) {
     if (at < areas->count / 2) {
-        areas->list--;
-        memmove(areas->list, areas->list + 1, at * sizeof(struct area));
+        struct area *a = --areas->list;
+        for (u32 n = at; n; n--, a++)
+            a[0] = a[1];
     } else {
-        memmove(&areas->list[at + 1], &areas->list[at], (areas->count - at) * sizeof(struct area));
+        struct area *a = &areas->list[areas->count];
+        for (u32 n = areas->count - at; n; n--, a--)
+            a[0] = a[-1];
     }
     areas->count++;
 }
@@ -68,10 +68,14 @@ static void open_gap(struct areas *areas, u32 at) {
 static void close_gap(struct areas *areas, u32 at, u32 n) {
     areas->count -= n;
     if (at < areas->count / 2) {
-        memmove(areas->list + n, areas->list, at * sizeof(struct area));
+        struct area *a = &areas->list[at + n];
         areas->list += n;
+        for (; at; at--, a--)
+            a[-1] = a[-1 - (i32)n];
     } else {
-        memmove(&areas->list[at], &areas->list[at + n], (areas->count - at) * sizeof(struct area));
+        struct area *a = &areas->list[at];
+        for (u32 left = areas->count - at; left; left--, a++)
+            a[0] = a[n];
     }
 }
 
@@ -92,13 +96,24 @@ static bool merge_next(struct areas *areas, u32 i) {
     return true;
 }
 
-void areas_insert(struct areas *areas, const struct area *area) {
-    u32 at = areas_search(areas, area->start);
-    open_gap(areas, at);
-    areas->list[at] = *area;
-    merge_next(areas, at);
+// What continues the area above grows it downwards; both may then be one with the area below.
+void areas_insert_at(struct areas *areas, u32 at, const struct area *area) {
+    struct area *next = &areas->list[at];
+    if (at < areas->count && mergeable(area, next)) {
+        next->start = area->start;
+        next->offset = area->offset;
+        if (area->vnode)
+            vnode_map_put(area->vnode);
+    } else {
+        open_gap(areas, at);
+        areas->list[at] = *area;
+    }
     if (at)
         merge_next(areas, at - 1);
+}
+
+void areas_insert(struct areas *areas, const struct area *area) {
+    areas_insert_at(areas, areas_search(areas, area->start), area);
 }
 
 // Cuts area i at address, which is inside it.
@@ -124,7 +139,25 @@ static u32 isolate(struct areas *areas, u64 start, u64 end) {
     return i;
 }
 
+// The part of area i from its start to end, if it is in that area only; otherwise false.
+static bool remove_first_part(struct areas *areas, u32 i, u64 start, u64 end) {
+    struct area *a = &areas->list[i];
+    if (i >= areas->count || a->start != start || a->end < end)
+        return false;
+    if (a->end > end) {
+        a->offset += a->vnode ? end - start : 0;
+        a->start = end;
+        return true;
+    }
+    if (a->vnode)
+        vnode_map_put(a->vnode);
+    close_gap(areas, i, 1);
+    return true;
+}
+
 void areas_remove(struct areas *areas, u64 start, u64 end) {
+    if (remove_first_part(areas, areas_search(areas, start), start, end))
+        return;
     u32 i = isolate(areas, start, end), n = 0;
     for (; i + n < areas->count && areas->list[i + n].start < end; n++) {
         if (areas->list[i + n].vnode)

@@ -42,10 +42,17 @@ u32 areas_search(const struct areas *areas, u64 address);
 // The area that contains address, or NULL.
 struct area *areas_find(const struct areas *areas, u64 address);
 // Makes sure that n more areas fit: 0 or -ENOMEM. Afterwards calls that add at most n cannot fail.
-i64 areas_reserve(struct areas *areas, u32 n);
+i64 areas_reserve_more(struct areas *areas, u32 n);
+static inline i64 areas_reserve(struct areas *areas, u32 n) {
+    bool before = areas->list >= areas->block + n;
+    bool after = areas->list + areas->count + n <= areas->block + areas->capacity;
+    return before && after ? 0 : areas_reserve_more(areas, n);
+}
 
 // Adds an area where nothing is; takes over the caller's vnode reference. Adds at most 1.
 void areas_insert(struct areas *areas, const struct area *area);
+// The same for who knows areas_search(area->start).
+void areas_insert_at(struct areas *areas, u32 at, const struct area *area);
 // Removes what lies in start .. end, cutting areas. Adds at most 1.
 void areas_remove(struct areas *areas, u64 start, u64 end);
 // Sets the protection in start .. end. Adds at most 2. -ENOMEM if there are holes (the rest is

@@ -162,6 +162,13 @@ void mm_copy_ahead(struct mm *mm, u64 start, u64 end) {
                       entry_bits(area->prot) | SPACE_MAP_REPLACE | SPACE_MAP_COPY);
 }
 
+void mm_zero_ahead(struct mm *mm, const struct area *area) {
+    if (area->vnode || !(area->prot & PROT_WRITE) || pod_memory_low(POD_RESERVE_USER))
+        return;
+    if (sys_space_map(POD_CAPS, mm->space, area->start, ABI_ANY, 1, entry_bits(area->prot)) == 1)
+        mm->resident++;
+}
+
 // The stack area just above address, if it may grow down to it.
 static struct area *grow_stack(struct mm *mm, u64 address) {
     u32 i = areas_search(&mm->areas, address);

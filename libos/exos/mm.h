@@ -26,8 +26,9 @@ struct mm {
     // Threads that have ended, whose envs sleep until the next thread wants them (thread.c).
     struct thread *idle;
     u32 idle_count;
-    struct patches *patches; // patched calls (patch.h); NULL: none
-    bool patch_off;          // and there are to be none
+    struct patches *patches;   // patched calls (patch.h); NULL: none
+    u64 patch_low, patch_high; // their sites and slots are between these
+    bool patch_off;            // and there are to be none
 };
 
 // A new mm with an empty space; NULL: -EAGAIN or -ENOMEM in *error.
@@ -58,6 +59,9 @@ int mm_page_place(struct mm *mm, u64 page, u32 prot);
 void mm_map_ahead(struct mm *mm, u64 start, u64 end);
 // Makes private copies of pages so mapped that are likely to be written; all in one area.
 void mm_copy_ahead(struct mm *mm, u64 start, u64 end);
+// Maps the page of an area of one page, if it is private memory to be written: who asks for one
+// page is about to use it. Without effect if there is no memory.
+void mm_zero_ahead(struct mm *mm, const struct area *area);
 // As if the program had touched address (write: for writing). 0 or -EFAULT.
 i64 mm_touch(u64 address, bool write);
 

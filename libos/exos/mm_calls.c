@@ -28,7 +28,10 @@ static bool range_ok(u64 start, u64 bytes) {
 }
 
 static void unmap_pages(struct mm *mm, u64 start, u64 end) {
-    rt_space_unmap(POD_CAP, mm->space, start, (end - start) >> ABI_PAGE_SHIFT);
+    u64 pages = (end - start) >> ABI_PAGE_SHIFT;
+    i64 n = sys_space_unmap(POD_CAP, mm->space, start, pages);
+    if (n > 0 && (u64)n < pages)
+        rt_space_unmap(POD_CAP, mm->space, start + ((u64)n << ABI_PAGE_SHIFT), pages - (u64)n);
 }
 
 // Would the limit on the whole address space allow more bytes?
@@ -106,8 +109,11 @@ static i64 mmap_place(struct mm *mm, struct area *area, u64 populate) {
     if (i < mm->areas.count && mm->areas.list[i].start < area->end) {
         areas_remove(&mm->areas, area->start, area->end);
         unmap_pages(mm, area->start, area->end);
+        i = areas_search(&mm->areas, area->start);
     }
-    areas_insert(&mm->areas, area);
+    areas_insert_at(&mm->areas, i, area);
+    if (area->end - area->start == ABI_PAGE)
+        mm_zero_ahead(mm, area);
     if (populate) {
         for (u64 at = area->start; at < area->end; at += ABI_PAGE) {
             if (mm_touch(at, area->prot & PROT_WRITE))

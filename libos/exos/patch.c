@@ -134,6 +134,8 @@ static struct patches *patches_own(struct mm *mm, u32 more) {
 void patch_fork(struct mm *to, const struct mm *from) {
     to->patch_off = from->patch_off;
     to->patches = from->patches;
+    to->patch_low = from->patch_low;
+    to->patch_high = from->patch_high;
     if (to->patches)
         to->patches->users++;
 }
@@ -141,6 +143,7 @@ void patch_fork(struct mm *to, const struct mm *from) {
 void patch_drop(struct mm *mm) {
     patches_put(mm->patches);
     mm->patches = NULL;
+    mm->patch_low = mm->patch_high = 0;
 }
 
 // --- slots
@@ -169,6 +172,13 @@ static u64 slot_in_region(struct region *r, u64 site) {
     return 0;
 }
 
+static void patches_reach(struct mm *mm, u64 start, u64 end) {
+    if (!mm->patch_high || start < mm->patch_low)
+        mm->patch_low = start;
+    if (end > mm->patch_high)
+        mm->patch_high = end;
+}
+
 static struct region *region_add(struct mm *mm, struct patches *ps, u64 site) {
     if (ps->regions == REGIONS_MAX || areas_reserve(&mm->areas, 1))
         return NULL;
@@ -184,6 +194,7 @@ static struct region *region_add(struct mm *mm, struct patches *ps, u64 site) {
                                             PROT_READ | PROT_EXEC, AREA_PATCH});
     struct region *r = &ps->region[ps->regions++];
     *r = (struct region){.base = base};
+    patches_reach(mm, base, base + REGION_BYTES);
     return r;
 }
 
@@ -272,6 +283,7 @@ void patch_site(struct trap_frame *tf) {
     if (!text_write(mm, slot, content, sizeof(content)))
         return;
     patch_insert(ps, site, slot);
+    patches_reach(mm, site, site + PATCH_JUMP_BYTES);
     u8 jump[PATCH_JUMP_BYTES];
     patch_jump_write(jump, site, slot);
     if (site_write(mm, site, code, jump, jump))
@@ -351,7 +363,7 @@ static bool regions_touch(const struct patches *ps, u64 start, u64 end) {
     return false;
 }
 
-bool patch_forget(struct mm *mm, u64 start, u64 end, bool gone) {
+bool patch_forget_some(struct mm *mm, u64 start, u64 end, bool gone) {
     const struct patches *shared = mm->patches;
     if (!shared)
         return true;

@@ -19,9 +19,9 @@
 #define EXOS_PATCH_H
 
 #include "abi/types.h"
+#include "libos/exos/mm.h"
 #include <stdbool.h>
 
-struct mm;
 struct patches; // of an mm; shared by fork until one of both changes
 struct trap_frame;
 struct upcall_frame;
@@ -39,7 +39,11 @@ u64 patch_resume(const struct mm *mm, u64 rip);
 
 // Before pages start .. end of the calling process may be written to, move, or (gone) lose their
 // contents. False: no memory.
-bool patch_forget(struct mm *mm, u64 start, u64 end, bool gone);
+bool patch_forget_some(struct mm *mm, u64 start, u64 end, bool gone);
+static inline bool patch_forget(struct mm *mm, u64 start, u64 end, bool gone) {
+    return end <= mm->patch_low || start >= mm->patch_high ||
+           patch_forget_some(mm, start, end, gone);
+}
 void patch_fork(struct mm *to, const struct mm *from);
 // Before exec or the end of an mm.
 void patch_drop(struct mm *mm);
