@@ -30,6 +30,12 @@ static int space_is_shared(const struct abi_space *space, u64 va, u64 pages) {
     return sal_machine.cpus > 1 && tlb_users(space, va, pages) != 0;
 }
 
+// cap_check_space with MAP, quick where the capability is for the space or its account.
+static inline i64 range_space(u64 cap, space_id id, u64 va, struct abi_space **space) {
+    *space = cap_space_in(sched_current()->caps, cap, id, CAP_RIGHT_MAP, va);
+    return *space ? 0 : cap_check_space(cap, id, CAP_RIGHT_MAP, space);
+}
+
 // --- map -----------------------------------------------------------------------------------------
 
 struct map_request {
@@ -100,7 +106,7 @@ static i64 map_one(const struct map_request *request, u64 va, pfn_t first, u64 i
 
 static i64 map_check(u64 caps, space_id id, u64 va, pfn_t first, u64 count, u64 flags,
                      struct map_request *request) {
-    i64 error = cap_check_space((u32)caps, id, CAP_RIGHT_MAP, &request->space);
+    i64 error = range_space((u32)caps, id, va, &request->space);
     if (error)
         return error;
     u32 rights = first == ABI_ANY ? CAP_RIGHT_ALLOC : CAP_RIGHT_READ;
@@ -144,11 +150,14 @@ static u64 map_run(const struct map_request *request, u64 va, pfn_t first, u64 c
     count = count < 512 - index ? count : 512 - index;
     count = count < high - first ? count : high - first;
     struct abi_frame *row = frame_row(first);
-    u64 place = rmap_place(request->space, va); // of all of them
+    u16 kind = row->kind; // of all of them
+    u64 place = rmap_place(request->space, va);
     u64 mapped = first << ABI_PAGE_SHIFT | request->bits;
+    if (kind != FRAME_USER && kind != FRAME_MODULE)
+        return 0;
     for (i = 0; i < count && !(entry[i] & ABI_PTE_P); i++, row++, mapped += ABI_PAGE) {
-        if ((row->kind != FRAME_USER && row->kind != FRAME_MODULE) || row->owner != owner ||
-            row->epoch > epoch || !rmap_add_at(row, &entry[i], place))
+        if (row->kind != kind || row->owner != owner || row->epoch > epoch ||
+            !rmap_add_at(row, &entry[i], place))
             break;
         __atomic_store_n(&entry[i], mapped, __ATOMIC_RELEASE);
     }
@@ -393,7 +402,7 @@ __attribute__((noinline)) static i64 unmap_slowly(u64 cap, space_id id, u64 va, 
     struct abi_space *space;
     struct dropped dropped;
     dropped.count = 0;
-    i64 error = cap_check_space(cap, id, CAP_RIGHT_MAP, &space);
+    i64 error = range_space(cap, id, va, &space);
     if (!error)
         error = space_check_range(va, count);
     if (error)
@@ -547,7 +556,7 @@ static inline struct change change_of(u64 clear, u64 set) {
 __attribute__((noinline)) static i64 protect_slowly(u64 cap, space_id id, u64 va, u64 count,
                                                     u64 clear, u64 set) {
     struct abi_space *space;
-    i64 error = cap_check_space(cap, id, CAP_RIGHT_MAP, &space);
+    i64 error = range_space(cap, id, va, &space);
     if (error)
         return error;
     if ((clear | set) & ~ABI_PTE_PROTECT)
@@ -670,7 +679,7 @@ i64 sys_space_copy(u64 cap, space_id to, u64 va, u64 count, u64 share, u64 mark)
     struct copy_request request = {.share = share & ~SPACE_COPY_UNUSED(SOFT_LOW),
                                    .mark = mark,
                                    .unused = share >> 16 & SOFT_LOW};
-    i64 error = cap_check_space(cap, to, CAP_RIGHT_MAP, &request.to);
+    i64 error = range_space(cap, to, va, &request.to);
     if (error)
         return error;
     request.from = space_find(sched_current()->row->space);

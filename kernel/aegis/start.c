@@ -105,7 +105,7 @@ void aegis_start(void) {
     u64 frames = sal_machine.frames;
     u32 objects = clamp(frames / 32, 256, 16384);
     frame_init();
-    account_init(objects);
+    account_init(objects / 4);
     space_init(objects);
     env_init(objects);
     strand_init();

@@ -129,6 +129,14 @@ static void test_strings(void) {
             CHECK((ours < 0) == (theirs < 0) && (ours > 0) == (theirs > 0));
         }
     }
+    static char long_text[64] __attribute__((aligned(8)));
+    for (unsigned from = 0; from < 9; from++) {
+        for (unsigned length = 0; length < 40; length++) {
+            memset(long_text, 0x80 + (int)length, sizeof(long_text));
+            long_text[from + length] = 0;
+            CHECK(own_strlen(long_text + from) == length);
+        }
+    }
     char text[4];
     CHECK(string_copy(text, "abc", 4) && strcmp(text, "abc") == 0);
     CHECK(!string_copy(text, "abcd", 4) && strcmp(text, "abc") == 0);
