@@ -34,6 +34,25 @@
     mov TF_RDI(%rsp), %rdi
     .endm
 
+// The last instructions on the way to the program, in which upcalls are not masked: a notification there starts them again, so that no
+// signal is left behind. masked is cleared at rsp + UAREA_MASKED - TF_AT.
+    .macro EXIT_UNMASK
+71: movl $0, (UAREA_MASKED - TF_AT)(%rsp)
+72:
+    .endm
+    .macro EXIT_END
+73:
+    .pushsection .rodata.exit_windows, "a", @progbits
+    .quad 72b, 73b, 71b
+    .popsection
+    .endm
+
+    .pushsection .rodata.exit_windows, "a", @progbits
+    .balign 8
+    .global exit_windows
+exit_windows:
+    .popsection
+
     .text
 
 // Where apps/first starts ExOS: rdi is struct rt_start.
@@ -63,10 +82,10 @@ foreign_entry:
 
 // --- patched calls -------------------------------------------------------------------------------------------------------
 
-// A system call that has become a procedure call (patch.h). rcx: where to go on, in the slot; PATCH_RETRY is 2 before it.
-// All other registers are the program's, its stack too, of which not a byte may be touched. r11 and the status flags are free. GS is the
-// thread's (trap.h); a program that uses GS itself is sent to the syscall instruction in its slot. An upcall anywhere up to
-// called_end does the same, except at a DONE.
+// A system call that has become a procedure call (patch.h): its slot jumps here by called_table. rcx: where to go on, in the slot;
+// PATCH_RETRY is 2 before it. All other registers are the program's, its stack too, of which not a byte may be touched. r11 and the
+// status flags are free. GS is the thread's (trap.h). An upcall that finds the program's stack pointer anywhere up to called_end sends the
+// program to the syscall instruction in its slot, except at a DONE.
 
     .macro DONE
 1:  jmp *%rcx
@@ -82,17 +101,8 @@ called_done:
     .popsection
 
     .balign 16
-    .global called_entry
-    .type called_entry, @function
-called_entry:
-    rdgsbase %r11
-    cmp %r11, UAREA_SELF(%r11)
-    jne called_slow
-    cmp $LINUX_CALLS, %rax
-    jae called_slow
-    lea called_table(%rip), %r11
-    jmp *(%r11, %rax, 8)
-
+    .global called_start
+called_start:
     .global called_slow
 called_slow:
     lea -2(%rcx), %r11
@@ -107,30 +117,25 @@ called_\name:
     DONE
     .endm
     PEEK getpid PROCESS_PID
+    PEEK getppid PROCESS_PARENT_PID
     PEEK getuid PROCESS_UID
     PEEK geteuid PROCESS_EUID
     PEEK getgid PROCESS_GID
     PEEK getegid PROCESS_EGID
-
-    .global called_getppid
-called_getppid:
-    mov %gs:THREAD_PROCESS, %r11
-    mov PROCESS_PARENT(%r11), %r11
-    mov PROCESS_PID(%r11), %eax
-    DONE
 
     .global called_gettid
 called_gettid:
     mov %gs:THREAD_TID, %eax
     DONE
 
-// Of the program's trap frame an ordinary call fills in what C does not keep. The rest follows in exit_called_work, if somebody wants
-// to see it.
-    .macro CALLED_SAVE
+// To the thread's own stack, at the program's trap frame.
+    .macro CALLED_STACK
     movl $1, %gs:UAREA_MASKED
     mov %rsp, %gs:(TF_AT + TF_RSP)
-    rdgsbase %r11
-    lea TF_AT(%r11), %rsp
+    mov %gs:UAREA_FRAME, %rsp
+    .endm
+// Of the trap frame an ordinary call fills in what C does not keep. The rest follows in exit_called_work, if somebody wants to see it.
+    .macro CALLED_SAVE
     mov %rcx, TF_AFTER(%rsp)
     mov %rax, TF_NUMBER(%rsp)
     mov %rdi, TF_RDI(%rsp)
@@ -149,40 +154,21 @@ called_gettid:
     mov TF_R8(%rsp), %r8
     mov TF_R9(%rsp), %r9
     .endm
+// The pod lock; changes rax and rcx.
+    .macro CALLED_LOCK contended
+    lea (UAREA_SIZE - TF_AT)(%rsp), %rcx
+    xor %eax, %eax
+    lock cmpxchg %rcx, pod_lock_word(%rip)
+    jne \contended
+    .endm
     .macro CALLED_CALL
     lea linux_calls(%rip), %r11
     mov %r10, %rcx
     call *(%r11, %rax, 8)
     .endm
-
-    .global called_unlocked
-called_unlocked:
-    CALLED_SAVE
-    CALLED_CALL
-    jmp exit_called
-
-    .global called_locked
-called_locked:
-    CALLED_SAVE
-    add $UAREA_SIZE, %r11
-    xor %eax, %eax
-    lock cmpxchg %r11, pod_lock_word(%rip)
-    jne called_contended
-    movb $1, (THREAD_LOCK_HELD - TF_AT)(%rsp)
-called_with_lock:
-    mov TF_NUMBER(%rsp), %rax
-    CALLED_CALL
-    movb $0, (THREAD_LOCK_HELD - TF_AT)(%rsp)
-    movq $0, pod_lock_word(%rip)
-exit_called: // rax: the result, rsp: the program's trap frame
-    lea RESTART_LAST(%rax), %rcx
-    cmp $RESTART_CODES, %rcx
-    jbe exit_called_work
-    .global exit_called_restart
-exit_called_restart:
-    movl $0, (UAREA_MASKED - TF_AT)(%rsp)
-    .global exit_called_start
-exit_called_start:
+// Back to the program: rax is the result, rsp the program's trap frame.
+    .macro CALLED_LEAVE
+    EXIT_UNMASK
     movzbl (UAREA_WORK - TF_AT)(%rsp), %ecx
     or (UAREA_PENDING - TF_AT)(%rsp), %ecx
     jnz exit_called_work
@@ -190,9 +176,38 @@ exit_called_start:
     mov TF_AFTER(%rsp), %rcx
     mov TF_RSP(%rsp), %rsp
     DONE
-    .global exit_called_end
-exit_called_end:
+    EXIT_END
+    .endm
+    .macro CALLED_RETURN
+    test %rax, %rax
+    js exit_called_error
+    CALLED_LEAVE
+    .endm
 
+    .global called_unlocked
+called_unlocked:
+    CALLED_STACK
+    CALLED_SAVE
+    CALLED_CALL
+    jmp exit_called
+
+    .global called_locked
+called_locked:
+    CALLED_STACK
+    CALLED_SAVE
+    CALLED_LOCK called_contended
+called_with_lock:
+    mov TF_NUMBER(%rsp), %rax
+    CALLED_CALL
+exit_unlock:
+    movq $0, pod_lock_word(%rip)
+exit_called:
+    CALLED_RETURN
+exit_called_error:
+    lea RESTART_LAST(%rax), %rcx
+    cmp $RESTART_CODES, %rcx
+    jbe exit_called_work
+    CALLED_LEAVE
 exit_called_work:
     movl $1, (UAREA_MASKED - TF_AT)(%rsp)
     mov TF_AFTER(%rsp), %rcx
@@ -216,13 +231,96 @@ called_contended:
     CALLED_RELOAD
     jmp called_with_lock
 
+// read and write, when only this thread can reach the descriptor: a process of one thread with a table of its own. Nobody can close the
+// file meanwhile, so it needs neither lock to be found nor reference. Whatever is not plain is left to linux_read and linux_write.
+    .macro MOVE_FIND
+    mov %gs:THREAD_PROCESS, %r11
+    cmpl $1, PROCESS_THREAD_COUNT(%r11)
+    jne 9f
+    mov PROCESS_FILES(%r11), %r11
+    cmpl $1, FILES_REFS(%r11)
+    jne 9f
+    mov %edi, %eax
+    cmp FILES_CAPACITY(%r11), %eax
+    jae 9f
+    mov FILES_SLOT(%r11), %r11
+    mov (%r11, %rax, 8), %r11
+    test %r11, %r11
+    jz 9f
+    mov %rsi, %rax
+    shr $32, %rax
+    cmp $PLAIN_HIGH, %eax
+    jae 9f
+    cmp $RW_MAX, %rdx
+    ja 9f
+    .endm
+    .macro MOVE number now operation
+    mov FILE_OPS(%r11), %rax
+    mov \now(%rax), %rax
+    CALLED_STACK
+    test %rax, %rax
+    jz 2f
+    call *%rax
+    test %rax, %rax
+    jns exit_kept
+2:  mov $\number, %eax
+    CALLED_SAVE
+    CALLED_LOCK 5f
+3:  mov FILE_OPS(%r11), %rax
+    mov \operation(%rax), %rax
+    test %rax, %rax
+    jz called_with_lock
+    mov %r11, %rdi
+    lea FILE_POSITION(%r11), %rcx
+    call *%rax
+    movq $0, pod_lock_word(%rip)
+    CALLED_RETURN
+5:  push %r11
+    push %r11
+    call pod_lock
+    pop %r11
+    pop %r11
+    CALLED_RELOAD
+    jmp 3b
+9:  mov $\number, %eax
+    jmp called_locked
+    .endm
+
+    .global called_read
+called_read:
+    MOVE_FIND
+    testl $NOT_READABLE, FILE_FLAGS(%r11)
+    jnz 9f
+    MOVE 0 OPS_READ_NOW OPS_READ
+
+    .global called_write
+called_write:
+    MOVE_FIND
+    mov FILE_FLAGS(%r11), %eax
+    inc %eax
+    and $MAY_WRITE_MASK, %eax
+    cmp $MAY_WRITE, %eax
+    jne 9f
+    MOVE 1 OPS_WRITE_NOW OPS_WRITE
+
+// The same when all registers but rax and r11 are still the program's.
+exit_kept:
+    EXIT_UNMASK
+    movzbl (UAREA_WORK - TF_AT)(%rsp), %r11d
+    or (UAREA_PENDING - TF_AT)(%rsp), %r11d
+    jnz 1f
+    mov TF_RSP(%rsp), %rsp
+    DONE
+    EXIT_END
+1:  movl $1, (UAREA_MASKED - TF_AT)(%rsp)
+    CALLED_SAVE
+    jmp exit_called_work
+
 // Calls that use the whole trap frame: as if by a trap from the slot.
     .global called_whole
 called_whole:
-    movl $1, %gs:UAREA_MASKED
-    mov %rsp, %gs:(TF_AT + TF_RSP)
-    rdgsbase %r11
-    lea (TF_AT + TF_SAVED)(%r11), %rsp
+    CALLED_STACK
+    add $TF_SAVED, %rsp
     mov %rax, (TF_RAX - TF_SAVED)(%rsp)
     mov %rdx, (TF_RDX - TF_SAVED)(%rsp)
     mov %rdi, (TF_RDI - TF_SAVED)(%rsp)
@@ -232,13 +330,12 @@ called_whole:
     popq (TF_RFLAGS - TF_SAVED)(%rsp)
     cld
     PUSH_REST
-    mov %r11, %rbx
+    lea -TF_AT(%rsp), %rbx
     mov %rsp, %rdi
     call syscall_run
     jmp exit_checked
     .global called_end
 called_end:
-    .size called_entry, . - called_entry
 
 // Any other upcall; from the program or from ExOS itself.
     .balign 16
@@ -507,6 +604,11 @@ user_access_table_end:
     .pushsection .rodata.called_done, "a", @progbits
     .global called_done_end
 called_done_end:
+    .popsection
+
+    .pushsection .rodata.exit_windows, "a", @progbits
+    .global exit_windows_end
+exit_windows_end:
     .popsection
 
     .section .note.GNU-stack, "", @progbits

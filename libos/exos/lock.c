@@ -59,7 +59,7 @@ void pod_unlock(void) {
 }
 
 bool pod_locked_by_me(void) {
-    return current_thread()->lock_held;
+    return pod_lock_word == (u64)current_thread();
 }
 
 // --- vector registers
@@ -142,7 +142,7 @@ void pod_panic(const char *format, ...) {
         format_write_va(pod_broken, sizeof(pod_broken), format, arguments);
         va_end(arguments);
     }
-    if (me->lock_held)
+    if (pod_locked_by_me())
         pod_unlock();
     // Process 1 tells the host and ends the machine; when it is the one, the first program does.
     sys_env_wake(POD_CAP, process_init()->threads->env);

@@ -7,10 +7,12 @@
 #include "abi/env.h"
 #include "abi/tables.h"
 #include "gen/syscalls.h"
+#include "libos/exos/fs/file.h"
 #include "libos/exos/linux/calls.h"
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/process.h"
 #include "libos/exos/trap.h"
+#include "libos/exos/vm.h"
 
 #define THREAD_OFFSET(field) (sizeof(struct env_uarea) + __builtin_offsetof(struct thread, field))
 #define DEFINE(name, value)  __asm__ volatile(".ascii \"->" #name " %c0\"" : : "i"((i64)(value)))
@@ -64,11 +66,28 @@ void offsets(void) {
     DEFINE(TF_NUMBER, __builtin_offsetof(struct trap_frame, frame.reserved[TRAP_NUMBER]));
     DEFINE(TF_AFTER, __builtin_offsetof(struct trap_frame, frame.reserved[TRAP_AFTER]));
     DEFINE(UAREA_SIZE, sizeof(struct env_uarea));
-    DEFINE(UAREA_SELF, __builtin_offsetof(struct env_uarea, reserved[UAREA_SELF_WORD]));
+    DEFINE(UAREA_FRAME, __builtin_offsetof(struct env_uarea, reserved[UAREA_FRAME_WORD]));
     DEFINE(THREAD_PROCESS, THREAD_OFFSET(process));
     DEFINE(THREAD_TID, THREAD_OFFSET(tid));
-    DEFINE(THREAD_LOCK_HELD, THREAD_OFFSET(lock_held));
-    DEFINE(PROCESS_PARENT, __builtin_offsetof(struct process, parent));
+    DEFINE(PROCESS_PARENT_PID, __builtin_offsetof(struct process, parent_pid));
+    DEFINE(PROCESS_THREAD_COUNT, __builtin_offsetof(struct process, thread_count));
+    DEFINE(PROCESS_FILES, __builtin_offsetof(struct process, files));
+    DEFINE(FILES_REFS, __builtin_offsetof(struct files, refs));
+    DEFINE(FILES_CAPACITY, __builtin_offsetof(struct files, capacity));
+    DEFINE(FILES_SLOT, __builtin_offsetof(struct files, slot));
+    DEFINE(FILE_OPS, __builtin_offsetof(struct file, ops));
+    DEFINE(FILE_FLAGS, __builtin_offsetof(struct file, flags));
+    DEFINE(FILE_POSITION, __builtin_offsetof(struct file, position));
+    DEFINE(OPS_READ, __builtin_offsetof(struct file_ops, read));
+    DEFINE(OPS_WRITE, __builtin_offsetof(struct file_ops, write));
+    DEFINE(OPS_READ_NOW, __builtin_offsetof(struct file_ops, read_now));
+    DEFINE(OPS_WRITE_NOW, __builtin_offsetof(struct file_ops, write_now));
+    DEFINE(NOT_READABLE, LINUX_O_WRONLY | LINUX_O_PATH);
+    DEFINE(MAY_WRITE, 2);
+    DEFINE(MAY_WRITE_MASK, 2 | LINUX_O_PATH);
+    DEFINE(RW_MAX, LINUX_RW_MAX);
+    DEFINE(PLAIN_HIGH, (EXOS_USER_END - LINUX_RW_MAX) >> 32);
+    DEFINE(LINUX_EINVAL, EINVAL);
     DEFINE(PROCESS_PID, __builtin_offsetof(struct process, pid));
     DEFINE(PROCESS_UID, __builtin_offsetof(struct process, uid));
     DEFINE(PROCESS_EUID, __builtin_offsetof(struct process, euid));

@@ -12,6 +12,7 @@
 #include "libos/exos/patch.h"
 #include "base/string.h"
 #include "libos/exos/kernel.h"
+#include "libos/exos/linux/calls.h"
 #include "libos/exos/linux/uapi_mman.h"
 #include "libos/exos/mm.h"
 #include "libos/exos/patch_code.h"
@@ -279,7 +280,7 @@ void patch_site(struct trap_frame *tf) {
     u64 slot = ps ? slot_alloc(mm, ps, site) : 0;
     if (!slot)
         return;
-    patch_slot_write(content, slot, site, code, length, (u64)called_entry);
+    patch_slot_write(content, slot, site, code, length, (u64)called_table, LINUX_CALLS_MAX);
     if (!text_write(mm, slot, content, sizeof(content)))
         return;
     patch_insert(ps, site, slot);
@@ -307,6 +308,9 @@ bool patch_exception(struct upcall_frame *f) {
     else if (f->vector == UPCALL_DB && in_regions(mm->patches, f->rip) &&
              f->rip % PATCH_SLOT_BYTES == 0)
         f->rip += PATCH_RETRY; // a program that steps through itself sees its own instructions
+    else if ((f->vector == UPCALL_PF || f->vector == UPCALL_GP) &&
+             in_regions(mm->patches, f->rip) && f->rip % PATCH_SLOT_BYTES < PATCH_RETRY)
+        f->rip += PATCH_RETRY - f->rip % PATCH_SLOT_BYTES; // GS is the program's, and wild
     else
         return false;
     return true;
@@ -316,7 +320,7 @@ u64 patch_canonical(const struct mm *mm, u64 rip) {
     u64 offset = rip % PATCH_SLOT_BYTES;
     if (!mm->patches || !in_regions(mm->patches, rip) || !kernel_pte(rip))
         return rip;
-    return patch_slot_canonical((const u8 *)(rip - offset), offset);
+    return patch_slot_canonical((const u8 *)(rip - offset), rip - offset, offset);
 }
 
 u64 patch_resume(const struct mm *mm, u64 rip) {

@@ -7,15 +7,15 @@
 #include "libos/exos/patch_code.h"
 #include "base/string.h"
 
-#define SLOT_SITE   48ul // the site's address
-#define SLOT_ENTRY  56ul // the pointer that the slot jumps through
-#define SLOT_LENGTH 47ul // of insn
+#define SLOT_LENGTH 59ul // of insn
+#define SLOT_SITE   60ul // how far before the slot the site is: 32 bits
 
 // How an instruction treats the status flags.
 enum effect {
     UNKNOWN, // cannot be decoded, reads them, jumps, or depends on its address
     KEEPS,
-    SETS, // all of them
+    SETS,   // all of them
+    LEAVES, // the function: nobody expects flags of a call or a return
 };
 
 struct insn {
@@ -79,6 +79,18 @@ static enum effect modrm_opcode(u8 opcode, u8 modrm, u32 *immediate) {
     }
 }
 
+// Opcodes of one byte.
+static enum effect short_opcode(u8 opcode) {
+    if ((opcode & 0xf0) == 0x50 || opcode == 0x90) // push, pop, nop
+        return KEEPS;
+    return opcode == 0xc3 ? LEAVES : UNKNOWN; // ret
+}
+
+// Behind 0x0f: nop, movzx, movsx; all with a ModRM byte.
+static bool long_keeps(u8 opcode) {
+    return opcode == 0x1f || opcode == 0xb6 || opcode == 0xb7 || opcode == 0xbe || opcode == 0xbf;
+}
+
 static struct insn insn_at(const u8 *p, u64 left) {
     static const struct insn none = {UNKNOWN, 0};
     u32 at = 0, immediate = 0;
@@ -86,36 +98,70 @@ static struct insn insn_at(const u8 *p, u64 left) {
     at += fs;
     bool rex = at < left && (p[at] & 0xf0) == 0x40, wide = rex && p[at] & 8;
     at += rex;
+    if (at < left && !fs && short_opcode(p[at]) != UNKNOWN)
+        return (struct insn){short_opcode(p[at]), at + 1};
     if (at + 2 > left)
         return none;
     u8 opcode = p[at++];
     enum effect effect;
-    if (opcode < 0x40 && (opcode & 7) == 5) { // operation on eax with imm32
+    if (opcode == 0xe8) {
+        effect = LEAVES; // call
+        at += 4;
+    } else if (opcode < 0x40 && (opcode & 7) == 5) { // operation on eax with imm32
         effect = arithmetic(opcode >> 3);
         at += 4;
     } else if ((opcode & 0xf8) == 0xb8) { // mov of a constant
         effect = KEEPS;
         at += wide ? 8 : 4;
     } else {
-        bool nop = opcode == 0x0f && p[at] == 0x1f;
-        at += nop;
+        bool two = opcode == 0x0f && long_keeps(p[at]);
+        at += two;
         u32 bytes = at < left ? modrm_bytes(p + at, left - at) : 0;
         if (!bytes)
             return none;
-        effect = nop ? KEEPS : modrm_opcode(opcode, p[at], &immediate);
+        effect = two ? KEEPS : modrm_opcode(opcode, p[at], &immediate);
         at += bytes + immediate;
     }
     return effect == UNKNOWN || at > left || at > 15 ? none : (struct insn){effect, at};
 }
 
+// Length of an instruction that only fills space, prefixes 0x66 and CS included; 0: something else.
+static u64 padding_at(const u8 *p, u64 left) {
+    u64 at = 0;
+    if (left && p[0] == 0xcc)
+        return 1;
+    while (at < left && (p[at] == 0x66 || p[at] == 0x2e))
+        at++;
+    if (at < left && p[at] == 0x90)
+        return at + 1;
+    if (at + 3 > left || p[at] != 0x0f || p[at + 1] != 0x1f)
+        return 0;
+    u64 bytes = modrm_bytes(p + at + 2, left - at - 2);
+    return bytes && at + 2 + bytes <= left ? at + 2 + bytes : 0;
+}
+
+// A ret, and what the jump covers behind it is nobody's.
+static bool ret_padded(const u8 *code, u64 bytes) {
+    u64 at = 3;
+    while (at < PATCH_JUMP_BYTES) {
+        u64 length = padding_at(code + at, bytes - at);
+        if (!length)
+            return false;
+        at += length;
+    }
+    return true;
+}
+
 u32 patch_decode(const u8 *code, u64 bytes) {
     if (bytes < 8 || code[0] != 0x0f || code[1] != 0x05)
         return 0;
+    if (code[2] == 0xc3)
+        return ret_padded(code, bytes) ? PATCH_JUMP_BYTES - 2 : 0;
     struct insn first = insn_at(code + 2, bytes - 2);
-    if (first.length < 3)
+    if (first.length < 3 || first.length > PATCH_INSN_MAX || first.effect == LEAVES)
         return 0;
     u64 at = 2 + first.length;
-    for (struct insn i = first; i.effect != SETS; at += i.length) {
+    for (struct insn i = first; i.effect < SETS; at += i.length) {
         i = insn_at(code + at, bytes - at);
         if (i.effect == UNKNOWN)
             return 0;
@@ -147,18 +193,32 @@ static void put32(u8 *at, u64 value) {
     memcpy(at, &low, 4);
 }
 
-void patch_slot_write(u8 *at, u64 slot, u64 site, const u8 *code, u32 length, u64 entry) {
-    static const u8 head[] = {0x48, 0x8d, 0x0d, 8, 0, 0, 0, 0xff, 0x25, 43, 0, 0, 0, 0x0f, 0x05};
+void patch_slot_write(u8 *at, u64 slot, u64 site, const u8 *code, u32 length, u64 table,
+                      u32 calls) {
+    static const u8 head[] = {
+        0x48, 0x8d, 0x0d, PATCH_BACK - 7, 0, 0, 0,             // lea back(%rip), %rcx
+        0x65, 0x81, 0x3c, 0x25, 0, 0, 0, 0, 0, 0, 0, 0,        // cmpl $, %gs:
+        0x75, PATCH_RETRY - 21,                                // jne retry
+        0x48, 0x3d, 0, 0, 0, 0,                                // cmp $, %rax
+        0x73, PATCH_RETRY - 29,                                // jae retry
+        0x49, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0,                    // mov $, %r11
+        0x41, 0xff, 0x24, 0xc3,                                // jmp *(%r11, %rax, 8)
+        0x0f, 0x05,
+    };
+    _Static_assert(sizeof(head) == PATCH_BACK, "a slot's head");
     memset(at, 0xcc, PATCH_SLOT_BYTES);
     memcpy(at, head, sizeof(head));
+    put32(at + 11, PATCH_MARK_AT);
+    put32(at + 15, PATCH_MARK);
+    put32(at + 23, calls);
+    memcpy(at + 31, &table, 8);
     memcpy(at + PATCH_BACK, code + 2, length);
     u8 *jump = at + PATCH_BACK + length;
     u64 end = slot + PATCH_BACK + length + PATCH_JUMP_BYTES;
     jump[0] = 0xe9;
     put32(jump + 1, site + 2 + length - end);
     at[SLOT_LENGTH] = (u8)length;
-    memcpy(at + SLOT_SITE, &site, 8);
-    memcpy(at + SLOT_ENTRY, &entry, 8);
+    put32(at + SLOT_SITE, slot - site);
 }
 
 void patch_jump_write(u8 jump[PATCH_JUMP_BYTES], u64 site, u64 slot) {
@@ -166,9 +226,10 @@ void patch_jump_write(u8 jump[PATCH_JUMP_BYTES], u64 site, u64 slot) {
     put32(jump + 1, slot - (site + PATCH_JUMP_BYTES));
 }
 
-u64 patch_slot_canonical(const u8 *at, u64 offset) {
-    u64 site;
-    memcpy(&site, at + SLOT_SITE, 8);
+u64 patch_slot_canonical(const u8 *at, u64 slot, u64 offset) {
+    i32 before;
+    memcpy(&before, at + SLOT_SITE, 4);
+    u64 site = slot - (u64)(i64)before;
     if (offset < PATCH_BACK)
         return site;
     return offset == PATCH_BACK ? site + 2 : site + 2 + at[SLOT_LENGTH];

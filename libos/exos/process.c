@@ -83,6 +83,7 @@ void process_free(struct process *p) {
 
 void process_adopt(struct process *parent, struct process *child) {
     child->parent = parent;
+    child->parent_pid = parent->pid;
     child->sibling_next = parent->children;
     child->sibling_link = &parent->children;
     if (child->sibling_next)
@@ -95,6 +96,7 @@ void process_orphan(struct process *child) {
     if (child->sibling_next)
         child->sibling_next->sibling_link = child->sibling_link;
     child->parent = NULL;
+    child->parent_pid = 0;
 }
 
 struct exec_info *exec_info_get(struct exec_info *info) {

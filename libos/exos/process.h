@@ -75,6 +75,7 @@ struct process {
     struct process *next, **link; // all processes, newest first: process_first
     u32 pid, pgrp, session;
     u32 state;
+    u32 parent_pid; // 0: none
     struct process *parent, *children, *sibling_next, **sibling_link;
     struct thread *threads;
     u32 thread_count;
@@ -125,7 +126,6 @@ struct thread {
     u32 tid;
     bool sleeping;     // in wait_sleep: wait_wake clears it and wakes the env
     bool fp_saved;     // the vector registers are in fp_area
-    bool lock_held;    // pod lock
     bool exit_asked;   // another thread ended the process
     bool restore_mask; // saved_mask goes back after the next signal or at return
     u8 work;           // THREAD_WORK_*: to be done before going back to the program

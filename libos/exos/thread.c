@@ -13,6 +13,7 @@
 #include "libos/exos/kernel.h"
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/mm.h"
+#include "libos/exos/patch_code.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/pod_priv.h"
 #include "libos/exos/process_priv.h"
@@ -29,7 +30,9 @@ static struct thread *dead; // ended, but their envs may still run on their stac
 // Makes a thread as new, but for what belongs to its env. Its trap frame is the caller's to fill.
 static void thread_init(struct thread *t, struct process *process) {
     t->uarea->masked = 1;
-    t->uarea->reserved[UAREA_SELF_WORD] = t->gs_base = (u64)t->uarea;
+    t->gs_base = (u64)t->uarea;
+    t->uarea->reserved[UAREA_MARK_WORD] = PATCH_MARK;
+    t->uarea->reserved[UAREA_FRAME_WORD] = (u64)thread_trap_frame(t);
     t->process = process;
 }
 

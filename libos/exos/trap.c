@@ -39,15 +39,19 @@ static const u64 unlocked[(LINUX_CALLS_MAX + 63) / 64] = {
     [3] = UNLOCKED(201) | UNLOCKED(228), // time, clock_gettime
 };
 
-// Patched calls: those that use the whole trap frame of their caller, and those that entry.S
-// answers.
+_Static_assert(PATCH_MARK_AT == __builtin_offsetof(struct env_uarea, reserved[UAREA_MARK_WORD]),
+               "the mark");
+
+// Patched calls: those that use the whole trap frame of their caller, and those that have a way of
+// their own in entry.S.
 static const u16 whole[] = {15, 56, 57, 58, 59, 322, 435}; // sigreturn, clone, fork, vfork, exec
 static const struct {
     u16 number;
     void *way;
-} peeks[] = {
+} ways[] = {
     {39, called_getpid},   {102, called_getuid},  {104, called_getgid}, {107, called_geteuid},
-    {108, called_getegid}, {110, called_getppid}, {186, called_gettid},
+    {108, called_getegid}, {110, called_getppid}, {186, called_gettid}, {0, called_read},
+    {1, called_write},
 };
 
 void *called_table[LINUX_CALLS_MAX];
@@ -59,8 +63,8 @@ void trap_boot(void) {
                                                            : called_locked;
     for (u64 i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
         called_table[whole[i]] = linux_calls[whole[i]] ? called_whole : called_slow;
-    for (u64 i = 0; i < sizeof(peeks) / sizeof(peeks[0]); i++)
-        called_table[peeks[i].number] = peeks[i].way;
+    for (u64 i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+        called_table[ways[i].number] = ways[i].way;
 }
 
 static u64 missing_told[(LINUX_CALLS_MAX + 63) / 64];
@@ -121,12 +125,12 @@ static void exception_signal(int signal, i32 code, u64 address) {
 static void program_exception(struct upcall_frame *f) {
     i32 code = 0;
     int signal;
-    if (f->vector <= UPCALL_UD && patch_exception(f))
+    if (f->vector != UPCALL_PF && patch_exception(f))
         return;
     switch (f->vector) {
     case UPCALL_PF:
         signal = mm_fault(f->address, f->error, &code);
-        if (signal)
+        if (signal && !patch_exception(f))
             exception_signal(signal, code, f->address);
         break;
     case UPCALL_DE:
@@ -210,8 +214,10 @@ static void nested_handle(struct upcall_frame *f) {
     if (f->vector == UPCALL_NOTIFY) {
         if (in_exit)
             f->rip = (u64)exit_restart;
-        else if (f->rip >= (u64)exit_called_start && f->rip < (u64)exit_called_end)
-            f->rip = (u64)exit_called_restart;
+        for (const u64(*w)[3] = exit_windows; w < exit_windows_end; w++) {
+            if (f->rip >= (*w)[0] && f->rip < (*w)[1])
+                f->rip = (*w)[2];
+        }
         return;
     }
     if (f->vector == UPCALL_AC || f->vector == UPCALL_DB) { // flags of a program's patched call
@@ -255,7 +261,7 @@ static bool leave_called(struct upcall_frame *f) {
             return true;
         }
     }
-    if (f->rip < (u64)called_entry || f->rip >= (u64)called_end)
+    if (f->rip < (u64)called_start || f->rip >= (u64)called_end)
         return true; // a wild jump of the program's
     f->rip = f->rcx - (PATCH_BACK - PATCH_RETRY);
     return f->vector >= 32;

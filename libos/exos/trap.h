@@ -27,9 +27,10 @@ ABI_ASSERT_SIZE(struct trap_frame, 208);
 #define TRAP_AFTER  1 // of a patched call: where it goes on, in its slot
 
 // GS of a program's thread is the address of its env_uarea, by which patched calls find it, unless
-// the program itself uses GS. The word with this index in env_uarea.reserved says its own address,
-// so that a GS of the program's is noticed.
-#define UAREA_SELF_WORD 6
+// the program itself uses GS. Words of env_uarea.reserved: PATCH_MARK (patch_code.h), by which a GS
+// of the program's is noticed, and the address of the program's trap_frame.
+#define UAREA_MARK_WORD  5
+#define UAREA_FRAME_WORD 6
 
 // In frame.vector of a program's trap_frame: all registers are to be restored (by iretq).
 #define TRAP_FULL 0x100
@@ -47,9 +48,8 @@ static inline struct trap_frame *thread_trap_frame(struct thread *thread) {
 // Entries, as given to env_create.
 void foreign_entry(void);
 void upcall_entry(void);
-// Where slots of patched calls jump to (patch.h); the ways on from there, by the kind of call.
-void called_entry(void);
-extern char called_end[], called_slow[], called_locked[], called_unlocked[], called_whole[];
+// Where slots of patched calls jump to (patch.h), by the kind of call.
+extern char called_start[], called_end[], called_slow[], called_read[], called_write[], called_locked[], called_unlocked[], called_whole[];
 extern char called_getpid[], called_getppid[], called_gettid[];
 extern char called_getuid[], called_geteuid[], called_getgid[], called_getegid[];
 extern const u64 called_done[], called_done_end[]; // jumps back to the program, by rcx
@@ -60,7 +60,8 @@ void thread_start(void);
 void exit_to_program(void) __attribute__((noreturn));
 extern char exit_window_start[], exit_window_end[];
 extern char exit_restart[];
-extern char exit_called_start[], exit_called_end[], exit_called_restart[];
+// The same for patched calls: start .. end, and where to begin again.
+extern const u64 exit_windows[][3], exit_windows_end[][3];
 // Fills called_table.
 void trap_boot(void);
 

@@ -35,18 +35,31 @@ static const struct {
     {"4981c400100000 9090", 7},           // add
     {"48c7c001000000 31d2 9090", 7},      // mov $1, %rax; xor
     {"f7d8 c3 909090909090", 0},          // neg: two bytes
-    {"c3 90909090909090", 0},             // ret
+    {"c3 90909090909090", 3},             // ret, padding
+    {"c3 662e0f1f840000000000", 3},       // the same by long ones
+    {"c3 0f1f00 5589e5", 3},              //
+    {"c3 cccccc55 4889", 3},              //
+    {"c3 90 554889e5 9090", 0},           // ret, one byte of padding
+    {"c3 554889e5 909090", 0},            // ret, a function
+    {"c3 660f1f", 0},                     // cut off
+    {"4889c7 5b c3 909090", 3},           // mov, pop, ret
+    {"4889c7 5b 7801 c390", 0},           // mov, pop, flags read
+    {"5b c3 909090909090", 0},            // pop: one byte
     {"85c0 7801 c3909090", 0},            // test: two bytes
     {"89c2 483d01f0ffff", 0},             // mov: two bytes
     {"7301 c3 9090909090", 0},            // reads the carry
-    {"480fb6c0 85c0 9090", 0},            // movzx: unknown
+    {"480fb6c0 85c0 9090", 4},            // movzx; test
+    {"480fbec0 7801 9090", 0},            // movsx; flags read
+    {"480fafc0 85c0 9090", 0},            // imul: unknown
     {"488d0d10000000 85c0", 0},           // lea of rip
     {"8b0510000000 85c0 90", 0},          // mov of rip
     {"4811c0 85c0 909090", 0},            // adc
     {"4883d000 85c0 9090", 0},            // adc $0
     {"4889c7 7801 c3909090", 0},          // flags read before they are set
-    {"4889c7 e800000000", 0},             // and call
-    {"48b8010203040506 0708 85c0", 10},   // mov of 64 bits
+    {"4889c7 e800000000", 3},             // and call
+    {"e800000000 909090", 0},             // call: depends on its address
+    {"4889c7 e900000000", 0},             // and jump
+    {"48b8010203040506 0708 85c0", 0},    // mov of 64 bits: too long
     {"483d01f0ff", 0},                    // cut off
     {"4889c7", 0},
     {"66 89c2 85c0 909090", 0},
@@ -80,7 +93,7 @@ static void check_site(const u8 *code, u32 length) {
         if (!patch_slot_fits(site, slot))
             continue;
         fitting++;
-        patch_slot_write(at, slot, site, code, length, 0x7fc000001000);
+        patch_slot_write(at, slot, site, code, length, 0x7fc000001000, 462);
         patch_jump_write(jump, site, slot);
         bool to_slot = jump[0] == 0xe9 && site + 5 + get32(jump + 1) == slot;
         const u8 *back = at + PATCH_BACK;
@@ -90,13 +103,15 @@ static void check_site(const u8 *code, u32 length) {
         bool returns = back[length] == 0xe9 && end + get32(back + length + 1) == site + 2 + length;
         check(to_slot && copied && returns, "slot", slot);
         check(slot + 7 + get32(at + 3) == slot + PATCH_BACK, "rcx", slot);
-        u64 pointer;
-        memcpy(&pointer, at + 13 + get32(at + 9), 8);
-        check(pointer == 0x7fc000001000, "entry", pointer);
-        check(patch_slot_canonical(at, 0) == site && patch_slot_canonical(at, 7) == site &&
-                  patch_slot_canonical(at, PATCH_RETRY) == site &&
-                  patch_slot_canonical(at, PATCH_BACK) == site + 2 &&
-                  patch_slot_canonical(at, PATCH_BACK + length) == site + 2 + length,
+        u64 table;
+        memcpy(&table, at + 31, 8);
+        check(table == 0x7fc000001000 && get32(at + 23) == 462, "table", table);
+        check(get32(at + 11) == PATCH_MARK_AT && (u32)get32(at + 15) == PATCH_MARK, "mark", slot);
+        check(21 + at[20] == PATCH_RETRY && 29 + at[28] == PATCH_RETRY, "ways out", slot);
+        check(patch_slot_canonical(at, slot, 0) == site && patch_slot_canonical(at, slot, 7) == site &&
+                  patch_slot_canonical(at, slot, PATCH_RETRY) == site &&
+                  patch_slot_canonical(at, slot, PATCH_BACK) == site + 2 &&
+                  patch_slot_canonical(at, slot, PATCH_BACK + length) == site + 2 + length,
               "canonical", slot);
     }
     check(fitting == 64, "slots of a region that fit", fitting);

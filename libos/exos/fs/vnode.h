@@ -36,6 +36,13 @@ struct dir_sink {
                 u64 next_cookie);
 };
 
+// Functions that keep every register but that of their result (entry.S).
+#ifdef TRICOLOR_HOST
+#define FILE_KEEPS
+#else
+#define FILE_KEEPS __attribute__((no_caller_saved_registers))
+#endif
+
 struct file_ops {
     // to and from: addresses that passed data_range_ok, or of ExOS' memory (data.h). position is
     // &file->position, or the caller's own (pread). Result: bytes or error.
@@ -48,6 +55,10 @@ struct file_ops {
     i64 (*readdir)(struct file *file, struct dir_sink *sink);   // NULL: -ENOTDIR
     void (*release)(struct file *file);
     bool stream; // no position: lseek and pread give -ESPIPE
+    // What read and write do, of a file that only the calling thread can reach, if that needs no
+    // lock and never waits; negative: to be done by the others. NULL: it is not so.
+    i64 (*read_now)(i32 fd, u64 to, u64 bytes) FILE_KEEPS;
+    i64 (*write_now)(i32 fd, u64 from, u64 bytes) FILE_KEEPS;
 };
 
 struct vnode_ops {
