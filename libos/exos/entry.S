@@ -34,6 +34,19 @@
     mov TF_RDI(%rsp), %rdi
     .endm
 
+// Instructions that touch user memory, and where to go on if they can't.
+    .macro ACCESS at, fixup
+    .pushsection .rodata.user_access, "a", @progbits
+    .quad \at, \fixup
+    .popsection
+    .endm
+
+    .pushsection .rodata.user_access, "a", @progbits
+    .balign 8
+    .global user_access_table
+user_access_table:
+    .popsection
+
 // The last instructions on the way to the program, in which upcalls are not masked: a notification there starts them again, so that no
 // signal is left behind. masked is cleared at rsp + UAREA_MASKED - TF_AT.
     .macro EXIT_UNMASK
@@ -302,8 +315,38 @@ called_write:
     cmp $MAY_WRITE, %eax
     jne 9f
     MOVE 1 OPS_WRITE_NOW OPS_WRITE
+    .global called_moves_end
+called_moves_end:
 
-// The same when all registers but rax and r11 are still the program's.
+// file_now functions (fs/vnode.h): (rdi descriptor, rsi address, rdx bytes).
+    .global now_read_nothing
+now_read_nothing:
+    xor %eax, %eax
+    ret
+    .global now_write_all
+now_write_all:
+    mov %rdx, %rax
+    ret
+    .global now_read_zeros
+now_read_zeros:
+    cmp $NOW_MAX, %rdx
+    ja user_failed
+    push %rdi
+    push %rcx
+    mov %rsi, %rdi
+    mov %rdx, %rcx
+    xor %eax, %eax
+    cld
+1:  rep stosb
+    mov %rdx, %rax
+2:  pop %rcx
+    pop %rdi
+    ret
+3:  mov $-1, %rax
+    jmp 2b
+    ACCESS 1b, 3b
+
+// Back to the program when all registers but rax and r11 are still its own.
 exit_kept:
     EXIT_UNMASK
     movzbl (UAREA_WORK - TF_AT)(%rsp), %r11d
@@ -419,18 +462,6 @@ stack_restart:
     .size stack_restart, . - stack_restart
 
 // --- user memory ---------------------------------------------------------------------------------------------------------
-
-    .macro ACCESS at, fixup
-    .pushsection .rodata.user_access, "a", @progbits
-    .quad \at, \fixup
-    .popsection
-    .endm
-
-    .pushsection .rodata.user_access, "a", @progbits
-    .balign 8
-    .global user_access_table
-user_access_table:
-    .popsection
 
     .global user_copy
     .type user_copy, @function

@@ -87,7 +87,7 @@ void offsets(void) {
     DEFINE(MAY_WRITE_MASK, 2 | LINUX_O_PATH);
     DEFINE(RW_MAX, LINUX_RW_MAX);
     DEFINE(PLAIN_HIGH, (EXOS_USER_END - LINUX_RW_MAX) >> 32);
-    DEFINE(LINUX_EINVAL, EINVAL);
+    DEFINE(NOW_MAX, 256);
     DEFINE(PROCESS_PID, __builtin_offsetof(struct process, pid));
     DEFINE(PROCESS_UID, __builtin_offsetof(struct process, uid));
     DEFINE(PROCESS_EUID, __builtin_offsetof(struct process, euid));

@@ -196,13 +196,28 @@ static void put32(u8 *at, u64 value) {
 void patch_slot_write(u8 *at, u64 slot, u64 site, const u8 *code, u32 length, u64 table,
                       u32 calls) {
     static const u8 head[] = {
-        0x48, 0x8d, 0x0d, PATCH_BACK - 7, 0, 0, 0,             // lea back(%rip), %rcx
-        0x65, 0x81, 0x3c, 0x25, 0, 0, 0, 0, 0, 0, 0, 0,        // cmpl $, %gs:
-        0x75, PATCH_RETRY - 21,                                // jne retry
-        0x48, 0x3d, 0, 0, 0, 0,                                // cmp $, %rax
-        0x73, PATCH_RETRY - 29,                                // jae retry
-        0x49, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0,                    // mov $, %r11
-        0x41, 0xff, 0x24, 0xc3,                                // jmp *(%r11, %rax, 8)
+        0x48, 0x8d,
+        0x0d, PATCH_BACK - 7,
+        0,    0,
+        0, // lea back(%rip), %rcx
+        0x65, 0x81,
+        0x3c, 0x25,
+        0,    0,
+        0,    0,
+        0,    0,
+        0,    0,                // cmpl $, %gs:
+        0x75, PATCH_RETRY - 21, // jne retry
+        0x48, 0x3d,
+        0,    0,
+        0,    0,                // cmp $, %rax
+        0x73, PATCH_RETRY - 29, // jae retry
+        0x49, 0xbb,
+        0,    0,
+        0,    0,
+        0,    0,
+        0,    0, // mov $, %r11
+        0x41, 0xff,
+        0x24, 0xc3, // jmp *(%r11, %rax, 8)
         0x0f, 0x05,
     };
     _Static_assert(sizeof(head) == PATCH_BACK, "a slot's head");

@@ -43,8 +43,8 @@
 #define PATCH_MARK    0x5ec0de7au
 #define PATCH_MARK_AT 48u
 
-// Length of insn (3 .. PATCH_INSN_MAX; a ret counts with two bytes of padding) at a site (code[0] is
-// its syscall), or 0: not to be patched.
+// Length of insn (3 .. PATCH_INSN_MAX; a ret counts with two bytes of padding) at a site (code[0]
+// is its syscall), or 0: not to be patched.
 u32 patch_decode(const u8 *code, u64 bytes);
 // Is a slot one that the site can use?
 bool patch_slot_fits(u64 site, u64 slot);

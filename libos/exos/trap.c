@@ -49,9 +49,9 @@ static const struct {
     u16 number;
     void *way;
 } ways[] = {
-    {39, called_getpid},   {102, called_getuid},  {104, called_getgid}, {107, called_geteuid},
-    {108, called_getegid}, {110, called_getppid}, {186, called_gettid}, {0, called_read},
-    {1, called_write},
+    {39, called_getpid},   {102, called_getuid},  {104, called_getgid},
+    {107, called_geteuid}, {108, called_getegid}, {110, called_getppid},
+    {186, called_gettid},  {0, called_read},      {1, called_write},
 };
 
 void *called_table[LINUX_CALLS_MAX];
@@ -263,6 +263,8 @@ static bool leave_called(struct upcall_frame *f) {
     }
     if (f->rip < (u64)called_start || f->rip >= (u64)called_end)
         return true; // a wild jump of the program's
+    if (f->rip >= (u64)called_read && f->rip < (u64)called_moves_end) // they have used rax
+        f->rax = f->rip >= (u64)called_write;
     f->rip = f->rcx - (PATCH_BACK - PATCH_RETRY);
     return f->vector >= 32;
 }

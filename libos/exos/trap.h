@@ -49,7 +49,9 @@ static inline struct trap_frame *thread_trap_frame(struct thread *thread) {
 void foreign_entry(void);
 void upcall_entry(void);
 // Where slots of patched calls jump to (patch.h), by the kind of call.
-extern char called_start[], called_end[], called_slow[], called_read[], called_write[], called_locked[], called_unlocked[], called_whole[];
+extern char called_start[], called_end[], called_slow[];
+extern char called_read[], called_write[], called_moves_end[]; // numbers 0 and 1, in this order
+extern char called_locked[], called_unlocked[], called_whole[];
 extern char called_getpid[], called_getppid[], called_gettid[];
 extern char called_getuid[], called_geteuid[], called_getgid[], called_getegid[];
 extern const u64 called_done[], called_done_end[]; // jumps back to the program, by rcx

@@ -108,7 +108,8 @@ static void check_site(const u8 *code, u32 length) {
         check(table == 0x7fc000001000 && get32(at + 23) == 462, "table", table);
         check(get32(at + 11) == PATCH_MARK_AT && (u32)get32(at + 15) == PATCH_MARK, "mark", slot);
         check(21 + at[20] == PATCH_RETRY && 29 + at[28] == PATCH_RETRY, "ways out", slot);
-        check(patch_slot_canonical(at, slot, 0) == site && patch_slot_canonical(at, slot, 7) == site &&
+        check(patch_slot_canonical(at, slot, 0) == site &&
+                  patch_slot_canonical(at, slot, 7) == site &&
                   patch_slot_canonical(at, slot, PATCH_RETRY) == site &&
                   patch_slot_canonical(at, slot, PATCH_BACK) == site + 2 &&
                   patch_slot_canonical(at, slot, PATCH_BACK + length) == site + 2 + length,

@@ -228,6 +228,80 @@ static void test_many(void) {
     CHECK(on_linux ? !done : done > 150);
 }
 
+// A ret behind the syscall, and padding: also by way of the ret itself, and with the direction flag
+// set.
+extern unsigned char ret_site[];
+__asm__(".pushsection .text; .balign 16\n.global ret_site; ret_site: syscall; ret\n.balign 16\n"
+        ".popsection");
+static long ret_call(long number, long a, long b, long c, int backwards) {
+    long result;
+    register long rdx __asm__("rdx") = c;
+    __asm__ volatile("test %3, %3; jz 1f; std; 1: call ret_site; cld"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "r"(backwards), "S"(b), "r"(rdx)
+                     : "rcx", "r11", "memory", "cc");
+    return result;
+}
+static void test_ret(void) {
+    unsigned char bytes[48], was[16];
+    int zero = open("/dev/zero", O_RDWR);
+    unsigned bad = 0;
+    memcpy(was, ret_site, sizeof was);
+    for (int i = 0; i < TURNS; i++) {
+        memset(bytes, 7, sizeof bytes);
+        bad += ret_call(SYS_getppid, 0, 0, 0, i & 1) != getppid();
+        bad += ret_call(SYS_read, zero, (long)bytes + 16, 16, i & 1) != 16;
+        for (unsigned j = 0; j < sizeof bytes; j++)
+            bad += bytes[j] != (j < 16 || j >= 32 ? 7 : 0);
+        bad += ret_call(SYS_pread64, zero, (long)bytes, 48, i & 1) != 48 || bytes[0] || bytes[47];
+    }
+    CHECK(!bad);
+    expect_patched(ret_site, 1);
+    long result;
+    __asm__ volatile("call ret_site + 2" : "=a"(result) : "a"(4711) : "memory");
+    CHECK(result == 4711);
+    unsigned char *page = (unsigned char *)((uintptr_t)ret_site & ~4095ul);
+    CHECK(!mprotect(page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC));
+    CHECK(!memcmp(was, ret_site, sizeof was));
+    CHECK(!mprotect(page, 8192, PROT_READ | PROT_EXEC));
+    CHECK(ret_call(SYS_getppid, 0, 0, 0, 0) == getppid());
+    close(zero);
+}
+
+// Reads and writes of every kind of descriptor by one site, and of none.
+static void test_moves(void) {
+    int ends[2], zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY);
+    int path = open("/dev/zero", O_PATH), file = open("/tmp/moves", O_RDWR | O_CREAT, 0600);
+    unsigned bad = 0;
+    static char text[8]; // low, so that much fits above it
+    CHECK(zero >= 0 && null >= 0 && path >= 0 && file >= 0 && !pipe(ends));
+    for (int i = 0; i < TURNS; i++) {
+        bad += call_by(site_edge, SYS_read, null, (long)text, 1) != -EBADF;
+        bad += call_by(site_edge, SYS_write, zero, (long)text, 1) != -EBADF;
+        bad += call_by(site_edge, SYS_read, path, (long)text, 1) != -EBADF;
+        bad += call_by(site_edge, SYS_write, path, (long)text, 1) != -EBADF;
+        bad += call_by(site_edge, SYS_read, ends[1], (long)text, 1) != -EBADF;
+        bad += call_by(site_edge, SYS_read, 1000000, (long)text, 1) != -EBADF;
+        bad += call_by(site_edge, SYS_read, -1, (long)text, 1) != -EBADF;
+        bad += call_by(site_edge, SYS_read, zero, -8, 1) != -EFAULT;
+        bad += call_by(site_edge, SYS_write, null, -8, 1) != -EFAULT;
+        bad += call_by(site_edge, SYS_write, null, (long)text, 1l << 40) != 0x7ffff000;
+        bad += call_by(site_edge, SYS_write, ends[1], (long)"pipe", 4) != 4;
+        bad += call_by(site_edge, SYS_read, ends[0], (long)text, 8) != 4 || memcmp(text, "pipe", 4);
+        bad += call_by(site_edge, SYS_write, file, (long)"0123", 4) != 4;
+        bad += lseek(file, 0, SEEK_CUR) != (i + 1) * 4;
+    }
+    CHECK(!bad);
+    CHECK(lseek(file, 4, SEEK_SET) == 4);
+    CHECK(call_by(site_edge, SYS_read, file, (long)text, 3) == 3 && !memcmp(text, "012", 3));
+    CHECK(call_by(site_edge, SYS_read, file, 8, 3) == -EFAULT);
+    CHECK(lseek(file, 0, SEEK_CUR) == 7);
+    unlink("/tmp/moves");
+    int all[] = {zero, null, path, file, ends[0], ends[1]};
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+        close(all[i]);
+}
+
 // --- signals ------------------------------------------------------------------------------------
 
 static volatile unsigned signals, strange;
@@ -286,7 +360,7 @@ static void test_sender(void) {
     sender_stop = 0;
     handle(SIGUSR1, SA_RESTART);
     CHECK(!pthread_create(&thread, 0, sender, (void *)syscall(SYS_gettid)));
-    for (unsigned i = 0; signals < 500 && i < 20000000; i++)
+    for (unsigned i = 0; signals < 500 && i < 200000000; i++)
         bad += call_by(site_edge, SYS_getppid, 1, 2, 3) != getppid();
     sender_stop = 1;
     pthread_join(thread, 0);
@@ -533,6 +607,8 @@ int main(int argc, char **argv) {
     test_file();
     test_threads();
     test_behind();
+    test_ret();
+    test_moves();
     test_many();
     test_timer();
     test_sender();

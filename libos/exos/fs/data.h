@@ -26,7 +26,6 @@ static inline bool data_range_ok(u64 address, u64 bytes) {
 #ifdef TRICOLOR_HOST
 #define data_copy_to   copy_to_user_partial
 #define data_copy_from copy_from_user_partial
-#define data_fill      clear_user
 #else
 // data_range_ok has been asked. user_copy, of which the compiler knows what it changes.
 static inline u64 data_copy(u64 to, u64 from, u64 bytes) {
@@ -35,15 +34,6 @@ static inline u64 data_copy(u64 to, u64 from, u64 bytes) {
                      : "=a"(left), "+D"(to), "+S"(from), "+d"(bytes)
                      :
                      : "rcx", "memory", "cc");
-    return left;
-}
-// Zeroes; bytes that were not. The direction flag may be the program's.
-static inline u64 data_fill(u64 to, u64 bytes) {
-    u64 left;
-    __asm__ volatile("cld; call user_fill"
-                     : "=a"(left), "+D"(to), "+S"(bytes)
-                     :
-                     : "rcx", "rdx", "memory", "cc");
     return left;
 }
 #define data_copy_to(to, from, bytes)   data_copy(to, (u64)(from), bytes)

@@ -21,16 +21,6 @@ static i64 null_read(struct file *f, u64 to, u64 bytes, u64 *position) {
     return 0;
 }
 
-FILE_KEEPS static i64 null_read_now(i32 fd, u64 to, u64 bytes) {
-    (void)fd, (void)to, (void)bytes;
-    return 0;
-}
-
-FILE_KEEPS static i64 null_write_now(i32 fd, u64 from, u64 bytes) {
-    (void)fd, (void)from;
-    return (i64)bytes;
-}
-
 static i64 null_write(struct file *f, u64 from, u64 bytes, u64 *position) {
     (void)f, (void)from, (void)position;
     return (i64)bytes;
@@ -56,11 +46,6 @@ static i64 zero_read(struct file *f, u64 to, u64 bytes, u64 *position) {
     }
 }
 
-FILE_KEEPS static i64 zero_read_now(i32 fd, u64 to, u64 bytes) {
-    (void)fd;
-    return bytes <= BREATH_BYTES && !data_fill(to, bytes) ? (i64)bytes : -1;
-}
-
 static i64 full_write(struct file *f, u64 from, u64 bytes, u64 *position) {
     (void)f, (void)from, (void)position;
     return bytes ? -ENOSPC : 0;
@@ -84,16 +69,21 @@ static i64 random_read(struct file *f, u64 to, u64 bytes, u64 *position) {
 }
 
 // Not .stream: lseek on these succeeds on Linux.
+#ifdef TRICOLOR_HOST
+#define NOW(function) NULL
+#else
+#define NOW(function) now_##function
+#endif
 static const struct file_ops null_ops = {.read = null_read,
                                          .write = null_write,
-                                         .read_now = null_read_now,
-                                         .write_now = null_write_now};
+                                         .read_now = NOW(read_nothing),
+                                         .write_now = NOW(write_all)};
 static const struct file_ops zero_ops = {.read = zero_read,
                                          .write = null_write,
-                                         .read_now = zero_read_now,
-                                         .write_now = null_write_now};
+                                         .read_now = NOW(read_zeros),
+                                         .write_now = NOW(write_all)};
 static const struct file_ops full_ops = {
-    .read = zero_read, .write = full_write, .read_now = zero_read_now};
+    .read = zero_read, .write = full_write, .read_now = NOW(read_zeros)};
 static const struct file_ops random_ops = {.read = random_read, .write = null_write};
 
 enum {

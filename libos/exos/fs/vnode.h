@@ -36,12 +36,11 @@ struct dir_sink {
                 u64 next_cookie);
 };
 
-// Functions that keep every register but that of their result (entry.S).
-#ifdef TRICOLOR_HOST
-#define FILE_KEEPS
-#else
-#define FILE_KEEPS __attribute__((no_caller_saved_registers))
-#endif
+// What read and write do of a file that only the calling thread can reach, if that takes no lock
+// and never waits: assembly (entry.S) that keeps all registers but that of the result; negative:
+// the ordinary ones are to be asked.
+typedef i64 file_now(i32 fd, u64 address, u64 bytes);
+file_now now_read_nothing, now_read_zeros, now_write_all;
 
 struct file_ops {
     // to and from: addresses that passed data_range_ok, or of ExOS' memory (data.h). position is
@@ -54,11 +53,8 @@ struct file_ops {
     i64 (*ioctl)(struct file *file, u32 request, u64 argument); // NULL: -ENOTTY
     i64 (*readdir)(struct file *file, struct dir_sink *sink);   // NULL: -ENOTDIR
     void (*release)(struct file *file);
-    bool stream; // no position: lseek and pread give -ESPIPE
-    // What read and write do, of a file that only the calling thread can reach, if that needs no
-    // lock and never waits; negative: to be done by the others. NULL: it is not so.
-    i64 (*read_now)(i32 fd, u64 to, u64 bytes) FILE_KEEPS;
-    i64 (*write_now)(i32 fd, u64 from, u64 bytes) FILE_KEEPS;
+    bool stream;                    // no position: lseek and pread give -ESPIPE
+    file_now *read_now, *write_now; // or NULL
 };
 
 struct vnode_ops {
