@@ -34,10 +34,14 @@
     mov TF_RDI(%rsp), %rdi
     .endm
 
-// Instructions that touch user memory, and where to go on if they can't.
-    .macro ACCESS at, fixup
+// Instructions that touch user memory, from first to last, and where to go on if they can't.
+    .macro ACCESS first, fixup, last
     .pushsection .rodata.user_access, "a", @progbits
-    .quad \at, \fixup
+    .ifb \last
+    .quad \first, \first, \fixup
+    .else
+    .quad \first, \last, \fixup
+    .endif
     .popsection
     .endm
 
@@ -463,11 +467,34 @@ stack_restart:
 
 // --- user memory ---------------------------------------------------------------------------------------------------------
 
+// Where there is AVX, long copies go by the program's own registers, which are kept here meanwhile. A fault leaves what is wrong to the
+// instructions for short ones.
+    .set WIDE_BLOCK, 512
+    .macro WIDE_128 at
+    vmovups (\at + 0)(%rsi, %rax), %ymm0
+    vmovups (\at + 32)(%rsi, %rax), %ymm1
+    vmovups (\at + 64)(%rsi, %rax), %ymm2
+    vmovups (\at + 96)(%rsi, %rax), %ymm3
+    vmovups %ymm0, (\at + 0)(%rdi, %rax)
+    vmovups %ymm1, (\at + 32)(%rdi, %rax)
+    vmovups %ymm2, (\at + 64)(%rdi, %rax)
+    vmovups %ymm3, (\at + 96)(%rdi, %rax)
+    .endm
+    .macro WIDE_END
+    vmovups (%rsp), %ymm0
+    vmovups 32(%rsp), %ymm1
+    vmovups 64(%rsp), %ymm2
+    vmovups 96(%rsp), %ymm3
+    add $128, %rsp
+    .endm
+
     .global user_copy
     .type user_copy, @function
 user_copy:
     mov %rdx, %rcx
-    shr $3, %rcx
+    cmp $WIDE_BLOCK, %rdx
+    jae 5f
+0:  shr $3, %rcx
     and $7, %edx
 1:  rep movsq
     mov %edx, %ecx
@@ -476,8 +503,37 @@ user_copy:
     ret
 4:  lea (%rdx, %rcx, 8), %rax
     ret
+5:  cmpb $0, pod_has_avx(%rip)
+    je 0b
+    sub $128, %rsp
+    vmovups %ymm0, (%rsp)
+    vmovups %ymm1, 32(%rsp)
+    vmovups %ymm2, 64(%rsp)
+    vmovups %ymm3, 96(%rsp)
+    and $-WIDE_BLOCK, %rcx
+    and $(WIDE_BLOCK - 1), %edx
+    add %rcx, %rsi
+    add %rcx, %rdi
+    mov %rcx, %rax
+    neg %rax
+6:  WIDE_128 0
+    WIDE_128 128
+    WIDE_128 256
+    WIDE_128 384
+7:  add $WIDE_BLOCK, %rax
+    jnz 6b
+    WIDE_END
+    mov %edx, %ecx
+    jmp 0b
+8:  WIDE_END
+    add %rax, %rsi
+    add %rax, %rdi
+    sub %rax, %rdx
+    mov %rdx, %rcx
+    jmp 0b
     ACCESS 1b, 4b
     ACCESS 2b, 3b
+    ACCESS 6b, 8b, 7b
     .size user_copy, . - user_copy
 
     .global user_fill

@@ -15,7 +15,7 @@
 #define SPINS 64
 
 volatile u64 pod_lock_word;
-bool pod_has_xsave;
+bool pod_has_xsave, pod_has_avx;
 
 static u64 tsc_read(void) {
     u32 low, high;

@@ -28,6 +28,7 @@
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define PATH_BYTES   1024ul
 #define AT_FDCWD     (-100)
+#define XCR0_AVX     4ul
 
 struct exos_boot exos_boot;
 char exos_init_stack[THREAD_STACK] __attribute__((aligned(16384)));
@@ -289,6 +290,7 @@ void exos_main(const struct rt_start *start) {
     exos_boot.archive = (const u8 *)POD_MODULE + start->archive_offset;
     exos_boot.archive_bytes = start->archive_bytes;
     pod_has_xsave = ABI_INFO->features & ABI_FEATURE_XSAVE;
+    pod_has_avx = ABI_INFO->xcr0 & XCR0_AVX;
     pod_boot(start->account, (u64)exos_image_end);
     kernel_enter(start);
     slice_boot();

@@ -57,7 +57,7 @@ static inline void pod_unlock_as(struct thread *me) {
 
 // Keeps the vector registers and segment bases of the calling thread while it gives up the
 // processor.
-extern bool pod_has_xsave;
+extern bool pod_has_xsave, pod_has_avx;
 void fp_save(struct thread *thread);
 void fp_restore(struct thread *thread);
 // Copies those of the calling thread into the save area of a new one.

@@ -184,7 +184,7 @@ static void slice_end(void) {
 
 static const struct user_access *access_at(u64 rip) {
     for (const struct user_access *a = user_access_table; a < user_access_table_end; a++) {
-        if (a->at == rip)
+        if (rip >= a->first && rip <= a->last)
             return a;
     }
     return NULL;

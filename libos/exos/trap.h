@@ -84,7 +84,7 @@ i64 user_exchange32(u32 *value, void *to,
 i64 user_fp_save(void *to);         // vector registers, to or from 64-aligned user memory: 0, or -1
 i64 user_fp_load(const void *from); // (also if what is there is no valid save area)
 struct user_access {
-    u64 at, fixup;
+    u64 first, last, fixup; // instructions, and where to go on if they can't
 };
 extern const struct user_access user_access_table[], user_access_table_end[];
 

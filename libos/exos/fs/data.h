@@ -26,6 +26,7 @@ static inline bool data_range_ok(u64 address, u64 bytes) {
 #ifdef TRICOLOR_HOST
 #define data_copy_to   copy_to_user_partial
 #define data_copy_from copy_from_user_partial
+#define data_string    strncpy_from_user
 #else
 // data_range_ok has been asked. user_copy, of which the compiler knows what it changes.
 static inline u64 data_copy(u64 to, u64 from, u64 bytes) {
@@ -35,6 +36,17 @@ static inline u64 data_copy(u64 to, u64 from, u64 bytes) {
                      :
                      : "rcx", "memory", "cc");
     return left;
+}
+// strncpy_from_user of max bytes that lie in user space; other than a length says that something is
+// wrong.
+static inline i64 data_string(char *to, u64 from, u64 max) {
+    i64 length;
+    u64 left = max;
+    __asm__ volatile("call user_string"
+                     : "=a"(length), "+d"(left)
+                     : "D"(to), "S"(from)
+                     : "rcx", "r8", "r9", "r10", "memory", "cc");
+    return length;
 }
 #define data_copy_to(to, from, bytes)   data_copy(to, (u64)(from), bytes)
 #define data_copy_from(to, from, bytes) data_copy((u64)(to), from, bytes)

@@ -8,23 +8,29 @@
 #include "libos/exos/fs/path.h"
 
 #include "base/string.h"
+#include "libos/exos/fs/data.h"
 #include "libos/exos/fs/dentry.h"
 #include "libos/exos/fs/file.h"
 #include "libos/exos/fs/self.h"
 #include "libos/exos/linux/uapi_errno.h"
-#include "libos/exos/uaccess.h"
 
 #define SLASHES 0x2f2f2f2f2f2f2f2ful
 
 static char buffers[2][LINUX_PATH_MAX + 16];
 
-i64 path_from_user(enum path_buffer which, u64 address, bool empty_ok, const char **path) {
-    char *to = buffers[which];
+static inline i64 take_path(char *to, u64 address, bool empty_ok) {
+    if (address < EXOS_USER_END - LINUX_PATH_MAX &&
+        (u64)data_string(to, address, LINUX_PATH_MAX) - 1 < LINUX_PATH_MAX - 1)
+        return 0;
     i64 length = strncpy_from_user(to, address, LINUX_PATH_MAX);
     if (length < 0)
         return length;
-    *path = to;
     return length == 0 && !empty_ok ? -ENOENT : 0;
+}
+
+i64 path_from_user(enum path_buffer which, u64 address, bool empty_ok, const char **path) {
+    *path = buffers[which];
+    return take_path(buffers[which], address, empty_ok);
 }
 
 i64 path_copy(enum path_buffer which, const char *text, const char **path) {
@@ -313,21 +319,11 @@ static i64 lookup_empty(i32 dirfd, struct dentry **found) {
     return file_dentry(file, found);
 }
 
-i64 path_lookup(i32 dirfd, const char *path, u32 flags, struct dentry **found) {
-    if (!*path && (flags & PATH_EMPTY))
-        return lookup_empty(dirfd, found);
+// Any path.
+__attribute__((noinline)) static i64 lookup_slowly(i32 dirfd, const char *path, u32 flags,
+                                                   struct dentry **found) {
     struct path_walk w;
-    i64 error;
-    struct dentry *from = start_of(dirfd, path, &error);
-    if (!from)
-        return error;
-    struct dentry *plain = walk_plain(from, path, (flags & PATH_FOLLOW) != 0);
-    if (plain) {
-        dentry_get(plain);
-        *found = plain;
-        return 0;
-    }
-    error = path_walk_start(&w, dirfd, path);
+    i64 error = path_walk_start(&w, dirfd, path);
     while (!error) {
         struct dentry *child;
         if (w.last != PATH_LAST_NAME) {
@@ -352,8 +348,27 @@ i64 path_lookup(i32 dirfd, const char *path, u32 flags, struct dentry **found) {
     return error;
 }
 
+__attribute__((always_inline)) static inline i64 lookup(i32 dirfd, const char *path, u32 flags,
+                                                        struct dentry **found) {
+    if (!*path && (flags & PATH_EMPTY))
+        return lookup_empty(dirfd, found);
+    i64 error;
+    struct dentry *from = start_of(dirfd, path, &error);
+    if (!from)
+        return error;
+    struct dentry *plain = walk_plain(from, path, (flags & PATH_FOLLOW) != 0);
+    if (!plain)
+        return lookup_slowly(dirfd, path, flags, found);
+    dentry_get(plain);
+    *found = plain;
+    return 0;
+}
+
+i64 path_lookup(i32 dirfd, const char *path, u32 flags, struct dentry **found) {
+    return lookup(dirfd, path, flags, found);
+}
+
 i64 path_lookup_user(i32 dirfd, u64 address, u32 flags, struct dentry **found) {
-    const char *path;
-    i64 error = path_from_user(PATH_FIRST, address, (flags & PATH_EMPTY) != 0, &path);
-    return error ? error : path_lookup(dirfd, path, flags, found);
+    i64 error = take_path(buffers[PATH_FIRST], address, (flags & PATH_EMPTY) != 0);
+    return error ? error : lookup(dirfd, buffers[PATH_FIRST], flags, found);
 }

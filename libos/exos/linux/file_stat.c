@@ -6,6 +6,7 @@
 
 #include "abi/layout.h"
 #include "base/string.h"
+#include "libos/exos/fs/data.h"
 #include "libos/exos/fs/dentry.h"
 #include "libos/exos/fs/file.h"
 #include "libos/exos/fs/fs.h"
@@ -54,7 +55,7 @@ static i64 put_stat(const struct vnode *v, u64 to) {
     s.ctime = (i64)(v->ctime / TIME_SECOND);
     s.ctime_ns = (i64)(v->ctime % TIME_SECOND);
     s.reserved[0] = s.reserved[1] = s.reserved[2] = 0;
-    return copy_to_user(to, &s, sizeof(s));
+    return data_range_ok(to, sizeof(s)) && !data_copy_to(to, &s, sizeof(s)) ? 0 : -EFAULT;
 }
 
 static i64 stat_at(i32 dirfd, u64 path, u64 to, u32 flags) {
