@@ -501,8 +501,8 @@ user_copy:
 2:  rep movsb
 3:  mov %rcx, %rax
     ret
-4:  lea (%rdx, %rcx, 8), %rax
-    ret
+4:  lea (%rdx, %rcx, 8), %rcx // byte by byte up to what is wrong
+    jmp 2b
 5:  cmpb $0, pod_has_avx(%rip)
     je 0b
     sub $128, %rsp
@@ -549,8 +549,8 @@ user_fill:
 2:  rep stosb
 3:  mov %rcx, %rax
     ret
-4:  lea (%rdx, %rcx, 8), %rax
-    ret
+4:  lea (%rdx, %rcx, 8), %rcx // byte by byte up to what is wrong
+    jmp 2b
     ACCESS 1b, 4b
     ACCESS 2b, 3b
     .size user_fill, . - user_fill

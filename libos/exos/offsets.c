@@ -56,7 +56,6 @@ void offsets(void) {
     DEFINE(THREAD_ROW, __builtin_offsetof(struct thread, row));
     DEFINE(THREAD_SLEEPING, __builtin_offsetof(struct thread, sleeping));
     DEFINE(THREAD_OWED, __builtin_offsetof(struct thread, owed));
-    DEFINE(THREAD_LOCK, __builtin_offsetof(struct thread, lock_held));
     DEFINE(ROW_WAKES, __builtin_offsetof(struct abi_env, wakes));
     DEFINE(THREAD_FS_BASE, __builtin_offsetof(struct thread, fs_base));
     DEFINE(THREAD_GS_BASE, __builtin_offsetof(struct thread, gs_base));

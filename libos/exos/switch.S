@@ -29,7 +29,6 @@ thread_sleep: // rdi: the calling thread, which has the pod lock, rsi: deadline.
     mov %rsi, %r10
     mov THREAD_OWED(%rdi), %rsi
     movq $0, THREAD_OWED(%rdi)
-    movb $0, THREAD_LOCK(%rdi)
     movq $0, pod_lock_word(%rip)
     test %rsi, %rsi
     jz 5f
@@ -52,7 +51,6 @@ thread_sleep: // rdi: the calling thread, which has the pod lock, rsi: deadline.
     xor %eax, %eax
     lock cmpxchg %rdi, pod_lock_word(%rip)
     jne 7f
-    movb $1, THREAD_LOCK(%rdi)
     movb $0, THREAD_SLEEPING(%rdi)
     pop %rbp
     ret
@@ -69,7 +67,6 @@ thread_sleep: // rdi: the calling thread, which has the pod lock, rsi: deadline.
     and $-16, %rsp
     call pod_lock_contended
     mov %rbp, %rsp
-    movb $1, THREAD_LOCK(%rbx)
     movb $0, THREAD_SLEEPING(%rbx)
     pop %rbp
     ret

@@ -302,6 +302,85 @@ static void test_moves(void) {
         close(all[i]);
 }
 
+// Long reads and writes, with faults on the way, leave the vector registers as they were. Children
+// do the same at the same time.
+static int has_avx(void) {
+    return __builtin_cpu_supports("avx");
+}
+static void vectors_fill(unsigned char *values) {
+    if (has_avx())
+        __asm__ volatile("vmovups (%0), %%ymm0; vmovups 32(%0), %%ymm1; vmovups 64(%0), %%ymm2\n"
+                         "vmovups 96(%0), %%ymm3; vmovups 128(%0), %%ymm15"
+                         :
+                         : "r"(values)
+                         : "memory");
+    else
+        __asm__ volatile("movups (%0), %%xmm0; movups 32(%0), %%xmm1; movups 64(%0), %%xmm2\n"
+                         "movups 96(%0), %%xmm3; movups 128(%0), %%xmm15"
+                         :
+                         : "r"(values)
+                         : "memory");
+}
+static void vectors_store(unsigned char *values) {
+    if (has_avx())
+        __asm__ volatile("vmovups %%ymm0, (%0); vmovups %%ymm1, 32(%0); vmovups %%ymm2, 64(%0)\n"
+                         "vmovups %%ymm3, 96(%0); vmovups %%ymm15, 128(%0); vzeroupper"
+                         :
+                         : "r"(values)
+                         : "memory");
+    else
+        __asm__ volatile("movups %%xmm0, (%0); movups %%xmm1, 32(%0); movups %%xmm2, 64(%0)\n"
+                         "movups %%xmm3, 96(%0); movups %%xmm15, 128(%0)"
+                         :
+                         : "r"(values)
+                         : "memory");
+}
+
+#define LONG (5 * 4096)
+static unsigned vectors_turn(int file, unsigned char seed) {
+    unsigned char want[160], got[160], text[LONG];
+    unsigned bad = 0;
+    for (unsigned i = 0; i < LONG; i++)
+        text[i] = (unsigned char)(i * 7 + i / 256 + seed);
+    for (unsigned i = 0; i < sizeof want; i++)
+        want[i] = (unsigned char)(seed * 31 + i);
+    for (unsigned i = 0; !has_avx() && i < sizeof want; i++)
+        want[i] = got[i] = i % 32 < 16 ? want[i] : 0;
+    unsigned char *fresh =
+        mmap(0, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bad += fresh == MAP_FAILED || mprotect(fresh + 4 * 4096, 4096, PROT_NONE);
+    vectors_fill(want);
+    long wrote = call_by(site_edge, SYS_pwrite64, file, (long)text, LONG);
+    vectors_store(got);
+    bad += wrote != LONG || memcmp(want, got, sizeof want);
+    for (unsigned at = 0; at < 4096; at += 1365) {
+        vectors_fill(want);
+        long done = call_by(site_edge, SYS_pread64, file, (long)fresh + at, LONG);
+        vectors_store(got);
+        bad += done != 4 * 4096 - at || memcmp(fresh + at, text, (unsigned long)done);
+        bad += memcmp(want, got, sizeof want) != 0;
+    }
+    munmap(fresh, 8 * 4096);
+    return bad;
+}
+static void test_vectors(void) {
+    char name[32];
+    for (int child = 0; child < 3; child++)
+        if (!fork()) {
+            unsigned bad = 0;
+            snprintf(name, sizeof name, "/tmp/vectors%d", child);
+            int file = open(name, O_RDWR | O_CREAT, 0600);
+            for (int i = 0; i < 150; i++)
+                bad += vectors_turn(file, (unsigned char)(child * 64 + i));
+            unlink(name);
+            _exit(bad || file < 0 ? 1 : 0);
+        }
+    for (int child = 0; child < 3; child++) {
+        int status = -1;
+        CHECK(wait(&status) > 0 && !status);
+    }
+}
+
 // --- signals ------------------------------------------------------------------------------------
 
 static volatile unsigned signals, strange;
@@ -609,6 +688,7 @@ int main(int argc, char **argv) {
     test_behind();
     test_ret();
     test_moves();
+    test_vectors();
     test_many();
     test_timer();
     test_sender();
