@@ -112,7 +112,7 @@ static i64 envs_tear(account_id account, space_id space) {
             return -E_AGAIN;
         }
         if (env->row->state == ENV_RUNNING) { // not here: the caller is none of them
-            env->stop = 1;
+            env->stop |= ENV_STOP_STOPPED;
             sched_poke(env);
             return -E_AGAIN;
         }

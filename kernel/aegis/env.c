@@ -85,12 +85,14 @@ int env_lose_stack(struct env *env, pfn_t pfn) {
     if (i == ENV_UPCALL_PAGES)
         return 1;
     if (state == ENV_RUNNING && env != sched_current()) { // it may be writing there just now
-        env->stop = 1;
+        env->stop |= ENV_STOP_STOPPED;
         sched_poke(env);
         return 0;
     }
     env_unpin(env);
     if (state == ENV_READY || state == ENV_SLEEPING || state == ENV_ACCEPTING) {
+        if (state == ENV_ACCEPTING)
+            env_unaccept(env);
         sched_unready(env);
         env->row->state = ENV_STOPPED;
     }
@@ -124,6 +126,17 @@ static void env_apply(struct env *env, const struct env_setup *setup, const pfn_
     env->send_entry = setup->send_entry;
     env->call_stack = setup->call_stack;
     env_update_fast(env);
+}
+
+void env_unaccept(struct env *env) {
+    struct sal_context *context = &env->context;
+    if (env->caller)
+        return;
+    context->full = 0;
+    context->rip = env->accept.rip;
+    context->rsp = env->accept.rsp;
+    context->pkru = env->accept.pkru;
+    context->rax = context->rdi = context->fs_base = 0;
 }
 
 void env_update_fast(struct env *env) {
@@ -184,21 +197,36 @@ i64 env_make(account_id payer, struct abi_space *space, const struct env_setup *
     return 0;
 }
 
+void env_uncall(struct env *env) {
+    struct env *callee = env->callee, *last = callee;
+    while (last->callee)
+        last = last->callee;
+    if (last->row->state == ENV_RUNNING) {
+        sched_charge(last);
+        last->stop |= ENV_STOP_LEAVE;
+        sched_poke(last);
+    }
+    callee->caller = 0;
+    env->callee = 0;
+    env_update_fast(callee);
+}
+
+void env_answer(struct env *caller, i64 result) {
+    caller->context.full = 0;
+    caller->context.rax = (u64)result;
+    caller->context.rdi = caller->context.fs_base = 0;
+    sched_ready(caller);
+}
+
 // Ends the calls that an env takes part in.
 static void env_break_calls(struct env *env) {
-    struct env *caller = env->caller, *callee = env->callee;
-    if (callee) {
-        callee->caller = 0;
-        env->callee = 0;
-        env_update_fast(callee);
-    }
+    struct env *caller = env->caller;
+    if (env->callee)
+        env_uncall(env);
     if (caller) {
         caller->callee = 0;
         env->caller = 0;
-        caller->context.full = 0;
-        caller->context.rax = (u64)-E_DEAD;
-        caller->context.rdi = caller->context.fs_base = 0;
-        sched_ready(caller);
+        env_answer(caller, -E_DEAD);
     }
 }
 
@@ -434,7 +462,7 @@ i64 sys_env_stop(u64 cap, env_id id) {
         return -E_BUSY;
     case ENV_RUNNING:
         if (env != sched_current()) {
-            env->stop = 1;
+            env->stop |= ENV_STOP_STOPPED;
             sched_poke(env);
             return -E_AGAIN;
         }
@@ -444,6 +472,8 @@ i64 sys_env_stop(u64 cap, env_id id) {
         sched_unready(env);
         sched_next();
     default:
+        if (env->row->state == ENV_ACCEPTING)
+            env_unaccept(env);
         sched_unready(env);
         env->row->stop_reason = ENV_STOP_REQUEST;
         env->row->state = ENV_STOPPED;
@@ -459,7 +489,7 @@ i64 sys_env_destroy(u64 cap, env_id id) {
     if (env == sched_current())
         sched_end();
     if (env->row->state == ENV_RUNNING) {
-        env->stop = 1;
+        env->stop |= ENV_STOP_STOPPED;
         sched_poke(env);
         return -E_AGAIN;
     }
@@ -524,6 +554,11 @@ i64 sys_env_accept(void) {
     if (env->notify)
         return 0;
     env_save_switched(env, 0);
+    if (!env->caller) {
+        env->accept.rip = env->context.rip;
+        env->accept.rsp = env->context.rsp;
+        env->accept.pkru = env->context.pkru;
+    }
     env->row->state = ENV_ACCEPTING;
     sched_unready(env);
     env_update_fast(env);

@@ -27,6 +27,11 @@ struct env {
     env_id id;
     struct abi_env *row;
     u64 call_entry, send_entry, call_stack;
+    // ENV_ACCEPTING, and while it is being called: where its env_accept continues. Its context does
+    // not say that any more once it gave up the processor in a call.
+    struct {
+        u64 rip, rsp, pkru;
+    } accept;
     u64 cr3; // of its space
     // For the fast way of transfer (kernel/aegis/x86_64/transfer.S): call_entry, while it is
     // ENV_ACCEPTING and nothing but its state would have to be changed to enter it; otherwise 0.
@@ -38,7 +43,7 @@ struct env {
     union {
         struct {
             u16 notify; // UPCALL_NOTIFY is to be delivered
-            u16 stop;   // another processor is to stop it when it leaves user mode
+            u16 stop;   // what another processor is to do when it leaves user mode: ENV_STOP_*
             u32 slices; // first of its slices + 1, 0 if none (sched.c)
         };
         u64 slow;
@@ -82,6 +87,20 @@ static inline void env_reap_some(void) {
     if (__builtin_expect(env_graves != 0, 0))
         env_reap();
 }
+
+// What stop asks for: to become ENV_STOPPED, or only to leave the processor.
+#define ENV_STOP_STOPPED 1
+#define ENV_STOP_LEAVE   2
+
+// Its env_accept ends by something else than a call: it is to go on there.
+void env_unaccept(struct env *env);
+
+// Nobody waits any longer for the env that this one, ENV_CALLING, has called. That goes on by
+// itself, but not in slices that were lent to it: whoever runs at the end of the chain leaves its
+// processor.
+void env_uncall(struct env *env);
+// An env that waited for a call goes on, with this as its result.
+void env_answer(struct env *caller, i64 result);
 
 // Sets fast_entry by the rule above.
 void env_update_fast(struct env *env);

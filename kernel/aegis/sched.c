@@ -121,6 +121,8 @@ void sched_offer(struct env *env) {
 }
 
 void sched_ready(struct env *env) {
+    if (env->row->state == ENV_ACCEPTING)
+        env_unaccept(env);
     sched_unsleep(&env->sleeper);
     env->fast_entry = 0;
     env->row->state = ENV_READY;
@@ -129,6 +131,8 @@ void sched_ready(struct env *env) {
 }
 
 void sched_ready_here(struct env *env) {
+    if (env->row->state == ENV_ACCEPTING)
+        env_unaccept(env);
     sched_unsleep(&env->sleeper);
     env->fast_entry = 0;
     env->row->state = ENV_READY;
@@ -271,6 +275,17 @@ static void charge(struct env *env, u64 now) {
         env = env->caller;
     env->row->ran += now - cpu_this()->since;
     cpu_this()->since = now;
+}
+
+void sched_charge(struct env *env) {
+    struct cpu *cpu = cpu_get(env->row->cpu);
+    u64 now = sal_tsc();
+    if (now <= cpu->since)
+        return;
+    while (env->caller)
+        env = env->caller;
+    env->row->ran += now - cpu->since;
+    cpu->since = now;
 }
 
 // The running env leaves the processor.
@@ -513,6 +528,10 @@ void aegis_interrupt(enum sal_interrupt what) {
     if (env) {
         if (env->recall)
             force(env, regs, ENV_READY);
+        if (env->stop == ENV_STOP_LEAVE) {
+            env->stop = 0;
+            force(env, regs, ENV_READY);
+        }
         if (env->stop) {
             env->stop = 0;
             env->row->stop_reason = ENV_STOP_REQUEST;

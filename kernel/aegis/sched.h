@@ -59,6 +59,9 @@ __attribute__((noreturn)) void sched_strand_left(struct env *owner);
 
 void sched_count_shootdown(void); // in this processor's row; no lock needed
 
+// Charges the time that a RUNNING env, wherever it runs, has had so far.
+void sched_charge(struct env *env);
+
 // Tells the processor that runs an env to look at it.
 void sched_poke(struct env *env);
 

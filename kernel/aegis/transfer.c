@@ -101,6 +101,21 @@ struct sal_context *transfer_send(u64 cap, env_id id, struct transfer_exit *exit
     return enter(callee, callee->send_entry, callee->call_stack, caller->id, exit);
 }
 
+// The caller goes on where it called. What it called is not undone, and keeps its state: it may
+// still run, in slices of its own, and cannot be called until it accepts again.
+i64 sys_env_recall(u64 cap, env_id id) {
+    struct env *caller;
+    i64 error = cap_quick_env(cap, id, CAP_RIGHT_CONTROL, &caller);
+    if (error)
+        return error;
+    if (caller->row->state != ENV_CALLING)
+        return -E_INVAL;
+    caller->callee->row->recalled++;
+    env_uncall(caller);
+    env_answer(caller, -E_RECALLED);
+    return 0;
+}
+
 i64 sys_env_yield(u64 cap, env_id id) {
     struct env *env, *self = sched_current();
     if (!id) {

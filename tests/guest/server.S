@@ -7,7 +7,8 @@
 
     .section .rodata
     .balign 16
-    .global server_start, server_call, server_call_end, server_send, server_spin, server_die, server_end
+    .global server_start, server_call, server_call_end, server_send, server_spin, server_die
+    .global server_counts, server_sleepy, server_relay, server_traitor, server_back, server_returns, server_end
 server_start: // accepts for ever
     mov $0x80000000 + NUMBER_env_accept, %eax
     syscall
@@ -35,6 +36,47 @@ server_spin: // never returns
     jmp server_spin
 server_die:
     ud2
+// --- those that have a page at 0x600000 to share with the test: how often env_accept came back, whether to return, and what
+// env_return said if it came back, negated
+// Accepts, and counts how often env_accept came back.
+server_counts:
+    mov $0x80000000 + NUMBER_env_accept, %eax
+    syscall
+    mov $0x600000, %eax
+    lock incq (%rax)
+    jmp server_counts
+server_sleepy: // gives up the processor before it returns: sleeps until the time in rdx, with rbx the wake count
+    mov %rbx, %rdi
+    mov %rdx, %rsi
+    mov $0x80000000 + NUMBER_env_sleep, %eax
+    syscall
+    mov $0x80000000 + NUMBER_env_return, %eax
+    syscall
+    ud2
+server_relay: // calls the env in r8 by its account's capability, and answers in rdx what came of it
+    mov $1, %edi
+    mov %r8, %rsi
+    mov $0x80000000 + NUMBER_env_call, %eax
+    syscall
+    mov %rax, %rdx
+    jmp server_returns
+server_traitor: // recalls its own caller
+    mov %rdi, %rsi
+    mov $1, %edi
+    mov $0x80000000 + NUMBER_env_recall, %eax
+    syscall
+server_back: // spins until it is told to return; if nobody waits any more, accepts again
+    mov $0x600008, %eax
+1:  pause
+    cmpq $0, (%rax)
+    je 1b
+server_returns:
+    mov $0x80000000 + NUMBER_env_return, %eax
+    syscall
+    mov $0x600010, %ecx
+    neg %rax
+    mov %rax, (%rcx)
+    jmp server_counts
 server_end:
 
     .text

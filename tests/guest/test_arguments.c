@@ -119,6 +119,7 @@ static void good_arguments(u32 call, const struct spare *spare, u64 *a) {
     case SYS_env_yield:
     case SYS_env_call:
     case SYS_env_send:
+    case SYS_env_recall:
         a[1] = spare->child.env;
         break;
     case SYS_env_pass: // both say not to sleep
@@ -300,12 +301,12 @@ TEST(capability_errors_are_told_apart) {
     i64 weak =
         sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env(), CAP_RIGHT_READ, 0, 0);
     CHECK(weak > 0);
-    static const u32 single[] = {SYS_account_create,    SYS_frame_alloc,   SYS_space_create,
-                                 SYS_space_unmap,       SYS_space_protect, SYS_space_copy,
-                                 SYS_env_set,           SYS_env_start,     SYS_env_stop,
-                                 SYS_env_wake,          SYS_env_notify,    SYS_env_yield,
-                                 SYS_env_call,          SYS_env_send,      SYS_space_destroy,
-                                 SYS_account_guarantee, SYS_account_ask,   SYS_env_pass};
+    static const u32 single[] = {
+        SYS_account_create, SYS_frame_alloc, SYS_space_create,  SYS_space_unmap,
+        SYS_space_protect,  SYS_space_copy,  SYS_env_set,       SYS_env_start,
+        SYS_env_stop,       SYS_env_wake,    SYS_env_notify,    SYS_env_yield,
+        SYS_env_call,       SYS_env_send,    SYS_space_destroy, SYS_account_guarantee,
+        SYS_account_ask,    SYS_env_pass,    SYS_env_recall};
     for (u32 i = 0; i < sizeof single / sizeof *single; i++) {
         u64 a[6];
         good_arguments(single[i], &spare, a);
