@@ -73,9 +73,10 @@ struct engine_run {
     // Optional: the interpreter calls it before each instruction (fuzzing oracle, tracing).
     void (*observe)(struct engine_run *run, uint32_t pc, const uint64_t *registers);
     uint64_t executed; // instructions, counted by the interpreter
-    // For machine code of the embedder's own between programs: the lowest stack pointer with which
-    // it may call another. Not read by the engine.
+    // For machine code of the embedder's own between programs; not read by the engine: the lowest
+    // stack pointer with which it may call another, and what kind of thread this is.
     uint64_t stack_limit;
+    uint32_t mode;
     // Optional: machine code of `program` ends the run early, at status_pc; stack is its stack
     // pointer, and what is above it is still there.
     void (*ended)(struct engine_run *run, const struct engine_program *program, uint64_t stack);

@@ -80,8 +80,9 @@ u64 *sal_window_reserve(u64 va, u64 pages);
 
 // Kernel memory that comes and goes while the machine runs: SAL_AREA is writable and never
 // executable, SAL_CODE, within 2 GiB of the kernel's text, executable and never writable.
-#define SAL_AREA 0xffffc10000000000ul
-#define SAL_CODE 0xffffffffa0000000ul
+#define SAL_AREA     0xffffc10000000000ul
+#define SAL_CODE     0xffffffffa0000000ul
+#define SAL_CODE_END 0xffffffffa1000000ul
 
 // Boot only: the tables for that many pages from va on. They stay.
 void sal_area_prepare(u64 va, u64 pages);

@@ -39,8 +39,8 @@ void event_init(u32 count) {
     memset(counters_free, 0xff, sizeof counters_free);
 }
 
-u64 event_stack_limit(void) {
-    return cpu_this()->stack_bottom + STACK_NEED;
+u64 event_stack_limit(u64 bottom) {
+    return bottom + STACK_NEED;
 }
 
 u32 event_counter_take(void) {

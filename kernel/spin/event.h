@@ -27,8 +27,8 @@ struct event;
 void event_init(u32 count);   // boot: rows of tables
 void event_open_kernel(void); // boot, when frames can be taken
 
-// The run's lowest stack pointer with which handlers may go on.
-u64 event_stack_limit(void);
+// The lowest stack pointer with which handlers may go on, on a stack that begins there.
+u64 event_stack_limit(u64 bottom);
 
 // --- events of the kernel ------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@
 #include "kernel/sal/sal.h"
 #include "kernel/spin/event.h"
 #include "kernel/spin/service.h"
+#include "kernel/spin/strand_priv.h"
 
 static struct object_table table;
 static struct ext **ext_of; // by row
@@ -111,6 +112,8 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
 // Gives back what a dead extension has; returns what is left of the budget, 0 if something is left.
 static u32 ext_tear(struct ext *ext, u32 budget) {
     struct memory_pages *pages[] = {&ext->code_pages, &ext->arena, &ext->stack};
+    if (strand_crew_end(&ext->crew))
+        return 0;
     for (u32 i = 0; i < sizeof pages / sizeof *pages; i++) {
         budget = memory_pages_tear(&ext->memory, pages[i], budget);
         if (pages[i]->va)
@@ -314,18 +317,29 @@ struct engine_run *ext_run_here(void) {
     return &runs[sal_cpu()];
 }
 
+// Where the stack begins that this address is on: the processor's, or that of a strand that called.
+static u64 stack_here(u64 at) {
+    const struct strand *strand = strand_current();
+    if (strand && at >= stack_low(strand) && at < stack_top(strand))
+        return stack_low(strand);
+    return cpu_this()->stack_bottom;
+}
+
 __attribute__((noinline)) enum engine_status
 ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget, u64 *result) {
     u8 frames[EXT_FRAME_MAX] __attribute__((aligned(16)));
     struct engine_run *run = ext_run_here();
+    u64 limit = event_stack_limit(stack_here((u64)frames));
     i64 meter = run->meter;
     u64 stack_top = run->stack_top, stack_low = run->stack_low;
     void *cookie = run->cookie;
+    if ((u64)frames < limit - EXT_FRAME_MAX)
+        return ENGINE_RUN_STACK;
     run->meter = budget;
     run->stack_low = (u64)frames;
     run->stack_top = (u64)frames + sizeof frames;
     run->cookie = ext;
-    run->stack_limit = event_stack_limit();
+    run->stack_limit = limit;
     enum engine_status status = engine_jit_nest(&ext->code, run, function, arguments, result);
     run->meter = meter;
     run->stack_top = stack_top;

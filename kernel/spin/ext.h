@@ -22,13 +22,20 @@
 #include "kernel/aegis/env.h"
 #include "kernel/spin/dispatch/dispatch.h"
 #include "kernel/spin/memory.h"
+#include "kernel/spin/strand.h"
 
-#define EXT_STUB_BYTES  32
+#define EXT_STUB_BYTES  48
 #define EXT_STACK_ORDER 3    // pages of the loader's stack, log2
 #define EXT_FRAME_MAX   4096 // bytes of stack frames that a program may need, in kernel context
 #define EXT_NATIVE_MAX  4096 // bytes of native stack
 #define EXT_COST_MAX    8000 // instructions between two looks at the meter
 #define EXT_BUDGET      8000 // meter of a call in kernel context
+
+// engine_run.mode.
+enum {
+    EXT_RUN_LOCKED, // kernel context, or an import that a strand has called
+    EXT_RUN_STRAND, // a strand's own code: without the kernel lock, preemptible
+};
 
 enum ext_role {
     EXT_ROLE_NONE,
@@ -38,6 +45,10 @@ enum ext_role {
     EXT_ROLE_GUARD,   // "guard/…"
     EXT_ROLE_INIT,    // "init", "fini": once after loading, once before unloading
     EXT_ROLE_FINI,
+    EXT_ROLE_UNBLOCK, // "handler/Strand_Unblock" and so on: of its own strands (abi/ext/strand.h)
+    EXT_ROLE_BLOCK,
+    EXT_ROLE_CHECKPOINT,
+    EXT_ROLE_RESUME,
     EXT_ROLES
 };
 
@@ -48,7 +59,7 @@ struct ext_function {
     u64 hash; // of the name: abi/extension.h
     u32 role;
     u32 function; // of the program
-    u32 hook;     // of the interface
+    u32 hook;     // of the interface; hook 0 is that of strands
     u32 btf;      // its FUNC
     const char *prototype;
     struct engine_code_entry entry;
@@ -75,6 +86,10 @@ struct ext {
     struct event *events;
     struct event_handler *handlers;
     struct event_link *links;
+    // service/strand.c
+    struct strand_crew crew;
+    struct strand_policy policy;
+    int strands;             // it imports what strands need
     struct ext *next;        // of the dying ones
     struct ext *next_of_env; // of its env's
     // While it is loaded

@@ -81,8 +81,16 @@ static const struct {
     const char *section;
     u32 role;
 } roles[] = {
-    {"entry", EXT_ROLE_ENTRY}, {"event", EXT_ROLE_EVENT}, {"handler", EXT_ROLE_HANDLER},
-    {"guard", EXT_ROLE_GUARD}, {"init", EXT_ROLE_INIT},   {"fini", EXT_ROLE_FINI},
+    {"handler/Strand_Unblock", EXT_ROLE_UNBLOCK},
+    {"handler/Strand_Block", EXT_ROLE_BLOCK},
+    {"handler/Strand_Checkpoint", EXT_ROLE_CHECKPOINT},
+    {"handler/Strand_Resume", EXT_ROLE_RESUME},
+    {"entry", EXT_ROLE_ENTRY},
+    {"event", EXT_ROLE_EVENT},
+    {"handler", EXT_ROLE_HANDLER},
+    {"guard", EXT_ROLE_GUARD},
+    {"init", EXT_ROLE_INIT},
+    {"fini", EXT_ROLE_FINI},
 };
 
 static u32 role_of(const struct engine_symbol *symbol) {
@@ -113,8 +121,10 @@ static const char *keep_text(struct ext *ext, const char *text) {
     return copy ? memcpy(copy, text, size) : NULL;
 }
 
-static void import_service(struct engine_import *import, const struct service *service) {
+static void import_service(struct ext *ext, struct engine_import *import,
+                           const struct service *service) {
     *import = service->import;
+    ext->strands |= (service->flags & SERVICE_SWITCHES) != 0;
 }
 
 static i64 import_event(struct ext *ext, const struct engine_symbol *symbol,
@@ -136,7 +146,7 @@ static int interface_import(struct ext *ext, const struct engine_symbol *symbol,
     struct engine_import *import =
         (struct engine_import *)&ext->interface.imports[ext->interface.import_count];
     if (service)
-        import_service(import, service);
+        import_service(ext, import, service);
     else if (import_event(ext, symbol, btf, import))
         return refuse(ext, ENGINE_REFUSED_IMPORT_UNKNOWN, symbol->name,
                       "no service has that name, and no event that name and type");
@@ -146,7 +156,8 @@ static int interface_import(struct ext *ext, const struct engine_symbol *symbol,
 
 static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
                             const struct engine_btf *btf) {
-    struct engine_hook *hook = (struct engine_hook *)&ext->interface.hooks[ext->function_count];
+    u32 index = ext->function_count + 1;
+    struct engine_hook *hook = (struct engine_hook *)&ext->interface.hooks[index];
     struct ext_function *function = &ext->functions[ext->function_count];
     char prototype[256];
     *hook = (struct engine_hook){0};
@@ -159,7 +170,7 @@ static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
     *function = (struct ext_function){.name = keep_text(ext, symbol->name),
                                       .section = keep_text(ext, symbol->section),
                                       .hash = ext_hash(symbol->name),
-                                      .hook = ext->function_count,
+                                      .hook = index,
                                       .role = role_of(symbol),
                                       .btf = symbol->btf,
                                       .prototype = keep_text(ext, prototype)};
@@ -169,6 +180,13 @@ static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
     ext->function_count++;
     return 0;
 }
+
+// What strands run, and critical sections.
+static const struct engine_hook strand_hook = {.name = "strand",
+                                               .section = "strand",
+                                               .result = {.kind = ENGINE_SCALAR},
+                                               .arguments = {{.kind = ENGINE_SCALAR}},
+                                               .argument_count = 1};
 
 // Names of the object's strings live as long as the object.
 static int interface_make(struct ext *ext, const struct engine_object *object) {
@@ -183,10 +201,12 @@ static int interface_make(struct ext *ext, const struct engine_object *object) {
     ext->interface.name = "extension";
     ext->interface.imports =
         memory_alloc(&ext->memory, (imports + 1) * sizeof(struct engine_import));
-    ext->interface.hooks = memory_alloc(&ext->memory, (functions + 1) * sizeof(struct engine_hook));
+    struct engine_hook *hooks = memory_alloc(&ext->memory, (functions + 1) * sizeof *hooks);
     ext->functions = memory_alloc(&ext->memory, (functions + 1) * sizeof(struct ext_function));
-    if (!ext->interface.imports || !ext->interface.hooks || !ext->functions)
+    if (!ext->interface.imports || !hooks || !ext->functions)
         return ENGINE_ERROR_MEMORY;
+    hooks[0] = strand_hook;
+    ext->interface.hooks = hooks;
     int error = 0;
     for (u32 i = 0; i < symbols && !error; i++) {
         struct engine_symbol symbol = engine_object_symbol(object, i);
@@ -195,7 +215,7 @@ static int interface_make(struct ext *ext, const struct engine_object *object) {
         else if (role_of(&symbol) != EXT_ROLE_NONE)
             error = interface_export(ext, &symbol, engine_object_btf(object));
     }
-    ext->interface.hook_count = ext->function_count;
+    ext->interface.hook_count = ext->function_count + 1;
     return error;
 }
 
@@ -226,12 +246,25 @@ static int needs_check(struct ext *ext) {
 }
 
 // A stub that leads to an import, at the start of the code pages. Functions that want to know who
-// calls get the extension in the run's cookie.
-static void stub_write(struct ext *ext, u32 index, u64 target, int owner) {
+// calls get the extension in the run's cookie. In an extension with strands the way first asks
+// whether a strand calls without the kernel lock: strand_import takes it, and calls the stub again;
+// functions that switch are called just so.
+static void stub_write(struct ext *ext, u32 index, u64 target, u32 flags) {
     u8 bytes[EXT_STUB_BYTES];
     struct x86 x = {bytes, sizeof bytes, 0};
+    struct x86_mem mode = {X86_R9, X86_NONE, 0, offsetof(struct engine_run, mode)};
     u64 at = ext->code_pages.va + (u64)index * EXT_STUB_BYTES;
-    if (owner) {
+    if (ext->strands) {
+        x86_alu_mi(&x, X86_CMP, 1, mode, EXT_RUN_STRAND);
+        x86_jcc(&x, X86_NE, false, 12); // over the next two
+        size_t from = x.at;
+        x86_mov_ri(&x, X86_R11, flags & SERVICE_SWITCHES ? target : at);
+        x86_jmp(&x, true, (i32)((u64)strand_import - (at + x.at + 5)));
+        ASSERT(x.at == from + 12);
+    }
+    if (flags & SERVICE_SWITCHES)
+        target = (u64)strand_refused;
+    if (flags & SERVICE_OWNER) {
         x86_mov_ri(&x, X86_R11, (u64)ext);
         x86_store(&x, (struct x86_mem){X86_R9, X86_NONE, 0, offsetof(struct engine_run, cookie)},
                   X86_R11);
@@ -252,12 +285,12 @@ static int stubs_make(struct ext *ext) {
     for (u32 i = 0; i < ext->interface.import_count; i++) {
         struct engine_import *import = (struct engine_import *)&ext->interface.imports[i];
         const struct service *service = service_find(import->name);
-        if (service && !(service->flags & SERVICE_OWNER))
+        if (service && (service->flags & SERVICE_ANYWHERE || (!service->flags && !ext->strands)))
             continue;
         // With the lock, because the event that the stub leads to may end meanwhile.
         inside_lock();
         stub_write(ext, i, service ? (u64)import->function : event_import_target(ext, i),
-                   service != NULL);
+                   service ? service->flags : 0);
         inside_unlock();
         import->function = (engine_import_function *)(ext->code_pages.va + (u64)i * EXT_STUB_BYTES);
     }

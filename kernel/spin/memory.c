@@ -18,7 +18,7 @@
 #include "kernel/sal/sal.h"
 
 #define AREA_PAGES_MAX 65536u // 256 MiB
-#define CODE_PAGES     4096u  // 16 MiB
+#define CODE_PAGES     ((u32)((SAL_CODE_END - SAL_CODE) >> ABI_PAGE_SHIFT))
 #define ORDERS         17
 #define RESTING_MAX    32
 #define PAGES_PER_STEP 8 // that inside work takes or gives with the lock held

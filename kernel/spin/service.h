@@ -12,7 +12,8 @@
 // agree. All layouts of references are in layouts[] (service_layouts in load.c), whose order is the
 // same for all extensions.
 //
-// Functions are called in kernel context (interrupts off, kernel lock held) or from a strand.
+// Functions are called with interrupts off and the kernel lock held: in kernel context, or on a
+// strand, from whose own code the way takes the lock (strand_import).
 
 #ifndef KERNEL_SPIN_SERVICE_H
 #define KERNEL_SPIN_SERVICE_H
@@ -28,6 +29,10 @@ struct service {
 
 // service_owner tells who calls. It costs three instructions.
 #define SERVICE_OWNER 1u
+// It may switch, as strand_block does: for a strand's own code only, never in a raise.
+#define SERVICE_SWITCHES 2u
+// It wants neither the lock nor interrupts off.
+#define SERVICE_ANYWHERE 4u
 
 #define SERVICE(name)                                                                              \
     static const struct service service_##name;                                                    \
@@ -51,6 +56,11 @@ extern const struct service *const spin_services_start[], *const spin_services_e
     }
 #define SERVICE_LENGTH(most)                                                                       \
     { .kind = ENGINE_SCALAR, .flags = ENGINE_TYPE_RANGE, .minimum = 0, .maximum = (most) }
+
+// Where calls from a strand's own code go (strand_import.S), what to call being in r11; and those
+// of functions that switch from elsewhere.
+extern const char strand_import[];
+u64 strand_refused(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run);
 
 // The extension that called a function with SERVICE_OWNER.
 static inline struct ext *service_owner(const struct engine_run *run) {

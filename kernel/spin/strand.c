@@ -12,11 +12,9 @@
 #include "kernel/spin/strand_priv.h"
 
 #define SPARES_MAX 4
-#define CREW_MAX   128 // strands of one; bounds the work of ending it
 
 static struct object_table strands;
 static struct strand **strand_of; // by row
-static u64 code_low, code_high;   // machine code of extensions
 
 void strand_init(void) {
     u32 count = stack_init();
@@ -30,13 +28,8 @@ struct strand *strand_find(const struct strand_crew *crew, strand_id id) {
     return strand && strand->crew == crew ? strand : 0;
 }
 
-void strand_code_window(u64 low, u64 high) {
-    code_low = low;
-    code_high = high;
-}
-
 static int in_extension(u64 rip) {
-    return rip >= code_low && rip < code_high;
+    return rip >= SAL_CODE && rip < SAL_CODE_END;
 }
 
 // --- the queue of a crew -------------------------------------------------------------------------
@@ -239,6 +232,29 @@ i64 strand_block(u64 deadline) {
     return self->late ? -E_AGAIN : 0;
 }
 
+i64 strand_pass(struct strand *to) {
+    struct strand *self = strand_current();
+    struct strand_crew *crew = self->crew;
+    check_dying(self);
+    strand_unblock(to);
+    if (self->token) {
+        self->token = 0;
+        return 0;
+    }
+    self->row->state = STRAND_BLOCKED;
+    self->late = 0;
+    if (crew->policy && crew->policy->blocked)
+        crew->policy->blocked(crew->policy_context, self);
+    if (crew->policy || to->row->state != STRAND_READY) {
+        switch_away(self);
+        return 0;
+    }
+    queue_remove(crew, to);
+    take(to);
+    sal_strand_switch(&self->rsp, to->rsp);
+    return 0;
+}
+
 void strand_yield(void) {
     struct strand *self = strand_current();
     struct strand_crew *crew = self->crew;
@@ -261,12 +277,21 @@ __attribute__((noreturn)) static void strand_main(void *argument) {
     strand_exit(result);
 }
 
+static void seat_take(struct strand *strand) {
+    u64 *seats = strand->crew->seats;
+    u32 w = 0;
+    while (!~seats[w])
+        w++;
+    strand->seat = w * 64 + (u32)__builtin_ctzl(~seats[w]);
+    seats[w] |= 1ul << strand->seat % 64;
+}
+
 i64 strand_create(struct strand_crew *crew, strand_function *function, u64 argument, u32 flags,
                   struct strand **made) {
     strand_id id;
     if (crew->dying)
         return -E_DEAD;
-    if (crew->count >= CREW_MAX)
+    if (crew->count >= STRAND_CREW_MAX)
         return -E_LIMIT;
     struct strand *strand = crew->spare;
     i64 error = strand ? 0 : stack_take(crew->owner->row->account, &strand);
@@ -300,6 +325,7 @@ i64 strand_create(struct strand_crew *crew, strand_function *function, u64 argum
         crew->all->all_previous = strand;
     crew->all = strand;
     crew->count++;
+    seat_take(strand);
     make_ready(strand);
     if (crew->policy && crew->policy->unblocked)
         crew->policy->unblocked(crew->policy_context, strand);
@@ -319,6 +345,7 @@ static void forget(struct strand *strand) {
     if (strand->all_next)
         strand->all_next->all_previous = strand->all_previous;
     crew->count--;
+    crew->seats[strand->seat / 64] &= ~(1ul << strand->seat % 64);
     strand_of[ABI_INDEX(strand->id)] = 0;
     object_release(&strands, strand->id);
     strand->id = 0;
@@ -410,6 +437,8 @@ static void crew_forget(struct strand_crew *crew) {
 }
 
 u32 strand_crew_end(struct strand_crew *crew) {
+    if (!crew->owner)
+        return 0;
     crew->dying = 1;
     crew->policy = 0;
     struct strand *next;
@@ -429,6 +458,7 @@ u32 strand_crew_end(struct strand_crew *crew) {
         stack_give(strand);
     }
     crew_forget(crew);
+    crew->owner = 0;
     return 0;
 }
 

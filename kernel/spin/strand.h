@@ -28,6 +28,8 @@
 
 struct strand;
 
+#define STRAND_CREW_MAX 128 // strands of one; bounds the work of ending it
+
 // What an extension's own scheduler does for its crew. Each may be null; none may switch.
 struct strand_policy {
     void (*unblocked)(void *context, struct strand *strand);  // is READY now
@@ -47,8 +49,9 @@ struct strand_crew {
     void *policy_context;
     void (*dropped)(struct strand *strand); // one was ended before its time; or null
     u32 count, spares;
-    u32 running; // on how many processors
-    u8 queued;   // at the owner; may be so with none READY until somebody looks
+    u32 running;                     // on how many processors
+    u64 seats[STRAND_CREW_MAX / 64]; // taken
+    u8 queued;                       // at the owner; may be so with none READY until somebody looks
     u8 dying;
 };
 
@@ -68,6 +71,8 @@ struct strand {
     struct strand *joining; // whose end it waits for
     u64 flushed;            // processors without stale translations of the stack
     u32 slot;
+    u32 entry; // of an extension's: the function that it runs
+    u32 seat;  // number among its crew, the lowest that was free
     u16 flags; // STRAND_*
     u8 token;
     u8 late; // its deadline came
@@ -79,14 +84,11 @@ enum {
     STRAND_ANYWHERE = 1 << 1, // may be preempted and ended at every instruction
 };
 
-// Boot: where machine code of extensions lies.
-void strand_code_window(u64 low, u64 high);
-
 // --- crews ---------------------------------------------------------------------------------------
 
 void strand_crew_init(struct strand_crew *crew, struct env *owner);
 // Ends all strands of a crew; those on other processors are told to. Returns how many still run:
-// call again until 0. Then the crew has no memory left, and is no longer the owner's.
+// call again until 0. Then the crew has no memory left, and no owner. Nothing for a crew without.
 u32 strand_crew_end(struct strand_crew *crew);
 
 // --- strands -------------------------------------------------------------------------------------
@@ -102,9 +104,20 @@ static inline struct strand *strand_current(void) {
     return cpu_this()->strand;
 }
 
+// The same for the strand itself, without the lock: in one instruction, for it may be moved between
+// two.
+static inline struct strand *strand_current_unlocked(void) {
+    struct strand *strand;
+    __asm__ volatile("mov %%gs:%c1, %0"
+                     : "=r"(strand)
+                     : "i"(__builtin_offsetof(struct cpu, strand)));
+    return strand;
+}
+
 // These may switch.
-i64 strand_block(u64 deadline); // 0: unblocked; -E_AGAIN: the deadline came. ABI_ANY: none
-void strand_yield(void);        // to the other READY ones of the crew
+i64 strand_block(u64 deadline);     // 0: unblocked; -E_AGAIN: the deadline came. ABI_ANY: none
+i64 strand_pass(struct strand *to); // unblocks it, and blocks; `to` runs next here if it can
+void strand_yield(void);            // to the other READY ones of the crew
 i64 strand_join(struct strand *strand, u64 *result); // E_BUSY: somebody else does; E_INVAL: itself
 __attribute__((noreturn)) void strand_exit(u64 result);
 

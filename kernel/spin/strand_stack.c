@@ -15,7 +15,7 @@
 #include "kernel/spin/strand_priv.h"
 
 #define SLOT_PAGES  8ul
-#define STACK_PAGES 4ul
+#define STACK_PAGES 6ul
 #define STRUCTURE   ((sizeof(struct strand) + 63) & ~63ul)
 _Static_assert(STRUCTURE <= ABI_PAGE / 2, "most of the stack is for the stack");
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Objects of extensions, for tests/guest/test_extension.c and test_event.c.
+// Objects of extensions, for tests/guest/test_extension.c, test_event.c and test_strand_ext.c.
 
     .macro OBJECT name file
     .balign 16
@@ -12,8 +12,10 @@ object_\name\()_end:
     .endm
 
     .section .rodata
-    OBJECT hello bpf/ext/hello.o
-    .irp name, exporter, raiser, handlers10, handlers50, wrong_type, wrong_guard, looping, recursive, watcher
+    .irp name, hello, kthreads, cthreads, prithreads
+    OBJECT \name bpf/ext/\name\().o
+    .endr
+    .irp name, exporter, raiser, handlers10, handlers50, wrong_type, wrong_guard, looping, recursive, watcher, strands
     OBJECT \name bpf/tests/guest/ext/\name\().o
     .endr
 

@@ -32,4 +32,4 @@ SERVICE(clock_ticks) = {{.name = "clock_ticks",
                          .result = SERVICE_NUMBER,
                          .flags = ENGINE_IMPORT_PURE,
                          .prototype = "u64()"},
-                        0};
+                        SERVICE_ANYWHERE};

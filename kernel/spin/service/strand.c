@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Strands for extensions (abi/ext/strand.h). An extension's strands are one crew, made when the
+// first is forked; its owner is the env that loaded the extension. A strand runs a function of the
+// extension, with a run and a stack of its own.
+
+#include "engine/engine.h"
+#include "kernel/aegis/lock.h"
+#include "kernel/sal/sal.h"
+#include "kernel/spin/event.h"
+#include "kernel/spin/service.h"
+#include "kernel/spin/strand_priv.h"
+
+#define OFFSET(type, member) __builtin_offsetof(type, member)
+
+// --- the way into the kernel, from a strand's own code -------------------------------------------
+
+void strand_import_begin(struct engine_run *run);
+void strand_import_end(struct engine_run *run);
+
+void strand_import_begin(struct engine_run *run) {
+    sal_interrupts_off();
+    kernel_lock();
+    run->mode = EXT_RUN_LOCKED;
+}
+
+void strand_import_end(struct engine_run *run) {
+    run->mode = EXT_RUN_STRAND;
+    kernel_unlock();
+    sal_interrupts_on();
+}
+
+u64 strand_refused(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
+    (void)a, (void)b, (void)c, (void)d, (void)e, (void)run;
+    return (u64)-E_INVAL;
+}
+
+// --- what strands run ----------------------------------------------------------------------------
+
+static struct ext *ext_of_crew(const struct strand_crew *crew) {
+    return (struct ext *)((u8 *)crew - OFFSET(struct ext, crew));
+}
+
+// On a strand, preemptible.
+static u64 ext_strand(u64 argument) {
+    u8 frames[EXT_FRAME_MAX] __attribute__((aligned(16)));
+    const u64 arguments[ENGINE_ARGS] = {argument};
+    struct strand *self = strand_current_unlocked();
+    struct ext *ext = ext_of_crew(self->crew);
+    struct engine_run *run = &self->run;
+    u64 result = ~0ul;
+    run->stack_low = (u64)frames;
+    run->stack_top = (u64)frames + sizeof frames;
+    run->stack_limit = event_stack_limit(stack_low(self));
+    run->meter = INT64_MAX / 2;
+    run->cookie = ext;
+    run->mode = EXT_RUN_STRAND;
+    if (engine_jit_run(&ext->code, run, self->entry, arguments, &result) != ENGINE_RUN_OK)
+        __atomic_fetch_add(&ext->row->faults, 1, __ATOMIC_RELAXED);
+    return result;
+}
+
+// Ended before its time: what its code holds goes back.
+static void ext_strand_dropped(struct strand *strand) {
+    engine_run_release(&strand->run, 0);
+}
+
+// --- the extension as its strands' scheduler -----------------------------------------------------
+
+static const struct ext_function *function_of_role(const struct ext *ext, enum ext_role role) {
+    for (u32 i = 0; i < ext->function_count; i++)
+        if (ext->functions[i].role == role)
+            return &ext->functions[i];
+    return 0;
+}
+
+static u64 policy_ask(void *context, enum ext_role role, u64 id) {
+    struct ext *ext = context;
+    const u64 arguments[ENGINE_ARGS] = {id};
+    u64 result = 0;
+    const struct ext_function *function = function_of_role(ext, role);
+    if (ext_run(ext, function->function, arguments, EXT_BUDGET, &result) != ENGINE_RUN_OK) {
+        ext->row->faults++;
+        ext->crew.policy = 0;
+        return 0;
+    }
+    return result;
+}
+
+static void policy_unblocked(void *context, struct strand *strand) {
+    policy_ask(context, EXT_ROLE_UNBLOCK, strand->id);
+}
+
+static void policy_blocked(void *context, struct strand *strand) {
+    policy_ask(context, EXT_ROLE_BLOCK, strand->id);
+}
+
+static void policy_checkpoint(void *context, struct strand *strand) {
+    policy_ask(context, EXT_ROLE_CHECKPOINT, strand->id);
+}
+
+static strand_id policy_resume(void *context) {
+    struct ext *ext = context;
+    return policy_ask(context, EXT_ROLE_RESUME, ext->crew.first->id);
+}
+
+static void policy_make(struct ext *ext) {
+    struct strand_policy *p = &ext->policy;
+    if (function_of_role(ext, EXT_ROLE_UNBLOCK))
+        p->unblocked = policy_unblocked;
+    if (function_of_role(ext, EXT_ROLE_BLOCK))
+        p->blocked = policy_blocked;
+    if (function_of_role(ext, EXT_ROLE_CHECKPOINT))
+        p->checkpoint = policy_checkpoint;
+    if (function_of_role(ext, EXT_ROLE_RESUME))
+        p->resume = policy_resume;
+    if (p->unblocked || p->blocked || p->checkpoint || p->resume)
+        ext->crew.policy = p;
+    ext->crew.policy_context = ext;
+}
+
+static int crew_make(struct ext *ext) {
+    struct env *env = env_find(ext->row->env);
+    if (ext->crew.owner)
+        return 1;
+    if (ext->crew.dying || ext->row->state != EXT_LIVE || !env || env->row->state == ENV_DYING)
+        return 0;
+    strand_crew_init(&ext->crew, env);
+    ext->crew.dropped = ext_strand_dropped;
+    policy_make(ext);
+    return 1;
+}
+
+// --- services ------------------------------------------------------------------------------------
+
+#define CALLABLE                                                                                   \
+    { .kind = ENGINE_CALLABLE, .layout = 0 }
+
+// The function that a callable value names; ENGINE_NO_FUNCTION if it may not run on a strand.
+static u32 function_of(const struct ext *ext, u64 callable) {
+    u64 function = callable - ENGINE_CALLABLE_LOCAL;
+    if (function >= ext->program->function_count ||
+        !(ext->program->functions[function].flags & ENGINE_FUNCTION_ENTRY))
+        return ENGINE_NO_FUNCTION;
+    return (u32)function;
+}
+
+static u64 service_fork(u64 callable, u64 argument, u64 c, u64 d, u64 e, struct engine_run *run) {
+    (void)c, (void)d, (void)e;
+    struct ext *ext = service_owner(run);
+    struct strand *strand;
+    u32 function = function_of(ext, callable);
+    if (function == ENGINE_NO_FUNCTION)
+        return (u64)-E_INVAL;
+    if (!crew_make(ext))
+        return (u64)-E_DEAD;
+    struct engine_code_entry entry = engine_code_entry(&ext->code, function);
+    if (!entry.address || entry.recurses || entry.frame_need > EXT_FRAME_MAX ||
+        entry.native_need > EXT_NATIVE_MAX)
+        return (u64)-E_LIMIT;
+    i64 error = strand_create(&ext->crew, ext_strand, argument, 0, &strand);
+    if (error)
+        return (u64)error;
+    strand->entry = function;
+    return strand->id;
+}
+
+SERVICE(strand_fork) = {{.name = "strand_fork",
+                         .function = service_fork,
+                         .result = SERVICE_NUMBER,
+                         .arguments = {CALLABLE, SERVICE_NUMBER},
+                         .argument_count = 2,
+                         .prototype = "s64(void *,u64)"},
+                        SERVICE_OWNER};
+
+static u64 service_unblock(u64 id, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
+    (void)b, (void)c, (void)d, (void)e;
+    struct strand *strand = strand_find(&service_owner(run)->crew, id);
+    if (!strand)
+        return (u64)-E_STALE;
+    strand_unblock(strand);
+    return 0;
+}
+
+SERVICE(strand_unblock) = {{.name = "strand_unblock",
+                            .function = service_unblock,
+                            .result = SERVICE_NUMBER,
+                            .arguments = {SERVICE_NUMBER},
+                            .argument_count = 1,
+                            .prototype = "s64(u64)"},
+                           SERVICE_OWNER};
+
+static u64 service_critical(u64 callable, u64 argument, u64 c, u64 d, u64 e,
+                            struct engine_run *run) {
+    (void)c, (void)d, (void)e;
+    struct ext *ext = service_owner(run);
+    const u64 arguments[ENGINE_ARGS] = {argument};
+    u32 function = function_of(ext, callable);
+    u64 result = ~0ul;
+    if (function != ENGINE_NO_FUNCTION)
+        (void)ext_run(ext, function, arguments, EXT_BUDGET, &result);
+    return result;
+}
+
+SERVICE(strand_critical) = {{.name = "strand_critical",
+                             .function = service_critical,
+                             .result = SERVICE_NUMBER,
+                             .arguments = {CALLABLE, SERVICE_NUMBER},
+                             .argument_count = 2,
+                             .prototype = "u64(void *,u64)"},
+                            SERVICE_OWNER};
+
+static u64 service_self(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
+    (void)a, (void)b, (void)c, (void)d, (void)e, (void)run;
+    const struct strand *self = strand_current();
+    return self ? self->id : 0;
+}
+
+SERVICE(strand_self) = {{.name = "strand_self",
+                         .function = service_self,
+                         .result = SERVICE_NUMBER,
+                         .prototype = "u64()"},
+                        0};
+
+static u64 service_seat(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
+    (void)a, (void)b, (void)c, (void)d, (void)e, (void)run;
+    const struct strand *self = strand_current();
+    return self ? self->seat : ~0ul;
+}
+
+SERVICE(strand_seat) = {{.name = "strand_seat",
+                         .function = service_seat,
+                         .result = SERVICE_NUMBER,
+                         .prototype = "u64()"},
+                        0};
+
+static u64 service_block(u64 deadline, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
+    (void)b, (void)c, (void)d, (void)e, (void)run;
+    return (u64)strand_block(deadline);
+}
+
+SERVICE(strand_block) = {{.name = "strand_block",
+                          .function = service_block,
+                          .result = SERVICE_NUMBER,
+                          .arguments = {SERVICE_NUMBER},
+                          .argument_count = 1,
+                          .prototype = "s64(u64)"},
+                         SERVICE_SWITCHES};
+
+static u64 service_pass(u64 id, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
+    (void)b, (void)c, (void)d, (void)e, (void)run;
+    struct strand *to = strand_find(strand_current()->crew, id);
+    return to ? (u64)strand_pass(to) : (u64)-E_STALE;
+}
+
+SERVICE(strand_pass) = {{.name = "strand_pass",
+                         .function = service_pass,
+                         .result = SERVICE_NUMBER,
+                         .arguments = {SERVICE_NUMBER},
+                         .argument_count = 1,
+                         .prototype = "s64(u64)"},
+                        SERVICE_SWITCHES};
+
+static u64 service_yield(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
+    (void)a, (void)b, (void)c, (void)d, (void)e, (void)run;
+    strand_yield();
+    return 0;
+}
+
+SERVICE(strand_yield) = {{.name = "strand_yield",
+                          .function = service_yield,
+                          .result = SERVICE_NUMBER,
+                          .prototype = "s64()"},
+                         SERVICE_SWITCHES};
+
+static u64 service_join(u64 id, u64 result, u64 c, u64 d, u64 e, struct engine_run *run) {
+    (void)c, (void)d, (void)e, (void)run;
+    struct strand *strand = strand_find(strand_current()->crew, id);
+    u64 value = 0;
+    i64 error = strand ? strand_join(strand, &value) : -E_STALE;
+    *(u64 *)result = value;
+    return (u64)error;
+}
+
+SERVICE(strand_join) = {
+    {.name = "strand_join",
+     .function = service_join,
+     .result = SERVICE_NUMBER,
+     .arguments = {SERVICE_NUMBER, {.kind = ENGINE_BUFFER, .flags = ENGINE_TYPE_WRITE, .size = 8}},
+     .argument_count = 2,
+     .prototype = "s64(u64,void *)"},
+    SERVICE_SWITCHES};
