@@ -235,21 +235,12 @@ i64 strand_block(u64 deadline) {
 i64 strand_pass(struct strand *to) {
     struct strand *self = strand_current();
     struct strand_crew *crew = self->crew;
-    check_dying(self);
-    strand_unblock(to);
-    if (self->token) {
-        self->token = 0;
-        return 0;
+    if (to->row->state != STRAND_BLOCKED || self->token || crew->policy || crew->dying) {
+        strand_unblock(to);
+        return strand_block(ABI_ANY);
     }
     self->row->state = STRAND_BLOCKED;
     self->late = 0;
-    if (crew->policy && crew->policy->blocked)
-        crew->policy->blocked(crew->policy_context, self);
-    if (crew->policy || to->row->state != STRAND_READY) {
-        switch_away(self);
-        return 0;
-    }
-    queue_remove(crew, to);
     take(to);
     sal_strand_switch(&self->rsp, to->rsp);
     return 0;

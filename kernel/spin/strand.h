@@ -116,7 +116,7 @@ static inline struct strand *strand_current_unlocked(void) {
 
 // These may switch.
 i64 strand_block(u64 deadline);     // 0: unblocked; -E_AGAIN: the deadline came. ABI_ANY: none
-i64 strand_pass(struct strand *to); // unblocks it, and blocks; `to` runs next here if it can
+i64 strand_pass(struct strand *to); // unblocks it, and blocks; if it was BLOCKED it runs next, here
 void strand_yield(void);            // to the other READY ones of the crew
 i64 strand_join(struct strand *strand, u64 *result); // E_BUSY: somebody else does; E_INVAL: itself
 __attribute__((noreturn)) void strand_exit(u64 result);

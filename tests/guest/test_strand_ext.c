@@ -18,8 +18,7 @@ static i64 load(const char *from, const char *end) {
     struct ext_report report;
     i64 ext = sys_ext_load(CAP_SLOT_ACCOUNT, my_account(), (u64)&request, (u64)&report);
     if (ext == -E_REFUSED)
-        say("  refused: %u, line %u, %s: %s", report.code, report.line, report.name,
-                    report.words);
+        say("  refused: %u, line %u, %s: %s", report.code, report.line, report.name, report.words);
     return ext;
 }
 #define LOAD(name) load(object_##name, object_##name##_end)
