@@ -12,6 +12,7 @@
 #include "kernel/aegis/inside.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
+#include "kernel/spin/strand_priv.h"
 
 #define STACK_NEED    (EXT_FRAME_MAX + EXT_NATIVE_MAX + 3072) // of what one handler may call
 #define COUNTER_PAGES (COUNTERS * sizeof(u64) / ABI_PAGE)
@@ -41,6 +42,14 @@ void event_init(u32 count) {
 
 u64 event_stack_limit(u64 bottom) {
     return bottom + STACK_NEED;
+}
+
+u64 event_stack_limit_here(void) {
+    const struct strand *strand = strand_current();
+    u64 at = (u64)__builtin_frame_address(0);
+    if (strand && at >= stack_low(strand) && at < stack_top(strand))
+        return event_stack_limit(stack_low(strand));
+    return event_stack_limit(cpu_this()->stack_bottom);
 }
 
 u32 event_counter_take(void) {
@@ -366,7 +375,7 @@ void event_open_kernel(void) {
 u64 event_raise_run(const struct kernel_event *event, u64 a, u64 b, u64 c, u64 d, u64 e) {
     struct engine_run *run = ext_run_here();
     u64 limit = run->stack_limit;
-    run->stack_limit = event_stack_limit();
+    run->stack_limit = event_stack_limit_here();
     u64 result = ((engine_import_function *)event->address)(a, b, c, d, e, run);
     run->stack_limit = limit;
     return result;

@@ -29,6 +29,8 @@ void event_open_kernel(void); // boot, when frames can be taken
 
 // The lowest stack pointer with which handlers may go on, on a stack that begins there.
 u64 event_stack_limit(u64 bottom);
+// On this one: the processor's, or that of a strand which called.
+u64 event_stack_limit_here(void);
 
 // --- events of the kernel ------------------------------------------------------------------------
 

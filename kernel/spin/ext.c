@@ -16,7 +16,6 @@
 #include "kernel/sal/sal.h"
 #include "kernel/spin/event.h"
 #include "kernel/spin/service.h"
-#include "kernel/spin/strand_priv.h"
 
 static struct object_table table;
 static struct ext **ext_of; // by row
@@ -317,19 +316,11 @@ struct engine_run *ext_run_here(void) {
     return &runs[sal_cpu()];
 }
 
-// Where the stack begins that this address is on: the processor's, or that of a strand that called.
-static u64 stack_here(u64 at) {
-    const struct strand *strand = strand_current();
-    if (strand && at >= stack_low(strand) && at < stack_top(strand))
-        return stack_low(strand);
-    return cpu_this()->stack_bottom;
-}
-
 __attribute__((noinline)) enum engine_status
 ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget, u64 *result) {
     u8 frames[EXT_FRAME_MAX] __attribute__((aligned(16)));
     struct engine_run *run = ext_run_here();
-    u64 limit = event_stack_limit(stack_here((u64)frames));
+    u64 limit = event_stack_limit_here();
     i64 meter = run->meter;
     u64 stack_top = run->stack_top, stack_low = run->stack_low;
     void *cookie = run->cookie;
