@@ -29,8 +29,10 @@
 #define INIT(name)                     EXT_SECTION("init/" #name) int name(void)
 #define FINI(name)                     EXT_SECTION("fini/" #name) void name(void)
 
-#define EVENT(result, name, arguments)          EXT_SECTION("event/" #name) result name arguments
-#define HANDLER(event, result, name, arguments) EXT_SECTION("handler/" #event) result name arguments
+#define EVENT(result, name, arguments) EXT_SECTION("event/" #name) result name arguments
+#define HANDLER(event, result, name, arguments)                                                    \
+    result name arguments;                                                                         \
+    EXT_SECTION("handler/" #event) result name arguments
 #define HANDLER_AT(event, order, result, name, arguments)                                          \
     EXT_SECTION("handler/" #event "/" #order) result name arguments
 #define GUARD(handler, name, arguments) EXT_SECTION("guard/" #handler) u64 name arguments

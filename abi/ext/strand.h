@@ -27,7 +27,9 @@
 
 #include "abi/ext/extension.h"
 
-#define STRAND(name, arguments) EXT_SECTION("strand/" #name) u64 name arguments
+#define STRAND(name, arguments)                                                                    \
+    u64 name arguments;                                                                            \
+    EXT_SECTION("strand/" #name) u64 name arguments
 
 #define STRANDS_MAX 128 // of an extension
 
