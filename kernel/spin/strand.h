@@ -28,7 +28,8 @@
 
 struct strand;
 
-#define STRAND_CREW_MAX 128 // strands of one; bounds the work of ending it
+#define STRAND_CREW_MAX    128 // strands of one; bounds the work of ending it
+#define STRAND_STACK_PAGES 6ul // each charged to the owner's account
 
 // What an extension's own scheduler does for its crew. Each may be null; none may switch.
 struct strand_policy {

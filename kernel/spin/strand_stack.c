@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Stacks of strands: slots of SLOT_PAGES in the SAL_STRANDS window, the upper STACK_PAGES of which
-// are mapped while the slot is taken; below lies nothing, for what overflows.
+// Stacks of strands: slots of SLOT_PAGES in the SAL_STRANDS window, the upper STRAND_STACK_PAGES of
+// which are mapped while the slot is taken; below lies nothing, for what overflows.
 //
 // A slot that is given back is not flushed from the processors' TLBs: nothing uses its addresses
 // until it is taken again, and then each processor flushes it before it runs there for the first
@@ -14,9 +14,8 @@
 #include "kernel/sal/sal.h"
 #include "kernel/spin/strand_priv.h"
 
-#define SLOT_PAGES  8ul
-#define STACK_PAGES 6ul
-#define STRUCTURE   ((sizeof(struct strand) + 63) & ~63ul)
+#define SLOT_PAGES 8ul
+#define STRUCTURE  ((sizeof(struct strand) + 63) & ~63ul)
 _Static_assert(STRUCTURE <= ABI_PAGE / 2, "most of the stack is for the stack");
 
 static u64 *entries;   // of the window
@@ -40,7 +39,7 @@ static u64 slot_va(u32 slot) {
 }
 
 static u64 *slot_entries(u32 slot) {
-    return entries + slot * SLOT_PAGES + (SLOT_PAGES - STACK_PAGES);
+    return entries + slot * SLOT_PAGES + (SLOT_PAGES - STRAND_STACK_PAGES);
 }
 
 u64 stack_top(const struct strand *strand) {
@@ -48,7 +47,7 @@ u64 stack_top(const struct strand *strand) {
 }
 
 u64 stack_low(const struct strand *strand) {
-    return slot_va(strand->slot + 1) - STACK_PAGES * ABI_PAGE;
+    return slot_va(strand->slot + 1) - STRAND_STACK_PAGES * ABI_PAGE;
 }
 
 static void frames_give(const u64 *entry, u64 count) {
@@ -58,11 +57,11 @@ static void frames_give(const u64 *entry, u64 count) {
 
 i64 stack_take(account_id account, struct strand **strand) {
     const u64 bits = ABI_PTE_P | ABI_PTE_W | ABI_PTE_A | ABI_PTE_D | ABI_PTE_NX;
-    u64 made[STACK_PAGES];
+    u64 made[STRAND_STACK_PAGES];
     pfn_t pfn;
     if (!slot_free)
         return -E_FULL;
-    for (u64 i = 0; i < STACK_PAGES; i++) {
+    for (u64 i = 0; i < STRAND_STACK_PAGES; i++) {
         i64 error = frame_take(account, FRAME_EXT, 0, 1, &pfn);
         if (error) {
             frames_give(made, i);
@@ -82,8 +81,8 @@ i64 stack_take(account_id account, struct strand **strand) {
 void stack_give(struct strand *strand) {
     u32 slot = strand->slot;
     u64 *entry = slot_entries(slot);
-    frames_give(entry, STACK_PAGES);
-    memset(entry, 0, STACK_PAGES * sizeof *entry);
+    frames_give(entry, STRAND_STACK_PAGES);
+    memset(entry, 0, STRAND_STACK_PAGES * sizeof *entry);
     slot_next[slot] = slot_free;
     slot_free = slot + 1;
 }

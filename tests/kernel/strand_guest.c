@@ -473,7 +473,7 @@ static void test_exhaustion(void) {
     leave();
     victim_make();
     enter();
-    account->quota = account->frames + 9; // two stacks and a part of one
+    account->quota = account->frames + 2 * STRAND_STACK_PAGES + 1; // two stacks and a part of one
     leave();
     for (made = 0; (error = (i64)create_in(&victim.crew, blocker, ABI_ANY, STRAND_ANYWHERE)) > 0;)
         made++;
@@ -614,7 +614,8 @@ static const struct {
 // Spare stacks of the tester's own crew come and go.
 static u64 frames_used(void) {
     enter();
-    u64 used = account_find(account_first())->frames - 4ul * (tester.spares + tester.count);
+    u64 used =
+        account_find(account_first())->frames - STRAND_STACK_PAGES * (tester.spares + tester.count);
     leave();
     return used;
 }
