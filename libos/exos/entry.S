@@ -4,71 +4,7 @@
 // Ways into ExOS and out of it; the rules are in trap.h. The upcall stack is the thread's ExOS stack.
 
 #include "gen/user_offsets.h"
-
-    .macro PUSH_REST
-    push %rsi
-    push %r8
-    push %r9
-    push %r10
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    .endm
-
-    .macro LOAD_REST
-    mov TF_R15(%rsp), %r15
-    mov TF_R14(%rsp), %r14
-    mov TF_R13(%rsp), %r13
-    mov TF_R12(%rsp), %r12
-    mov TF_RBP(%rsp), %rbp
-    mov TF_RBX(%rsp), %rbx
-    mov TF_R10(%rsp), %r10
-    mov TF_R9(%rsp), %r9
-    mov TF_R8(%rsp), %r8
-    mov TF_RSI(%rsp), %rsi
-    mov TF_RAX(%rsp), %rax
-    mov TF_RDX(%rsp), %rdx
-    mov TF_RDI(%rsp), %rdi
-    .endm
-
-// Instructions that touch user memory, from first to last, and where to go on if they can't.
-    .macro ACCESS first, fixup, last
-    .pushsection .rodata.user_access, "a", @progbits
-    .ifb \last
-    .quad \first, \first, \fixup
-    .else
-    .quad \first, \last, \fixup
-    .endif
-    .popsection
-    .endm
-
-    .pushsection .rodata.user_access, "a", @progbits
-    .balign 8
-    .global user_access_table
-user_access_table:
-    .popsection
-
-// The last instructions on the way to the program, in which upcalls are not masked: a notification there starts them again, so that no
-// signal is left behind. masked is cleared at rsp + UAREA_MASKED - TF_AT.
-    .macro EXIT_UNMASK
-71: movl $0, (UAREA_MASKED - TF_AT)(%rsp)
-72:
-    .endm
-    .macro EXIT_END
-73:
-    .pushsection .rodata.exit_windows, "a", @progbits
-    .quad 72b, 73b, 71b
-    .popsection
-    .endm
-
-    .pushsection .rodata.exit_windows, "a", @progbits
-    .balign 8
-    .global exit_windows
-exit_windows:
-    .popsection
+#include "libos/exos/entry.h"
 
     .text
 
@@ -104,21 +40,7 @@ foreign_entry:
 // status flags are free. GS is the thread's (trap.h). An upcall that finds the program's stack pointer anywhere up to called_end sends the
 // program to the syscall instruction in its slot, except at a DONE.
 
-    .macro DONE
-1:  jmp *%rcx
-    .pushsection .rodata.called_done, "a", @progbits
-    .quad 1b
-    .popsection
-    .endm
-
-    .pushsection .rodata.called_done, "a", @progbits
-    .balign 8
-    .global called_done
-called_done:
-    .popsection
-
     .balign 16
-    .global called_start
 called_start:
     .global called_slow
 called_slow:
@@ -145,39 +67,6 @@ called_gettid:
     mov %gs:THREAD_TID, %eax
     DONE
 
-// To the thread's own stack, at the program's trap frame.
-    .macro CALLED_STACK
-    movl $1, %gs:UAREA_MASKED
-    mov %rsp, %gs:(TF_AT + TF_RSP)
-    mov %gs:UAREA_FRAME, %rsp
-    .endm
-// Of the trap frame an ordinary call fills in what C does not keep. The rest follows in exit_called_work, if somebody wants to see it.
-    .macro CALLED_SAVE
-    mov %rcx, TF_AFTER(%rsp)
-    mov %rax, TF_NUMBER(%rsp)
-    mov %rdi, TF_RDI(%rsp)
-    mov %rsi, TF_RSI(%rsp)
-    mov %rdx, TF_RDX(%rsp)
-    mov %r10, TF_R10(%rsp)
-    mov %r8, TF_R8(%rsp)
-    mov %r9, TF_R9(%rsp)
-    cld
-    .endm
-    .macro CALLED_RELOAD
-    mov TF_RDI(%rsp), %rdi
-    mov TF_RSI(%rsp), %rsi
-    mov TF_RDX(%rsp), %rdx
-    mov TF_R10(%rsp), %r10
-    mov TF_R8(%rsp), %r8
-    mov TF_R9(%rsp), %r9
-    .endm
-// The pod lock; changes rax and rcx.
-    .macro CALLED_LOCK contended
-    lea (UAREA_SIZE - TF_AT)(%rsp), %rcx
-    xor %eax, %eax
-    lock cmpxchg %rcx, pod_lock_word(%rip)
-    jne \contended
-    .endm
     .macro CALLED_CALL
     lea linux_calls(%rip), %r11
     mov %r10, %rcx
@@ -319,8 +208,9 @@ called_write:
     cmp $MAY_WRITE, %eax
     jne 9f
     MOVE 1 OPS_WRITE_NOW OPS_WRITE
-    .global called_moves_end
 called_moves_end:
+    CALLED_RANGE called_read, called_write, 0
+    CALLED_RANGE called_write, called_moves_end, 1
 
 // file_now functions (fs/vnode.h): (rdi descriptor, rsi address, rdx bytes).
     .global now_read_nothing
@@ -381,14 +271,14 @@ called_whole:
     mov %rsp, %rdi
     call syscall_run
     jmp exit_checked
-    .global called_end
 called_end:
+    CALLED_RANGE called_start, called_end, -1
 
-// Any other upcall; from the program or from ExOS itself.
+// Any other upcall; from the program or from ExOS itself. signal_entry.S has looked at it first.
     .balign 16
-    .global upcall_entry
-    .type upcall_entry, @function
-upcall_entry:
+    .global upcall_slow
+    .type upcall_slow, @function
+upcall_slow:
     PUSH_REST
     mov %rsp, %rbx
     and $-(THREAD_STACK_BYTES), %rbx
@@ -406,7 +296,7 @@ upcall_nested:
     LOAD_REST
     add $TF_RIP, %rsp
     iretq
-    .size upcall_entry, . - upcall_entry
+    .size upcall_slow, . - upcall_slow
 
     .global thread_start
     .type thread_start, @function
@@ -682,20 +572,5 @@ user_fp_load:
 user_failed:
     mov $-1, %rax
     ret
-
-    .pushsection .rodata.user_access, "a", @progbits
-    .global user_access_table_end
-user_access_table_end:
-    .popsection
-
-    .pushsection .rodata.called_done, "a", @progbits
-    .global called_done_end
-called_done_end:
-    .popsection
-
-    .pushsection .rodata.exit_windows, "a", @progbits
-    .global exit_windows_end
-exit_windows_end:
-    .popsection
 
     .section .note.GNU-stack, "", @progbits

@@ -10,6 +10,8 @@
 #include "libos/exos/fs/file.h"
 #include "libos/exos/linux/calls.h"
 #include "libos/exos/linux/uapi_errno.h"
+#include "libos/exos/mm.h"
+#include "libos/exos/patch_code.h"
 #include "libos/exos/process.h"
 #include "libos/exos/trap.h"
 #include "libos/exos/vm.h"
@@ -77,6 +79,62 @@ void offsets(void) {
     DEFINE(FILE_OPS, __builtin_offsetof(struct file, ops));
     DEFINE(FILE_FLAGS, __builtin_offsetof(struct file, flags));
     DEFINE(FILE_POSITION, __builtin_offsetof(struct file, position));
+    DEFINE(PROCESS_MM, __builtin_offsetof(struct process, mm));
+    DEFINE(PROCESS_ACTIONS, __builtin_offsetof(struct process, actions));
+    DEFINE(PROCESS_PENDING, __builtin_offsetof(struct process, signals.pending));
+    DEFINE(MM_USERS, __builtin_offsetof(struct mm, users));
+    DEFINE(ACTIONS_FIRST, __builtin_offsetof(struct signal_actions, action));
+    _Static_assert(sizeof(struct signal_action) == 32, "shifted in signal_entry.S");
+    DEFINE(ACTION_HANDLER, __builtin_offsetof(struct signal_action, handler));
+    DEFINE(ACTION_FLAGS, __builtin_offsetof(struct signal_action, flags));
+    DEFINE(ACTION_RESTORER, __builtin_offsetof(struct signal_action, restorer));
+    DEFINE(ACTION_MASK, __builtin_offsetof(struct signal_action, mask));
+    DEFINE(ACTION_PLAIN, SA_RESTORER);
+    DEFINE(ACTION_PLAIN_MASK, SA_RESTORER | SA_ONSTACK | SA_RESETHAND);
+    DEFINE(ACTION_NODEFER, SA_NODEFER);
+    DEFINE(THREAD_BUSY, THREAD_OFFSET(exit_asked));
+    _Static_assert(__builtin_offsetof(struct thread, work) ==
+                           __builtin_offsetof(struct thread, exit_asked) + 2 &&
+                       __builtin_offsetof(struct thread, unused) ==
+                           __builtin_offsetof(struct thread, exit_asked) + 3,
+                   "one word");
+    DEFINE(THREAD_BLOCKED, THREAD_OFFSET(blocked));
+    DEFINE(THREAD_PENDING, THREAD_OFFSET(signals.pending));
+    DEFINE(THREAD_ALT_BASE, THREAD_OFFSET(altstack_base));
+    DEFINE(THREAD_ALT_BYTES, THREAD_OFFSET(altstack_bytes));
+    DEFINE(THREAD_ALT_FLAGS, THREAD_OFFSET(altstack_flags));
+    DEFINE(WORK_SIGNAL, THREAD_WORK_SIGNAL);
+    DEFINE(TF_ERROR, __builtin_offsetof(struct trap_frame, frame.error));
+    DEFINE(TF_ADDRESS, __builtin_offsetof(struct trap_frame, frame.address));
+    DEFINE(TF_CONTEXT, __builtin_offsetof(struct trap_frame, frame.reserved[TRAP_CONTEXT]));
+    DEFINE(TRAP_VECTOR_FULL, TRAP_FULL);
+    DEFINE(SE_SPACE, __builtin_offsetof(struct signal_entry, space));
+    DEFINE(SE_LIMIT, __builtin_offsetof(struct signal_entry, limit));
+    DEFINE(SE_FP_BYTES, __builtin_offsetof(struct signal_entry, fp_bytes));
+    DEFINE(SE_SELECTORS, __builtin_offsetof(struct signal_entry, selectors));
+    DEFINE(SE_VECTORS, __builtin_offsetof(struct signal_entry, vectors));
+    DEFINE(SE_SW, __builtin_offsetof(struct signal_entry, fpx_sw));
+    DEFINE(UC_FLAGS, __builtin_offsetof(struct linux_ucontext, flags));
+    DEFINE(UC_LINK, __builtin_offsetof(struct linux_ucontext, link));
+    DEFINE(UC_STACK, __builtin_offsetof(struct linux_ucontext, stack));
+    DEFINE(UC_MASK, __builtin_offsetof(struct linux_ucontext, mask));
+    DEFINE(UC_CONTEXT, __builtin_offsetof(struct linux_ucontext, context));
+    DEFINE(SC_SELECTORS, __builtin_offsetof(struct linux_sigcontext, cs));
+    DEFINE(SC_ERROR, __builtin_offsetof(struct linux_sigcontext, error));
+    DEFINE(SC_RIP, __builtin_offsetof(struct linux_sigcontext, rip));
+    DEFINE(SC_FPSTATE, __builtin_offsetof(struct linux_sigcontext, fpstate));
+    DEFINE(SC_HINT, __builtin_offsetof(struct linux_sigcontext, reserved[0]));
+    DEFINE(SF_UC, __builtin_offsetof(struct linux_sigframe, ucontext));
+    DEFINE(SF_INFO, __builtin_offsetof(struct linux_sigframe, info));
+    // From the frame to the vector registers; see signal_frame_push.
+    DEFINE(SF_FP, ((sizeof(struct linux_sigframe) + 15) & ~15ul) + 8);
+    DEFINE(SIG_BP, SIGTRAP);
+    DEFINE(CODE_TKILL, SI_TKILL);
+    DEFINE(SIGNALS_PLAIN, ~(1 | 1 << SIGKILL | 1 << SIGSTOP | 1 << SIGTSTP | 1 << SIGTTIN |
+                            1 << SIGTTOU | 1 << SIGCONT));
+    DEFINE(SIGNALS_UNBLOCKABLE, 1 << (SIGKILL - 1) | 1 << (SIGSTOP - 1));
+    DEFINE(PATCH_SITE_AT, (i64)PATCH_SLOT_SITE - (i64)PATCH_BACK);
+    DEFINE(PATCH_AFTER_SITE, 2 - (i64)PATCH_BACK);
     DEFINE(OPS_READ, __builtin_offsetof(struct file_ops, read));
     DEFINE(OPS_WRITE, __builtin_offsetof(struct file_ops, write));
     DEFINE(OPS_READ_NOW, __builtin_offsetof(struct file_ops, read_now));

@@ -8,7 +8,6 @@
 #include "base/string.h"
 
 #define SLOT_LENGTH 59ul // of insn
-#define SLOT_SITE   60ul // how far before the slot the site is: 32 bits
 
 // How an instruction treats the status flags.
 enum effect {
@@ -233,7 +232,7 @@ void patch_slot_write(u8 *at, u64 slot, u64 site, const u8 *code, u32 length, u6
     jump[0] = 0xe9;
     put32(jump + 1, site + 2 + length - end);
     at[SLOT_LENGTH] = (u8)length;
-    put32(at + SLOT_SITE, slot - site);
+    put32(at + PATCH_SLOT_SITE, slot - site);
 }
 
 void patch_jump_write(u8 jump[PATCH_JUMP_BYTES], u64 site, u64 slot) {
@@ -243,7 +242,7 @@ void patch_jump_write(u8 jump[PATCH_JUMP_BYTES], u64 site, u64 slot) {
 
 u64 patch_slot_canonical(const u8 *at, u64 slot, u64 offset) {
     i32 before;
-    memcpy(&before, at + SLOT_SITE, 4);
+    memcpy(&before, at + PATCH_SLOT_SITE, 4);
     u64 site = slot - (u64)(i64)before;
     if (offset < PATCH_BACK)
         return site;

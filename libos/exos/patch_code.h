@@ -36,6 +36,7 @@
 #define PATCH_BACK       45ul
 #define PATCH_JUMP_BYTES 5ul
 #define PATCH_INSN_MAX   9ul
+#define PATCH_SLOT_SITE  60ul // in a slot: how far before it the site is, 32 bits
 #define PATCH_CODE_BYTES                                                                           \
     48ul // code that patch_decode wants to see from the site on; fewer at an end of a segment
 

@@ -126,9 +126,11 @@ struct thread {
     u32 tid;
     bool sleeping;     // in wait_sleep: wait_wake clears it and wakes the env
     bool fp_saved;     // the vector registers are in fp_area
-    bool exit_asked;   // another thread ended the process
+    bool exit_asked;   // another thread ended the process; signal_entry.S tests this and the next
+                       // three at once
     bool restore_mask; // saved_mask goes back after the next signal or at return
     u8 work;           // THREAD_WORK_*: to be done before going back to the program
+    u8 unused;         // 0
     u64 blocked, saved_mask;
     u64 waited;                 // in rt_sigtimedwait for these
     i32 self_signal, self_code; // signal_to_self: pending for the way out; 0: none

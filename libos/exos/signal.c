@@ -9,6 +9,7 @@
 #include "libos/exos/kernel.h"
 #include "libos/exos/linux/uapi_errno.h"
 #include "libos/exos/pod.h"
+#include "libos/exos/pod_priv.h"
 #include "libos/exos/process_priv.h"
 #include "libos/exos/signal_priv.h"
 #include "libos/exos/trap.h"
@@ -353,6 +354,13 @@ static bool may_run_now(const struct thread *t, int signal) {
     return action_of(p, signal)->handler > SIG_IGN && !(t->blocked & SIGNAL_BIT(signal)) &&
            !((t->signals.pending | p->signals.pending) & ~t->blocked) && !t->exit_asked &&
            !t->restore_mask && !t->self_signal && p->state == PROCESS_RUNNING;
+}
+
+bool signal_may_now(const struct thread *t, int signal) {
+    u64 flags = action_of(t->process, signal)->flags;
+    return may_run_now(t, signal) && pod_has_xsave && t->process->thread_count == 1 &&
+           (flags & (SA_RESTORER | SA_ONSTACK | SA_RESETHAND)) == SA_RESTORER &&
+           !(t->altstack_flags & SS_AUTODISARM);
 }
 
 bool signal_run_now(struct trap_frame *tf, const struct linux_siginfo *info) {

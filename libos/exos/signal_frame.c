@@ -67,6 +67,35 @@ static i64 fp_push(u64 to) {
     return 0;
 }
 
+struct signal_entry signal_entry;
+
+void signal_entry_boot(void) {
+    struct signal_entry *e = &signal_entry;
+    u16 cs, ss;
+    if (!pod_has_xsave)
+        return;
+    __asm__("mov %%cs, %0" : "=r"(cs));
+    __asm__("mov %%ss, %0" : "=r"(ss));
+    e->fp_bytes = fp_bytes();
+    e->space = 128 + fp_bytes() + 4;
+    e->limit = EXOS_USER_END - (sizeof(struct linux_sigframe) + 16 + fp_bytes() + 4);
+    e->selectors = cs | (u64)ss << 48;
+    e->fpx_sw = (struct linux_fpx_sw){
+        FP_XSTATE_MAGIC1, (u32)fp_bytes() + 4, ABI_INFO->xcr0, (u32)fp_bytes(), {0}};
+    static const u32 vectors[][3] = {{UPCALL_DE, SIGFPE, FPE_INTDIV},
+                                     {UPCALL_BP, SIGTRAP, SI_KERNEL},
+                                     {UPCALL_UD, SIGILL, ILL_ILLOPN}};
+    for (u64 i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+        e->vectors[vectors[i][0]][0] = vectors[i][1];
+        e->vectors[vectors[i][0]][1] = vectors[i][2];
+    }
+}
+
+void signal_no_room(void) {
+    pod_lock();
+    process_exit(SIGSEGV);
+}
+
 static void context_save(struct linux_sigcontext *c, const struct trap_frame *tf) {
     const struct upcall_frame *f = &tf->frame;
     bool call = f->vector == UPCALL_SYSCALL;
@@ -97,6 +126,7 @@ static void context_save(struct linux_sigcontext *c, const struct trap_frame *tf
     c->trapno = exception ? f->vector : 0;
     c->cr2 = exception ? f->address : 0;
     c->oldmask = 0;
+    c->reserved[0] = rip == f->rip ? 0 : f->rip; // see signal_entry.S
 }
 
 static void context_load(struct trap_frame *tf, const struct linux_sigcontext *c) {

@@ -22,6 +22,11 @@ i64 signal_frame_push(struct trap_frame *tf, const struct linux_siginfo *info,
 // A synchronous signal to the calling thread, whose program's registers are in tf: runs its handler
 // at once, if it has one and nothing else is to be done. False: use signal_force.
 bool signal_run_now(struct trap_frame *tf, const struct linux_siginfo *info);
+// May a synchronous signal to the calling thread be delivered by signal_now (trap.h)? Its handler
+// has a plain frame, and nothing else is to be done.
+bool signal_may_now(const struct thread *thread, int signal);
+// Numbers for signal_entry.S.
+void signal_entry_boot(void);
 // A signal of a single-threaded process to itself that only waits for the way out: true if it is
 // such a one.
 bool signal_to_self(int signal, i32 code);

@@ -53,6 +53,11 @@ static const struct {
     {107, called_geteuid}, {108, called_getegid}, {110, called_getppid},
     {186, called_gettid},  {0, called_read},      {1, called_write},
 };
+// And those that write or read signal frames, where there is XSAVE.
+static const struct {
+    u16 number;
+    void *way;
+} signal_ways[] = {{15, called_sigreturn}, {62, called_kill}, {234, called_tgkill}};
 
 void *called_table[LINUX_CALLS_MAX];
 
@@ -65,6 +70,9 @@ void trap_boot(void) {
         called_table[whole[i]] = linux_calls[whole[i]] ? called_whole : called_slow;
     for (u64 i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
         called_table[ways[i].number] = ways[i].way;
+    for (u64 i = 0; pod_has_xsave && i < sizeof(signal_ways) / sizeof(signal_ways[0]); i++)
+        called_table[signal_ways[i].number] = signal_ways[i].way;
+    signal_entry_boot();
 }
 
 static u64 missing_told[(LINUX_CALLS_MAX + 63) / 64];
@@ -106,59 +114,70 @@ void syscall_run(struct trap_frame *tf) {
 // --- exceptions of the program
 // ------------------------------------------------------------------------------------------------
 
-static void exception_signal(int signal, i32 code, u64 address) {
+struct exception {
+    int signal; // 0: mended
+    i32 code;
+    u64 address;
+};
+
+static void exception_signal(struct exception e) {
     struct linux_siginfo info;
     struct process *p = current();
     signal_info_clear(&info);
-    info.signo = signal;
-    info.code = code;
-    info.fault.address = address;
+    info.signo = e.signal;
+    info.code = e.code;
+    info.fault.address = e.address;
     if (signal_run_now(thread_trap_frame(current_thread()), &info))
         return;
-    if (p->actions->action[signal].handler == SIG_DFL)
-        pod_log("exos: %s (%u): signal %d, address %lx, at %lx, stack %lx", p->comm, p->pid, signal,
-                address, thread_trap_frame(current_thread())->frame.rip,
+    if (p->actions->action[e.signal].handler == SIG_DFL)
+        pod_log("exos: %s (%u): signal %d, address %lx, at %lx, stack %lx", p->comm, p->pid,
+                e.signal, e.address, thread_trap_frame(current_thread())->frame.rip,
                 thread_trap_frame(current_thread())->frame.rsp);
     signal_force(current_thread(), &info);
 }
 
-static void program_exception(struct upcall_frame *f) {
-    i32 code = 0;
-    int signal;
-    if (f->vector != UPCALL_PF && patch_exception(f))
-        return;
+static struct exception program_exception(struct upcall_frame *f) {
+    if (f->vector == UPCALL_PF) {
+        struct exception e = {.address = f->address};
+        e.signal = mm_fault(f->address, f->error, &e.code);
+        return e.signal && patch_exception(f) ? (struct exception){0} : e;
+    }
+    if (patch_exception(f))
+        return (struct exception){0};
     switch (f->vector) {
-    case UPCALL_PF:
-        signal = mm_fault(f->address, f->error, &code);
-        if (signal && !patch_exception(f))
-            exception_signal(signal, code, f->address);
-        break;
     case UPCALL_DE:
-        exception_signal(SIGFPE, FPE_INTDIV, f->rip);
-        break;
+        return (struct exception){SIGFPE, FPE_INTDIV, f->rip};
     case UPCALL_DB:
-        exception_signal(SIGTRAP, TRAP_TRACE, f->rip);
-        break;
+        return (struct exception){SIGTRAP, TRAP_TRACE, f->rip};
     case UPCALL_BP:
-        exception_signal(SIGTRAP, SI_KERNEL, 0);
-        break;
+        return (struct exception){SIGTRAP, SI_KERNEL, 0};
     case UPCALL_UD:
-        exception_signal(SIGILL, ILL_ILLOPN, f->rip);
-        break;
+        return (struct exception){SIGILL, ILL_ILLOPN, f->rip};
     case UPCALL_MF:
     case UPCALL_XM:
-        exception_signal(SIGFPE, FPE_FLTINV, f->rip);
-        break;
+        return (struct exception){SIGFPE, FPE_FLTINV, f->rip};
     case UPCALL_AC:
-        exception_signal(SIGBUS, BUS_ADRALN, 0);
-        break;
+        return (struct exception){SIGBUS, BUS_ADRALN, 0};
     case UPCALL_SS:
     case UPCALL_NP:
-        exception_signal(SIGBUS, SI_KERNEL, 0);
-        break;
+        return (struct exception){SIGBUS, SI_KERNEL, 0};
     default: // general protection, overflow, control protection
-        exception_signal(SIGSEGV, SI_KERNEL, 0);
+        return (struct exception){SIGSEGV, SI_KERNEL, 0};
     }
+}
+
+// With its handler at once, if that can be.
+static void exception_handle(struct thread *t, struct upcall_frame *f) {
+    pod_lock_as(t);
+    struct exception e = program_exception(f);
+    bool now = e.signal && signal_may_now(t, e.signal);
+    if (now)
+        f->rip = patch_canonical(t->process->mm, f->rip);
+    else if (e.signal)
+        exception_signal(e);
+    pod_unlock_as(t);
+    if (now)
+        signal_now(e.signal, e.code, e.address);
 }
 
 // Timers and limits of running programs are looked at whenever a slice ends, and whether there is a
@@ -242,7 +261,7 @@ static void nested_handle(struct upcall_frame *f) {
         access_fault(f, a);
     } else if (in_exit) { // the program's registers cannot be loaded: a wild rip or rflags
         pod_lock();
-        exception_signal(SIGSEGV, SI_KERNEL, 0);
+        exception_signal((struct exception){SIGSEGV, SI_KERNEL, 0});
         pod_unlock();
         thread_trap_frame(current_thread())->frame.rflags &= ~0x100ul;
         f->rip = (u64)exit_restart;
@@ -261,12 +280,15 @@ static bool leave_called(struct upcall_frame *f) {
             return true;
         }
     }
-    if (f->rip < (u64)called_start || f->rip >= (u64)called_end)
-        return true; // a wild jump of the program's
-    if (f->rip >= (u64)called_read && f->rip < (u64)called_moves_end) // they have used rax
-        f->rax = f->rip >= (u64)called_write;
-    f->rip = f->rcx - (PATCH_BACK - PATCH_RETRY);
-    return f->vector >= 32;
+    for (const u64(*r)[3] = called_ranges; r < called_ranges_end; r++) {
+        if (f->rip < (*r)[0] || f->rip >= (*r)[1])
+            continue;
+        if ((*r)[2] != ~0ul)
+            f->rax = (*r)[2];
+        f->rip = f->rcx - (PATCH_BACK - PATCH_RETRY);
+        return f->vector >= 32;
+    }
+    return true; // a wild jump of the program's
 }
 
 // Masked if the upcall came from the program.
@@ -285,9 +307,7 @@ void upcall_handle(struct trap_frame *tf) {
     } else if (f->vector == UPCALL_NOTIFY) {
         t->work |= THREAD_WORK_SIGNAL;
     } else {
-        pod_lock();
-        program_exception(f);
-        pod_unlock();
+        exception_handle(t, f);
     }
 }
 

@@ -32,6 +32,8 @@ ABI_ASSERT_SIZE(struct trap_frame, 208);
 #define UAREA_MARK_WORD  5
 #define UAREA_FRAME_WORD 6
 
+#define TRAP_CONTEXT 2 // of rt_sigreturn: where the ucontext is
+
 // In frame.vector of a program's trap_frame: all registers are to be restored (by iretq).
 #define TRAP_FULL 0x100
 
@@ -39,6 +41,19 @@ ABI_ASSERT_SIZE(struct trap_frame, 208);
 #define THREAD_WORK_SIGNAL 1u // look for signals
 #define THREAD_WORK_TIMER  2u // timers of the process
 #define THREAD_WORK_SETTID 4u // new thread: store the tid at clear_tid... see thread_begin
+
+// Signals that are delivered by signal_entry.S.
+struct signal_entry {
+    u64 space, limit;        // below the stack pointer; addresses of frames are below limit
+    u64 fp_bytes, selectors; // of an XSAVE area; cs and ss as in a sigcontext
+    u32 vectors[7][2];       // signal and code of exceptions, 0: not here
+    struct linux_fpx_sw fpx_sw;
+};
+extern struct signal_entry signal_entry;
+// The handler of the calling thread's signal, of an exception of its program, runs now; it has been
+// found that it may (signal.c). word: the third of siginfo. Lock not held.
+void signal_now(int signal, i32 code, u64 word) __attribute__((noreturn));
+void signal_no_room(void) __attribute__((noreturn)); // C: a frame cannot be written
 
 // The program's registers of a thread.
 static inline struct trap_frame *thread_trap_frame(struct thread *thread) {
@@ -49,8 +64,9 @@ static inline struct trap_frame *thread_trap_frame(struct thread *thread) {
 void foreign_entry(void);
 void upcall_entry(void);
 // Where slots of patched calls jump to (patch.h), by the kind of call.
-extern char called_start[], called_end[], called_slow[];
-extern char called_read[], called_write[], called_moves_end[]; // numbers 0 and 1, in this order
+extern char called_slow[], called_read[], called_write[], called_kill[], called_tgkill[];
+extern char called_sigreturn[];
+extern const u64 called_ranges[][3], called_ranges_end[][3]; // entry.h
 extern char called_locked[], called_unlocked[], called_whole[];
 extern char called_getpid[], called_getppid[], called_gettid[];
 extern char called_getuid[], called_geteuid[], called_getgid[], called_getegid[];

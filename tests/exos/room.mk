@@ -53,3 +53,14 @@ test-exos-patched: $(BUILD)/guest/patched all
 	@bad=0; for cpus in 1 2 4; do line="--smp $$cpus --timeout 100 --add $< -- /patched"; \
 	  ./tricolor run $$line </dev/null || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
 	done; echo "exos-patched: $$((3 - bad)) passed, $$bad failed"; [ $$bad = 0 ]
+
+# Signals, seen from a program, on 1, 2 and 4 CPUs, and on processors without AVX and without XSAVE.
+GUEST_TESTS += test-exos-signals
+.PHONY: test-exos-signals
+$(BUILD)/guest/signals: tests/exos/signals.c
+	$(call say,GUESTCC,$@)
+	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -static -pthread -o $@ $<
+test-exos-signals: $(BUILD)/guest/signals all
+	@bad=0; for kind in '1' '2' '4' '1 --cpu max,-avx' '2 --cpu max,-xsave'; do line="--smp $$kind --timeout 60 --add $< -- /signals"; \
+	  ./tricolor run $$line </dev/null || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
+	done; echo "exos-signals: $$((5 - bad)) passed, $$bad failed"; [ $$bad = 0 ]
