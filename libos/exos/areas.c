@@ -79,10 +79,14 @@ static void close_gap(struct areas *areas, u32 at, u32 n) {
     }
 }
 
+// Are two areas one, but for their protection?
+static bool continues(const struct area *a, const struct area *b) {
+    return a->end == b->start && a->flags == b->flags && a->vnode == b->vnode &&
+           (!a->vnode || a->offset + (a->end - a->start) == b->offset) && !(a->flags & AREA_STACK);
+}
+
 static bool mergeable(const struct area *a, const struct area *b) {
-    return a->end == b->start && a->prot == b->prot && a->flags == b->flags &&
-           a->vnode == b->vnode && (!a->vnode || a->offset + (a->end - a->start) == b->offset) &&
-           !(a->flags & AREA_STACK);
+    return a->prot == b->prot && continues(a, b);
 }
 
 // Unites area i with its successor if they could be one.
@@ -167,7 +171,29 @@ void areas_remove(struct areas *areas, u64 start, u64 end) {
         close_gap(areas, i, n);
 }
 
+// A range at one end of area i, next to what it is to be like: their border moves.
+static bool move_border(struct areas *areas, u32 i, u64 start, u64 end, u32 prot) {
+    struct area *a = &areas->list[i], *b = a + 1;
+    if (i && a->start == start && end < a->end && a[-1].prot == prot && continues(a - 1, a)) {
+        a[-1].end = a->start = end;
+        a->offset += a->vnode ? end - start : 0;
+        return true;
+    }
+    if (i + 1 < areas->count && a->start < start && end == a->end && b->prot == prot &&
+        continues(a, b)) {
+        a->end = b->start = start;
+        b->offset -= b->vnode ? end - start : 0;
+        return true;
+    }
+    return false;
+}
+
 i64 areas_protect(struct areas *areas, u64 start, u64 end, u32 prot) {
+    u32 first = areas_search(areas, start);
+    if (first < areas->count && areas->list[first].start <= start &&
+        end <= areas->list[first].end &&
+        (areas->list[first].prot == prot || move_border(areas, first, start, end, prot)))
+        return 0;
     bool covered = areas_covered(areas, start, end);
     u32 i = isolate(areas, start, end);
     for (; i < areas->count && areas->list[i].start < end; i++)

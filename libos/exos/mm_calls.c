@@ -188,10 +188,13 @@ static void protect_pages(struct mm *mm, u64 start, u64 end, u32 prot) {
         clear |= ABI_PTE_NX;
     else
         set |= ABI_PTE_NX;
-    struct batch_op op;
-    batch_space_protect(&op, POD_CAP, mm->space, start, (end - start) >> ABI_PAGE_SHIFT, clear,
-                        set);
-    rt_batch_run(&op, 1, NULL);
+    while (start < end) {
+        i64 n = sys_space_protect(POD_CAP, mm->space, start, (end - start) >> ABI_PAGE_SHIFT, clear,
+                                  set);
+        if (n <= 0 && n != -E_AGAIN)
+            return;
+        start += n > 0 ? (u64)n << ABI_PAGE_SHIFT : 0;
+    }
 }
 
 i64 linux_mprotect(u64 address, u64 bytes, u64 prot) {
