@@ -1,11 +1,61 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Run-time checks of the lock rules, for debug builds.
+// Waiting for a lock; and run-time checks of the lock rules, for debug builds. See lock.h.
 
 #include "kernel/sal/lock.h"
 
 #define HELD_MAX (sizeof(((struct cpu *)0)->locks) / sizeof(void *))
+
+static u64 us(u64 n) {
+    return sal_machine.tsc_hz / 1000000 * n;
+}
+
+// The lock is free; may this processor take it? Not if another is urgent, unless that one does not
+// come. *stood: when it began to stand back, 0 if it did not.
+static int may_go(const struct lock *lock, u8 urgent, u8 self, u64 now, u64 *stood) {
+    if (!urgent || urgent == self || __atomic_load_n(&lock->passes, __ATOMIC_RELAXED))
+        return 1;
+    if (!*stood)
+        *stood = now;
+    return now - *stood > us(LOCK_STAND_BACK_US);
+}
+
+// With the lock: who is let go first from now on?
+static void taken(struct lock *lock, u8 self, int stood_in_vain) {
+    u8 urgent = __atomic_load_n(&lock->urgent, __ATOMIC_RELAXED);
+    if (urgent == self) {
+        __atomic_store_n(&lock->urgent, 0, __ATOMIC_RELAXED);
+        lock->passes = 0;
+    } else if (urgent && lock->passes) {
+        lock->passes--;
+    } else if (urgent && stood_in_vain) {
+        lock->passes = LOCK_PASSES;
+    }
+}
+
+void lock_wait(struct lock *lock) LOCK_UNCHECKED {
+    u8 self = (u8)(cpu_this()->number + 1), none;
+    u64 since = sal_tsc(), stood = 0;
+    for (;;) {
+        u8 urgent = __atomic_load_n(&lock->urgent, __ATOMIC_RELAXED);
+        u64 now = sal_tsc();
+        if (!__atomic_load_n(&lock->held, __ATOMIC_RELAXED)) {
+            if (may_go(lock, urgent, self, now, &stood) &&
+                !__atomic_exchange_n(&lock->held, (u8)1, __ATOMIC_ACQUIRE))
+                break;
+        } else {
+            stood = 0;
+        }
+        none = 0;
+        if (!urgent && now - since > us(LOCK_PATIENCE_US))
+            __atomic_compare_exchange_n(&lock->urgent, &none, self, 0, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED);
+        aegis_spin_poll();
+        sal_pause();
+    }
+    taken(lock, self, stood != 0);
+}
 
 void lock_check_take(const struct lock *lock) {
     struct cpu *cpu = cpu_this();

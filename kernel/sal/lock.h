@@ -5,7 +5,12 @@
 //
 // Whoever is there first gets it, without a queue: under a hypervisor, a queue hands the lock to a
 // processor that may not be running, and everybody waits for it to be scheduled (measured with four
-// virtual processors on two: a fair lock was slower by three orders of magnitude).
+// virtual processors on two: a fair lock was slower by three orders of magnitude). But one that has
+// waited for LOCK_PATIENCE says so, and from then on the others let it go first. They do that for
+// LOCK_STAND_BACK; if it has not come by then, it is not running, and they go past it LOCK_PASSES
+// times before they try again. So a waiter that runs gets the lock after a bounded time and number
+// of calls of others, even from one that takes it over and over; one that does not run holds nobody
+// up for long.
 //
 // Rules. The kernel runs with interrupts off, so a lock needs no care for them. Locks are taken in
 // ascending rank; a processor never takes one that it holds. While it spins, a processor answers
@@ -39,7 +44,15 @@
 #endif
 
 struct LOCK_CAPABILITY lock {
-    u32 held; // 1: somebody has it
+    union {
+        u32 word; // 0: free, and nobody is to be let go first
+        struct {
+            u8 held;   // 1: somebody has it
+            u8 urgent; // processor + 1 that has waited for long, or 0
+            u16 reserved;
+        };
+    };
+    u32 passes; // how often the urgent one may still be passed; written by the holder
     const char *name;
     u32 rank;
     u32 holder; // debug builds: processor + 1, 0 if free
@@ -48,6 +61,10 @@ struct LOCK_CAPABILITY lock {
 #define LOCK_INIT(lock_name, lock_rank)                                                            \
     { .name = (lock_name), .rank = (lock_rank) }
 
+#define LOCK_PATIENCE_US   5
+#define LOCK_STAND_BACK_US 5
+#define LOCK_PASSES        16
+
 // Called over and over while a processor waits for a lock. Must take no lock.
 void aegis_spin_poll(void);
 
@@ -55,21 +72,22 @@ void aegis_spin_poll(void);
 void lock_check_take(const struct lock *lock);
 void lock_check_release(const struct lock *lock);
 
+// The rest of lock_take: somebody has it, or is to go first.
+void lock_wait(struct lock *lock);
+
 static inline void lock_take(struct lock *lock) LOCK_ACQUIRES(lock) LOCK_UNCHECKED {
+    u32 word = 0;
     if (KERNEL_DEBUG)
         lock_check_take(lock);
-    while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))
-        while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED)) {
-            aegis_spin_poll();
-            sal_pause();
-        }
+    if (!__atomic_compare_exchange_n(&lock->word, &word, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        lock_wait(lock);
     if (KERNEL_DEBUG)
         lock->holder = cpu_this()->number + 1;
 }
 
 // Returns whether it was taken; never waits.
 static inline int lock_try(struct lock *lock) LOCK_TRIES(1, lock) LOCK_UNCHECKED {
-    if (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE))
+    if (__atomic_exchange_n(&lock->held, (u8)1, __ATOMIC_ACQUIRE))
         return 0;
     if (KERNEL_DEBUG)
         lock_check_take(lock);

@@ -27,7 +27,10 @@
 #define WINDOW_FRAMES 3u
 #define LOCK_ROUNDS                                                                                \
     300u // few: with more processors than the host has, each handover waits for its scheduler
-#define FLAG_AC 0x40000
+#define HOG_US      2u   // each time that another processor has the lock,
+#define HOG_TURNS   100u // of which so many may be gone before one that waits has it
+#define HOG_SAMPLES 40u
+#define FLAG_AC     0x40000
 
 struct seen {
     volatile u32 count[SAL_INTERRUPT_COUNT];
@@ -35,9 +38,10 @@ struct seen {
 };
 
 static struct seen seen[ABI_CPUS_MAX];
-static volatile u32 timers_done, locked, go_lock, go_spin;
+static volatile u32 timers_done, locked, go_lock, go_spin, go_hog, hogs;
 static u32 passed, failed;
 static u64 counter;
+static volatile u64 hog_turns; // with the lock
 static pfn_t window_first, space;
 static char line[64];
 static struct sal_range taken[SAL_RANGES_MAX];
@@ -201,12 +205,63 @@ static void add_locked(void) {
     __atomic_fetch_add(&locked, 1, __ATOMIC_SEQ_CST);
 }
 
+// The lock is free for an instant only, between two of these.
+static void hog(void) {
+    __atomic_fetch_add(&hogs, 1, __ATOMIC_SEQ_CST);
+    while (go_hog) {
+        lock_take(&lock);
+        u64 end = sal_tsc() + us_to_tsc(HOG_US);
+        while (sal_tsc() < end)
+            ;
+        hog_turns++;
+        lock_release(&lock);
+    }
+    __atomic_fetch_sub(&hogs, 1, __ATOMIC_SEQ_CST);
+}
+
 // Sleeps until *value is wanted, or too long.
 static int wait_for(const volatile u32 *value, u32 wanted) {
     u64 end = sal_tsc() + us_to_tsc(WAIT_US);
     while (*value != wanted && sal_tsc() < end)
         sal_pause();
     return *value == wanted;
+}
+
+static void by_size(u64 *values, u32 count) { // sorts
+    for (u32 i = 1; i < count; i++)
+        for (u32 j = i; j && values[j] < values[j - 1]; j--) {
+            u64 other = values[j - 1];
+            values[j - 1] = values[j];
+            values[j] = other;
+        }
+}
+
+// Half of the times that a processor waits, the others have the lock no more than HOG_TURNS times
+// meanwhile. Not always: it may be that its host did not run it.
+static void test_lock_is_shared(void) {
+    u64 turns[HOG_SAMPLES];
+    u32 others = sal_machine.cpus - 1;
+    if (!others)
+        return;
+    go_hog = 1;
+    for (u32 i = 1; i <= others; i++)
+        sal_ipi(i, SAL_INTERRUPT_RESCHEDULE);
+    CHECK(wait_for(&hogs, others));
+    for (u32 i = 0; i < HOG_SAMPLES; i++) {
+        u64 before = hog_turns;
+        while (hog_turns == before)
+            sal_pause();
+        before = hog_turns;
+        lock_take(&lock);
+        turns[i] = hog_turns - before;
+        lock_release(&lock);
+    }
+    go_hog = 0;
+    CHECK(wait_for(&hogs, 0));
+    by_size(turns, HOG_SAMPLES);
+    log_print("lock: %lu turns of others before one's own, at most %lu", turns[HOG_SAMPLES / 2],
+              turns[HOG_SAMPLES - 1]);
+    CHECK(turns[HOG_SAMPLES / 2] <= HOG_TURNS);
 }
 
 static void test_processors(void) {
@@ -235,6 +290,7 @@ static void test_processors(void) {
         sal_ipi(i, SAL_INTERRUPT_RESCHEDULE);
     add_locked();
     CHECK(wait_for(&locked, cpus) && counter == (u64)LOCK_ROUNDS * cpus);
+    test_lock_is_shared();
     sal_ipi(0, SAL_INTERRUPT_RESCHEDULE);
     sal_idle();
     CHECK(seen[0].count[SAL_INTERRUPT_RESCHEDULE] == 1);
@@ -357,6 +413,8 @@ void aegis_cpu_run(u32 cpu) {
                 was_locked = 1;
                 add_locked();
             }
+            if (go_hog)
+                hog();
             if (go_spin)
                 sal_test_deaf();
             sal_idle();

@@ -14,14 +14,15 @@
 
     .text
 
+// Only if it is free and nobody is to be let go first. eax is lost.
     .macro LOCK_FAST slow
+    xor %eax, %eax
     mov $1, %r11d
-    xchg %r11d, the_kernel_lock + LOCK_HELD(%rip)
-    test %r11d, %r11d
+    lock cmpxchg %r11d, the_kernel_lock + LOCK_WORD(%rip)
     jnz \slow
     .endm
     .macro UNLOCK
-    movl $0, the_kernel_lock + LOCK_HELD(%rip)
+    movb $0, the_kernel_lock + LOCK_HELD(%rip)
     .endm
     .macro LOAD_SPACE env
     mov ENV_CR3(\env), %r11
@@ -35,10 +36,10 @@
     .balign 64
     .global entry_message_call
 entry_message_call: // rdi: slot, rsi: env
-    mov %gs:AEGIS_CPU_CONTEXT, %rax // the caller
     cmp $CAP_MANY, %rdi
     jae call_slow
     LOCK_FAST call_slow
+    mov %gs:AEGIS_CPU_CONTEXT, %rax // the caller
     lea (%rdi, %rdi, 2), %rcx
     shl $4, %rcx
     mov ENV_CAPS + CAP_TYPE_RIGHTS(%rax, %rcx), %r11d
@@ -89,8 +90,8 @@ entry_message_call: // rdi: slot, rsi: env
     .balign 16
     .global entry_message_return
 entry_message_return:
-    mov %gs:AEGIS_CPU_CONTEXT, %rax // the callee
     LOCK_FAST return_slow
+    mov %gs:AEGIS_CPU_CONTEXT, %rax // the callee
     mov ENV_CALLER(%rax), %rdi
     test %rdi, %rdi
     jz return_unlock
