@@ -80,7 +80,7 @@ CASES += [
     ("checks-odd-ids", check_case("q35", 6, "-smp", "6,sockets=2,cores=3", says="firmware: ACPI, 6 processors")),
     ("checks-microvm-bare", check_case("microvm,acpi=off,rtc=off,pic=off,isa-serial=off", 1)),
     ("checks-large", check_case("q35", 1, "-m", "6G")),
-    ("checks-icount", check_case("q35", 2, "-icount", "shift=0,sleep=off", "-rtc", "base=utc")),
+    ("checks-icount", check_case("q35", 2, "-icount", "shift=0,sleep=off", "-rtc", "base=utc", words="shared=0")),
     ("panic-fault", panic_case("sal=fault", r"page fault\n.* error 0x2 cr2 0000000000000010", r"sal_test_fault\+0x",
                                r"boot_rest\+0x")),
     ("panic-text", panic_case("sal=text", r"page fault\n.* error 0x3 ", r"sal_test_text\+0x")),
