@@ -89,7 +89,18 @@ ABI_ASSERT_SIZE(struct env_uarea, 64);
 #define NOTIFY_ASKED 1u // the account is asked to give something back (abi/revoke.h)
 #define NOTIFY_TAKEN 2u // something was taken from it by force
 
+#define NOTIFY_OVERRUN 4u // an env of the account was destroyed: it overran for ENV_OVERRUN_MS
+
 #define ENV_UPCALL_PAGES 8
+#define ENV_SLICES_MAX   512 // positions that one env may have
+
+// Excess time. An env that was told that its slice is over (SLICE_END, or ENV_PENDING_SLICE_END
+// while it masks upcalls) has a fifth of a millisecond (at most a quarter of a slice) to leave;
+// then it goes by force. What it takes of that time while others wait is its excess (its row); for
+// each slice's length of it, it forfeits one of its slices. An env that was gone by force so often
+// that this time adds up to ENV_OVERRUN_MS, in its own slices and without once leaving by itself,
+// is destroyed. One without upcall entry is never told, and has no excess.
+#define ENV_OVERRUN_MS 50
 
 // How an env is made (env_create) and changed (env_set). An entry of 0 means none: an exception
 // without an upcall entry stops the env with ENV_STOP_EXCEPTION, a foreign system call returns

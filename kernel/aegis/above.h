@@ -21,8 +21,8 @@ __attribute__((noreturn)) void strand_run(struct env *owner);
 // An interrupt came while a strand ran: takes the processor from it if it must end, or if its slice
 // is over; then it does not return. 0: it goes on; 1: it goes on, ask again soon.
 int strand_interrupted(int slice_over);
-// Its deadline came.
-void strand_woken(struct sleeper *sleeper);
+// Its deadline came. Returns whose strand it is.
+struct env *strand_woken(struct sleeper *sleeper);
 
 // Boot: tables for that many extensions.
 void spin_start(u32 extensions);

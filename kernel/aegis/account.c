@@ -141,7 +141,9 @@ static i64 account_tear(struct abi_account *account) {
         error = space->envs ? envs_tear(0, space->id) : space_tear(space);
         return error ? error : -E_AGAIN;
     }
-    sched_release_account(account->id);
+    error = sched_release_account(account->id);
+    if (error)
+        return error;
     revoke_reset(account->id);
     return account->frames ? frame_give_all(account->id) : 0;
 }

@@ -32,16 +32,17 @@ static void console_fill(void) {
     sal_console_interrupts(0);
 }
 
-void console_interrupt(void) {
+struct env *console_interrupt(void) {
     console_fill();
     struct env *env = env_find(bound);
     if (!env)
-        return;
+        return 0;
     env->row->wakes++;
     if (env->row->state == ENV_SLEEPING) {
         env->context.rax = 0;
         sched_ready(env);
     }
+    return env;
 }
 
 void console_forget(struct env *env) {

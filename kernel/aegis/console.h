@@ -8,7 +8,7 @@
 
 #include "kernel/aegis/env.h"
 
-void console_interrupt(void);         // input has arrived
+struct env *console_interrupt(void);  // input has arrived; returns who waits for it, or null
 void console_forget(struct env *env); // it is being destroyed
 
 #endif

@@ -57,6 +57,7 @@ struct env {
     struct env *next_grave;    // of envs that end, and have capabilities left
     u32 inside; // it works inside of the kernel (inside.h), where context.regs holds when it is
                 // READY or STOPPED
+    u32 whole;  // the processor, + 1, that it asked to have alone (slice.c)
     u32 recall; // that work is to end as soon as it is seen, with E_DEAD
     struct cap caps[CAP_SLOTS];
 };

@@ -20,6 +20,8 @@ void revoke_init(u32 accounts);
 void revoke_reset(account_id account);
 // The account's vector of losses is unpinned.
 void revoke_drop_vector(account_id account);
+// Notifies the env that listens for the account, with a reason (NOTIFY_*).
+void revoke_tell(const struct abi_account *account, u32 reason);
 // A position changes hands.
 void revoke_count_slice(account_id from, account_id to);
 

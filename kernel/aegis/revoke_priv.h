@@ -24,7 +24,5 @@ struct revoke {
 
 struct revoke *revoke_of(account_id account);
 struct loss *revoke_entry(const struct revoke *revoke, u32 i);
-// Notifies the env that listens, if there is one.
-void revoke_tell(const struct abi_account *account, u32 reason);
 
 #endif

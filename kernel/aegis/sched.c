@@ -21,19 +21,12 @@
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
 
-#define WORDS (ABI_SLICES / 64)
+#define WORDS SCHED_WORDS
 // slice_us=N in the command line sets the length of a slice, within bounds.
 #define SLICE_US     10000ul
 #define SLICE_US_MIN 20ul
 #define SLICE_US_MAX 1000000ul
 #define GRACE_NS     200000ul
-
-struct processor {
-    struct abi_cpu *row;
-    u64 runnable[WORDS];
-    u32 position;
-    struct env *owner; // of the strand that runs here, null if none does
-};
 
 // What a position would run: its env or the one that this called, or (env null) strands of its env.
 struct choice {
@@ -41,25 +34,34 @@ struct choice {
 };
 
 static struct processor processors[ABI_CPUS_MAX];
-static struct abi_slice *slices;
-u32 *slice_next; // links the slices of an env: number + 1
-static u64 slice_ticks;
-u32 idle_count;  // processors in sal_idle
-u64 grace_ticks; // what an env that was told of the end of its slice gets to leave in,
-u32 grace_apic;  // and in the timer's own ticks
+struct abi_slice *slice_rows;
+u32 *slice_next;
+u64 slice_ticks;
+u32 watch_count;
+u64 grace_ticks;
+u32 grace_apic; // grace_ticks in the timer's own ticks
 
 static struct processor *here(void) {
     return &processors[sal_cpu()];
 }
 
+struct processor *sched_processor(u32 cpu) {
+    return &processors[cpu];
+}
+
 const struct abi_slice *sched_slices(void) {
-    return slices;
+    return slice_rows;
+}
+
+static u32 *slice_links(u32 count) {
+    return sal_frame(sal_boot_alloc((count * sizeof(u32) + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
 }
 
 void sched_init(void) {
     u32 count = sal_machine.cpus * ABI_SLICES;
-    slices = table_create(ABI_TABLE_SLICES, sizeof(struct abi_slice), count);
-    slice_next = sal_frame(sal_boot_alloc((count * sizeof(u32) + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
+    slice_rows = table_create(ABI_TABLE_SLICES, sizeof(struct abi_slice), count);
+    slice_next = slice_links(count);
+    slice_before = slice_links(count);
     struct abi_cpu *rows = table_create(ABI_TABLE_CPUS, sizeof(struct abi_cpu), sal_machine.cpus);
     for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++) {
         processors[cpu].row = &rows[cpu];
@@ -80,11 +82,12 @@ void sched_init(void) {
     grace_apic = sal_timer_count(grace_ticks);
     abi_info->slice_ns = slice_us * 1000;
     sched_sleep_init();
+    excess_init();
 }
 
 // --- runnable positions --------------------------------------------------------------------------
 
-static void position_mark(u32 slice, int runnable) {
+void position_mark(u32 slice, int runnable) {
     struct processor *p = &processors[slice / ABI_SLICES];
     u64 *word = &p->runnable[slice % ABI_SLICES / 64], bit = 1ul << (slice % 64);
     if (!!(*word & bit) == runnable)
@@ -94,7 +97,7 @@ static void position_mark(u32 slice, int runnable) {
 }
 
 // Its positions run it, or the env that it called.
-static int state_runs(u32 state) {
+int state_runs(u32 state) {
     return state == ENV_READY || state == ENV_RUNNING || state == ENV_CALLING;
 }
 
@@ -104,7 +107,7 @@ static void positions_mark(const struct env *env, int runnable) {
 }
 
 // Wakes the processors that idle although a position of theirs could run env.
-static void positions_kick(const struct env *env) {
+void positions_kick(const struct env *env) {
     for (; env; env = env->caller)
         for (u32 link = env->slices; link; link = slice_next[link - 1]) {
             u32 cpu = (link - 1) / ABI_SLICES;
@@ -147,11 +150,13 @@ void sched_unready(struct env *env) {
 
 void sched_strands_ready(struct env *owner) {
     positions_mark(owner, 1);
+    if (owner->whole) // its slices end again
+        sal_ipi(owner->whole - 1, SAL_INTERRUPT_RESCHEDULE);
     sched_strands_offer(owner);
 }
 
 void sched_strands_offer(struct env *owner) {
-    if (idle_count)
+    if (watch_count)
         positions_kick(owner);
 }
 
@@ -169,7 +174,7 @@ void sched_poke(struct env *env) {
 
 // What a position would run now; an env and its strands take turns. Returns 0 if nothing.
 static int position_choose(u32 slice, struct choice *choice) {
-    struct env *owner = env_at(ABI_INDEX(slices[slice].env)), *env = owner;
+    struct env *owner = env_at(ABI_INDEX(slice_rows[slice].env)), *env = owner;
     while (env && env->row->state == ENV_CALLING)
         env = env->callee;
     if (env && env->row->state != ENV_READY)
@@ -179,9 +184,22 @@ static int position_choose(u32 slice, struct choice *choice) {
     return env || strands;
 }
 
+// Those between the current position and another that could run and owe time pay a slice each.
+static void debts_pay(const struct processor *p, u32 end) {
+    u32 base = processor_number(p) * ABI_SLICES;
+    struct choice choice;
+    for (u32 at = (p->position + 1) % ABI_SLICES; at != end; at = (at + 1) % ABI_SLICES) {
+        if (p->runnable[at / 64] >> at % 64 & 1 && position_choose(base + at, &choice) &&
+            excess_owes(choice.owner))
+            excess_pay(choice.owner);
+    }
+}
+
 // The next position after the current one that has something to run; the current one comes last.
-static int pick(const struct processor *p, u32 *position, struct choice *choice) {
-    u32 base = (u32)(p - processors) * ABI_SLICES;
+// Who owes time is passed over as long as somebody else can run; with pay, that is a slice paid.
+static int pick(const struct processor *p, int pay, u32 *position, struct choice *choice) {
+    u32 base = processor_number(p) * ABI_SLICES, debtor = ABI_SLICES;
+    struct choice debt;
     for (u32 i = 0; i <= WORDS; i++) {
         u32 w = (p->position / 64 + i) % WORDS;
         u64 bits = p->runnable[w];
@@ -191,54 +209,22 @@ static int pick(const struct processor *p, u32 *position, struct choice *choice)
             bits &= ~(~0ul << (p->position % 64) << 1);
         for (; bits; bits &= bits - 1) {
             *position = w * 64 + (u32)__builtin_ctzl(bits);
-            if (position_choose(base + *position, choice))
+            if (!position_choose(base + *position, choice))
+                continue;
+            if (!excess_owes(choice->owner)) {
+                if (debtor < ABI_SLICES && pay)
+                    debts_pay(p, *position);
                 return 1;
+            }
+            if (debtor == ABI_SLICES) {
+                debtor = *position;
+                debt = *choice;
+            }
         }
     }
-    return 0;
-}
-
-// --- positions -----------------------------------------------------------------------------------
-
-i64 sched_assign(u64 slice, struct env *env) {
-    struct env *old = env_find(slices[slice].env);
-    if (old) {
-        u32 *link = &old->slices;
-        while (*link != slice + 1)
-            link = &slice_next[*link - 1];
-        *link = slice_next[slice];
-        old->row->slices--;
-        position_mark((u32)slice, 0);
-    }
-    slices[slice].env = env ? env->id : 0;
-    if (!env)
-        return 0;
-    slice_next[slice] = env->slices;
-    env->slices = (u32)slice + 1;
-    env->row->slices++;
-    env->fast_entry = 0;
-    u32 state = env->row->state;
-    position_mark((u32)slice, state_runs(state) || env->crews);
-    if (state == ENV_READY || state == ENV_CALLING || env->crews)
-        positions_kick(env);
-    return 0;
-}
-
-void sched_forget(struct env *env) {
-    while (env->slices)
-        sched_assign(env->slices - 1, 0);
-}
-
-void sched_slice_own(u64 slice, account_id owner) {
-    sched_assign(slice, 0);
-    revoke_count_slice(slices[slice].owner, owner);
-    slices[slice].owner = owner;
-}
-
-void sched_release_account(account_id account) {
-    for (u32 i = 0; i < sal_machine.cpus * ABI_SLICES; i++)
-        if (slices[i].owner == account)
-            sched_slice_own(i, 0);
+    *position = debtor;
+    *choice = debt;
+    return debtor < ABI_SLICES;
 }
 
 // --- switching -----------------------------------------------------------------------------------
@@ -254,8 +240,18 @@ static void load_space(u64 cr3) {
     sal_space_load(cr3 >> ABI_PAGE_SHIFT);
 }
 
+struct env *position_env(const struct processor *p) {
+    return env_at(ABI_INDEX(slice_rows[processor_number(p) * ABI_SLICES + p->position].env));
+}
+
 static void set_timer(struct processor *p) {
     u64 at = sched_sleep_first();
+    if (whole_in_effect(p)) {
+        p->row->slice_end = ~0ul;
+        cpu_this()->grace = 0;
+    } else if (p->row->slice_end == ~0ul) {
+        p->row->slice_end = sal_tsc() + slice_ticks;
+    }
     if ((sched_current() || p->owner) && p->row->slice_end < at)
         at = p->row->slice_end;
     if (at == cpu_this()->timer)
@@ -271,9 +267,7 @@ void sched_timer_update(void) {
 // Charges the time since the last charge to the running env, or, if it was called, to whoever
 // called it: the slice is theirs.
 static void charge(struct env *env, u64 now) {
-    while (env->caller)
-        env = env->caller;
-    env->row->ran += now - cpu_this()->since;
+    env_outermost(env)->row->ran += now - cpu_this()->since;
     cpu_this()->since = now;
 }
 
@@ -375,20 +369,26 @@ void sched_strand_left(struct env *owner) {
     struct choice choice;
     sched_strand_charge();
     u32 slice = (u32)(p - processors) * ABI_SLICES + p->position;
-    if (slices[slice].env != owner->id || !position_choose(slice, &choice))
+    if (slice_rows[slice].env != owner->id || !position_choose(slice, &choice))
         sched_next();
     run_choice(p, &choice);
 }
 
 void sched_next(void) {
     struct processor *p = here();
-    leave(p, sal_tsc());
-    cpu_this()->grace = 0;
+    u64 left = sal_tsc();
+    if (sched_current() && cpu_this()->grace != GRACE_OVER)
+        sched_current()->row->overrun = 0; // it left by itself
+    leave(p, left);
     env_reap_some();
     for (;;) {
         u32 position;
         struct choice choice;
-        if (pick(p, &position, &choice)) {
+        int found = pick(p, 1, &position, &choice);
+        if (cpu_this()->grace)
+            excess_charge(p, found ? choice.owner : 0, left);
+        cpu_this()->grace = 0;
+        if (found) {
             p->position = p->row->position = position;
             p->row->slice_end = sal_tsc() + slice_ticks;
             run_choice(p, &choice);
@@ -403,11 +403,11 @@ void sched_next(void) {
         cpu_this()->vector_owner = 0; // it may run elsewhere, or die, meanwhile
         set_timer(p);
         u64 from = sal_tsc();
-        idle_count++;
+        watch_count++;
         kernel_unlock();
         sal_idle();
         kernel_lock();
-        idle_count--;
+        watch_count--;
         p->row->idle += sal_tsc() - from;
     }
 }
@@ -418,10 +418,11 @@ void sched_switch(struct env *env) {
     struct processor *p = here();
     struct cpu *cpu = cpu_this();
     struct env *self = cpu->context;
-    if (self->caller || env->notify || env->stop || env->context.full ||
+    if (self->caller || env->notify || env->stop || env->context.full || p->whole ||
         sched_sleep_first() < cpu_this()->timer)
         run(p, env);
     u64 now = sal_tsc();
+    self->row->overrun = 0;
     self->row->ran += now - cpu_this()->since;
     cpu_this()->since = now;
     p->row->env = env->id;
@@ -462,6 +463,17 @@ void aegis_cpu_run(u32 cpu) {
 
 // --- interrupts ----------------------------------------------------------------------------------
 
+void sched_charge_interrupt(struct env *owner, u64 *from) {
+    u64 now = sal_tsc(), ticks = now - *from;
+    *from = now;
+    here()->row->interrupt_ticks += ticks;
+    if (!owner)
+        return;
+    owner->row->interrupt_ticks += ticks;
+    if (sched_current() && env_outermost(sched_current()) != owner)
+        cpu_this()->since += ticks; // not at the expense of who was interrupted
+}
+
 static void next_here(void *unused) {
     (void)unused;
     sched_next();
@@ -490,22 +502,28 @@ __attribute__((noreturn)) static void force(struct env *env, const struct sal_re
 }
 
 // The env hears that its slice is over (unless it did by the short way, x86_64/interrupt.S), and
-// gets a short time to leave. Then it goes by force, or on, if nobody else waits.
+// gets a short time to leave. Then it goes by force; or on, if nobody else waits and the position
+// is its own, or that of who called it: what it was given ends here.
 static void slice_ended(struct processor *p, struct env *env, struct sal_regs *regs, u64 now) {
     u32 position;
     struct choice choice;
+    struct env *outermost = env_outermost(env);
     if (!env->inside && !cpu_this()->grace && upcall_deliver(env, regs, UPCALL_SLICE_END)) {
-        cpu_this()->grace = 1;
+        cpu_this()->grace = GRACE_TOLD;
         p->row->slice_end = now + grace_ticks;
         return;
     }
-    if (!pick(p, &position, &choice)) {
+    if (!pick(p, 0, &position, &choice) && position_env(p) == outermost) {
         charge(env, now);
         cpu_this()->grace = 0;
         p->row->slice_end = now + slice_ticks;
         return;
     }
     env->row->forced++;
+    if (cpu_this()->grace && excess_forced(p, env, now)) {
+        revoke_tell(account_find(env->row->account), NOTIFY_OVERRUN);
+        sched_end();
+    }
     force(env, regs, ENV_READY);
 }
 
@@ -518,13 +536,17 @@ void aegis_interrupt(enum sal_interrupt what) {
     struct processor *p = here();
     struct sal_regs *regs = cpu_this()->regs;
     struct env *env = sched_current();
-    u64 now = sal_tsc();
+    u64 now = sal_tsc(), from = now;
     p->row->interrupts++;
     if (what == SAL_INTERRUPT_CONSOLE)
-        console_interrupt();
-    if (what == SAL_INTERRUPT_TIMER)
-        cpu_this()->timer = ~0ul, (void)spin_reap(8);
-    sched_sleep_expire(now);
+        sched_charge_interrupt(console_interrupt(), &from);
+    if (what == SAL_INTERRUPT_TIMER) {
+        p->row->timers++;
+        cpu_this()->timer = ~0ul;
+        (void)spin_reap(8);
+        from = sal_tsc();
+    }
+    sched_sleep_expire(now, &from);
     if (env) {
         if (env->recall)
             force(env, regs, ENV_READY);

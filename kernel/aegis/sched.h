@@ -40,11 +40,15 @@ void sched_enter(struct env *env);
 
 // Positions.
 const struct abi_slice *sched_slices(void);
-i64 sched_assign(u64 slice, struct env *env);
-void sched_release_account(account_id account); // all its positions become free
-void sched_forget(struct env *env);             // all its positions become nobody's
+i64 sched_assign(u64 slice, struct env *env); // E_LIMIT
+// All its positions become free. E_AGAIN while some are left.
+i64 sched_release_account(account_id account);
+void sched_forget(struct env *env); // all its positions become nobody's
 void sched_sleep(struct sleeper *sleeper, u64 deadline);
 void sched_unsleep(struct sleeper *sleeper);
+
+// The time since *from was spent on an interrupt that is this env's, null: nobody's.
+void sched_charge_interrupt(struct env *owner, u64 *from);
 
 void sched_timer_update(void); // a deadline of this processor changed, and it goes on
 

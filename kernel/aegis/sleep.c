@@ -88,17 +88,18 @@ static struct env *sleeper_env(struct sleeper *sleeper) {
     return (struct env *)((u8 *)sleeper - __builtin_offsetof(struct env, sleeper));
 }
 
-void sched_sleep_expire(u64 now) {
+void sched_sleep_expire(u64 now, u64 *from) {
     struct heap *heap = &heaps[sal_cpu()];
     for (u32 i = 0; i < EXPIRE_PER_INTERRUPT && heap->count && heap->at[0]->deadline <= now; i++) {
         struct sleeper *sleeper = heap->at[0];
         if (sleeper->strand) {
-            strand_woken(sleeper);
+            sched_charge_interrupt(strand_woken(sleeper), from);
             continue;
         }
         struct env *env = sleeper_env(sleeper);
         env->context.rax = 0;
         sched_ready(env);
+        sched_charge_interrupt(env, from);
     }
 }
 

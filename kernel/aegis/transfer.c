@@ -98,7 +98,9 @@ struct sal_context *transfer_send(u64 cap, env_id id, struct transfer_exit *exit
     caller = sched_current();
     env_save_switched(caller, 0);
     sched_offer(caller);
-    return enter(callee, callee->send_entry, callee->call_stack, caller->id, exit);
+    sched_enter(callee);
+    sched_timer_update();
+    return leave_into(callee, callee->send_entry, callee->call_stack, caller->id, exit);
 }
 
 // The caller goes on where it called. What it called is not undone, and keeps its state: it may

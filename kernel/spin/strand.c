@@ -204,11 +204,12 @@ void strand_unblock(struct strand *strand) {
         crew->policy->unblocked(crew->policy_context, strand);
 }
 
-void strand_woken(struct sleeper *sleeper) {
+struct env *strand_woken(struct sleeper *sleeper) {
     u64 offset = __builtin_offsetof(struct strand, sleeper);
     struct strand *strand = (struct strand *)((u8 *)sleeper - offset);
     strand->late = 1;
     strand_unblock(strand);
+    return strand->crew->owner;
 }
 
 i64 strand_block(u64 deadline) {

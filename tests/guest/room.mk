@@ -23,3 +23,10 @@ $(GUEST_ELF): $(GUEST_OBJ) tests/guest/guest.ld
 # On one, two and four processors.
 test-kernel: $(GUEST_ELF) $(BUILD)/kernel/tricolor.elf
 	$(Q)$(PYTHON) tests/guest/run.py --kernel $(BUILD)/kernel/tricolor.elf --program $(GUEST_ELF) $(GUEST_ARGS)
+
+# What short slices show sooner, in time that only the guest's instructions take.
+.PHONY: test-slices
+test-slices: $(GUEST_ELF) $(BUILD)/kernel/tricolor.elf
+	$(Q)$(PYTHON) tests/guest/run.py --name test-slices --kernel $(BUILD)/kernel/tricolor.elf --program $(GUEST_ELF) \
+	    --qemu-arg=-icount --qemu-arg=shift=0,sleep=off --append slice_us=1000 --test 'excess*' $(GUEST_ARGS)
+GUEST_TESTS += test-slices

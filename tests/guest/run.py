@@ -3,7 +3,7 @@
 # SPDX-FileCopyrightText: 2026 The Tricolor authors
 """Runs the guest tests on several machines and adds up what they say.
 
-usage: run.py --kernel ELF --program ELF [--smp 1,2,4] [--machine q35,microvm] [--test PATTERN] [--seed N] [--times N] [-v]
+usage: run.py --kernel ELF --program ELF [--smp 1,2,4] [--machine q35,microvm] [--test PATTERN] [--seed N] [--append WORDS] [--times N] [-v]
 """
 
 import argparse
@@ -18,7 +18,7 @@ TIMEOUT = 120
 
 def boot(options, machine, smp, seed):
     """One boot; returns (passed, failed, log)."""
-    words = f"test={options.test}" + (f" seed={seed}" if seed else "")
+    words = f"test={options.test}" + (f" seed={seed}" if seed else "") + (f" {options.append}" if options.append else "")
     command = ["qemu-system-x86_64", "-M", machine, "-cpu", options.cpu, "-m", "256", "-smp", str(smp), "-nodefaults",
                "-no-reboot", "-display", "none", "-kernel", options.kernel, "-initrd", options.program, "-append", words,
                "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-debugcon", "stdio"] + options.qemu_arg
@@ -49,6 +49,7 @@ def main():
     parser.add_argument("--cpu", default="max")
     parser.add_argument("--test", default="*")
     parser.add_argument("--seed")
+    parser.add_argument("--append", help="more words of the command line")
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--timeout", type=float, default=TIMEOUT)
     parser.add_argument("--qemu-arg", action="append", default=[])

@@ -104,6 +104,7 @@ entry_timer:
     cmp %gs:AEGIS_CPU_SLEEPER, %rax // somebody is to be woken by then
     jae long_way
     incq CPU_ROW_INTERRUPTS(%rdx)
+    incq CPU_ROW_TIMERS(%rdx)
     movl $1, %gs:AEGIS_CPU_GRACE
     mov %rax, CPU_ROW_SLICE_END(%rdx)
     mov %rax, %gs:AEGIS_CPU_TIMER

@@ -34,6 +34,7 @@ void offsets(void) {
     OFFSET(CPU_ROW_SWITCHES, abi_cpu, switches);
     OFFSET(CPU_ROW_SLICE_END, abi_cpu, slice_end);
     OFFSET(CPU_ROW_INTERRUPTS, abi_cpu, interrupts);
+    OFFSET(CPU_ROW_TIMERS, abi_cpu, timers);
     OFFSET(MACHINE_FEATURES, sal_machine, features);
     DEFINE(FEATURE_XSAVE, ABI_FEATURE_XSAVE);
     DEFINE(FEATURE_PKU, ABI_FEATURE_PKU);
@@ -49,6 +50,7 @@ void offsets(void) {
     OFFSET(ROW_WAKES, abi_env, wakes);
     OFFSET(ROW_RAN, abi_env, ran);
     OFFSET(ROW_UPCALLS, abi_env, upcalls);
+    OFFSET(ROW_OVERRUN, abi_env, overrun);
     OFFSET(UAREA_MASKED, env_uarea, masked);
     DEFINE(UPCALL_SLICE_END, UPCALL_SLICE_END);
     DEFINE(SLICES, ABI_SLICES);

@@ -161,8 +161,8 @@ entry_yield: // rdi: slot, rsi: env
     mov sal_machine + MACHINE_FEATURES(%rip), %r10
     test $FEATURE_XSAVE, %r10d
     jz yield_unlock
-    cmpl $0, idle_count(%rip)
-    jne yield_to_idle
+    cmpl $0, watch_count(%rip)
+    jne yield_watched
 yield_commit:
     mov 16(%rsp), %rax
     mov %rax, ENV_RIP(%r9)
@@ -178,6 +178,7 @@ yield_commit:
     rdpkru
     mov %rax, ENV_PKRU(%r9)
 1:  mov ENV_ROW(%r9), %r10
+    mov %rcx, ROW_OVERRUN(%r10)
     rdtsc
     shl $32, %rdx
     or %rdx, %rax
@@ -226,8 +227,12 @@ yield_commit:
     wrgsbase %rdx
     sysretq
 
-// Some processor idles: that is nothing to us if the caller has no position, or just one, which is here.
-yield_to_idle:
+// Some processor idles: that is nothing to us if the caller has no position, or just one, which is here. Or one is some env's
+// alone: the timer must be set if it is this one.
+yield_watched:
+    mov %gs:AEGIS_CPU_ROW, %rcx
+    cmpq $-1, CPU_ROW_SLICE_END(%rcx)
+    je yield_unlock
     mov ENV_SLICES(%r9), %ecx
     sub $1, %ecx
     jc yield_commit
@@ -327,6 +332,7 @@ pass_allowed:
     mov %rdi, ENV_RAX(%r9)
     mov %rdi, ENV_RDI(%r9)
     mov %rdi, ENV_FS(%r9)
+    mov %rdi, ROW_OVERRUN(%r10)
     testl $FEATURE_PKU, sal_machine + MACHINE_FEATURES(%rip)
     jnz pass_with_keys
 pass_charge:
