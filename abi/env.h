@@ -123,6 +123,8 @@ ABI_ASSERT_SIZE(struct env_setup, 96);
 
 #define ENV_START 1u // runnable at once
 
+#define ENV_WAIT_MESSAGE 1u // env_wait: accept env_call and env_send meanwhile
+
 enum env_state {
     ENV_FREE = 0,
     ENV_STOPPED = 1,   // runs only after env_start

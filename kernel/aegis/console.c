@@ -38,7 +38,7 @@ struct env *console_interrupt(void) {
     if (!env)
         return 0;
     env->row->wakes++;
-    if (env->row->state == ENV_SLEEPING) {
+    if (env->row->state == ENV_SLEEPING || (env->row->state == ENV_ACCEPTING && env->waits)) {
         env->context.rax = 0;
         sched_ready(env);
     }

@@ -549,16 +549,21 @@ i64 sys_env_sleep(u64 seen, u64 deadline) {
     sched_next();
 }
 
+void env_note_accept(struct env *env) {
+    if (env->caller)
+        return;
+    env->accept.rip = env->context.rip;
+    env->accept.rsp = env->context.rsp;
+    env->accept.pkru = env->context.pkru;
+}
+
 i64 sys_env_accept(void) {
     struct env *env = sched_current();
     if (env->notify)
         return 0;
     env_save_switched(env, 0);
-    if (!env->caller) {
-        env->accept.rip = env->context.rip;
-        env->accept.rsp = env->context.rsp;
-        env->accept.pkru = env->context.pkru;
-    }
+    env_note_accept(env);
+    env->waits = 0;
     env->row->state = ENV_ACCEPTING;
     sched_unready(env);
     env_update_fast(env);

@@ -43,12 +43,18 @@ struct env {
     union {
         struct {
             u16 notify; // UPCALL_NOTIFY is to be delivered
-            u16 stop;   // what another processor is to do when it leaves user mode: ENV_STOP_*
+            u8 stop;    // what another processor is to do when it leaves user mode: ENV_STOP_*
+            u8 waits;   // its last env_accept or env_wait was an env_wait
             u32 slices; // first of its slices + 1, 0 if none (sched.c)
         };
         u64 slow;
     };
-    struct sleeper sleeper; // ENV_SLEEPING
+    struct sleeper sleeper; // ENV_SLEEPING, or in env_wait
+    // In env_wait for a word (word.h): where that is, 0 if it is not; and the frame's other
+    // waiters.
+    pfn_t word_frame;
+    u32 word_offset;
+    struct env *word_next, *word_before;
     // Strands that its extensions own (kernel/spin/strand.h).
     struct strand_crew *all_crews;
     struct strand_crew *crews; // those with READY strands, in the order in which they get positions
@@ -93,6 +99,8 @@ static inline void env_reap_some(void) {
 #define ENV_STOP_STOPPED 1
 #define ENV_STOP_LEAVE   2
 
+// It begins to accept, its continuation is saved.
+void env_note_accept(struct env *env);
 // Its env_accept ends by something else than a call: it is to go on there.
 void env_unaccept(struct env *env);
 

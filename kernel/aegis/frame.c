@@ -11,6 +11,7 @@
 #include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/rmap.h"
 #include "kernel/aegis/space.h"
+#include "kernel/aegis/word.h"
 #include "kernel/sal/sal.h"
 
 struct abi_frame *frame_rows;
@@ -158,6 +159,8 @@ i64 frame_take_named(account_id account, pfn_t pfn, u32 flags, int dirty) {
 static void give(pfn_t pfn, u32 flags) {
     struct abi_frame *row = frame_row(pfn);
     ASSERT(row->kind != FRAME_FREE && !row->pins);
+    if (row->waiters)
+        word_lost(pfn);
     account_row(row->owner)->frames--;
     if (row->kind == FRAME_ENV || row->kind == FRAME_EXT)
         row->owner = 0; // what it holds is the kernel's: dirty for nobody

@@ -12,6 +12,7 @@
 #include "kernel/aegis/revoke.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space_priv.h"
+#include "kernel/aegis/word.h"
 #include "kernel/sal/sal.h"
 
 #define WORK_LEAF     64 // looking at one
@@ -204,6 +205,8 @@ int rmap_break(pfn_t pfn, i64 *work) {
     }
     if (done)
         row->where = 0;
+    if (done && row->waiters)
+        word_lost(pfn);
     return done;
 }
 

@@ -18,6 +18,7 @@
 #include "kernel/aegis/revoke.h"
 #include "kernel/aegis/sched_priv.h"
 #include "kernel/aegis/space.h"
+#include "kernel/aegis/word.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
 
@@ -127,6 +128,7 @@ void sched_ready(struct env *env) {
     if (env->row->state == ENV_ACCEPTING)
         env_unaccept(env);
     sched_unsleep(&env->sleeper);
+    word_leave(env);
     env->fast_entry = 0;
     env->row->state = ENV_READY;
     positions_mark(env, 1);
@@ -137,6 +139,7 @@ void sched_ready_here(struct env *env) {
     if (env->row->state == ENV_ACCEPTING)
         env_unaccept(env);
     sched_unsleep(&env->sleeper);
+    word_leave(env);
     env->fast_entry = 0;
     env->row->state = ENV_READY;
     positions_mark(env, 1);
@@ -144,6 +147,11 @@ void sched_ready_here(struct env *env) {
 
 void sched_unready(struct env *env) {
     sched_unsleep(&env->sleeper);
+    word_leave(env);
+    sched_unready_waiting(env);
+}
+
+void sched_unready_waiting(struct env *env) {
     env->fast_entry = 0;
     positions_mark(env, env->crews != 0);
 }
@@ -298,8 +306,11 @@ void sched_enter(struct env *env) {
     struct processor *p = here();
     u64 now = sal_tsc();
     leave(p, now);
-    if (env->row->state == ENV_ACCEPTING)
+    if (env->row->state == ENV_ACCEPTING) {
+        sched_unsleep(&env->sleeper);
+        word_leave(env);
         positions_mark(env, 1);
+    }
     cpu_this()->context = env; // &env->context
     cpu_this()->since = now;
     p->row->env = env->id;

@@ -26,6 +26,8 @@ void sched_ready_here(struct env *env);
 void sched_offer(struct env *env);
 // The env's state is no longer one that can run, lend its positions, or sleep.
 void sched_unready(struct env *env);
+// The same for one that begins env_wait: the word that it waits for stays.
+void sched_unready_waiting(struct env *env);
 
 // Leaves the running env, whose continuation is saved and state set, and runs the next position.
 // Does not return.

@@ -249,8 +249,7 @@ i64 space_tear(struct abi_space *space) {
 
 // --- copies --------------------------------------------------------------------------------------
 
-// The direct-map address behind a user address of the running env, if it is mapped with these bits.
-static void *user_memory(u64 va, u64 bits) {
+void *space_memory(u64 va, u64 bits) {
     const struct abi_space *space = space_find(sched_current()->row->space);
     const u64 *entry = space_entry(space, va), *large = entry ? 0 : large_entry(space, va);
     bits |= ABI_PTE_P | ABI_PTE_U;
@@ -267,7 +266,7 @@ static i64 user_copy(u64 va, void *kernel, u64 bytes, int out) {
     while (bytes) {
         u64 part = ABI_PAGE - (va & (ABI_PAGE - 1));
         part = part < bytes ? part : bytes;
-        void *user = user_memory(va, out ? ABI_PTE_W : 0);
+        void *user = space_memory(va, out ? ABI_PTE_W : 0);
         if (!user)
             return -E_FAULT;
         if (out)

@@ -36,6 +36,9 @@ u64 *space_entry(const struct abi_space *space, u64 va);
 struct abi_space *space_current(void);
 
 // Copies between kernel and the running env's memory, through its page table. E_RANGE, E_FAULT.
+// The direct-map address behind a user address of the running env, if it is mapped with these bits;
+// else null.
+void *space_memory(u64 va, u64 bits);
 i64 space_copy_in(void *to, u64 va, u64 bytes);
 i64 space_copy_out(u64 va, const void *from, u64 bytes);
 

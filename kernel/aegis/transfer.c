@@ -82,8 +82,12 @@ struct sal_context *transfer_return(u64 cap, env_id id, struct transfer_exit *ex
     callee->caller = 0;
     caller->callee = 0;
     callee->row->state = ENV_ACCEPTING;
-    sched_unready(callee);
-    env_update_fast(callee);
+    if (callee->waits) { // it decides anew what to wait for
+        sched_ready(callee);
+    } else {
+        sched_unready(callee);
+        env_update_fast(callee);
+    }
     return leave_into(caller, caller->context.rip, caller->context.rsp, callee->id, exit);
 }
 

@@ -29,6 +29,7 @@ void offsets(void) {
     DEFINE(NUMBER_env_pass, SYS_env_pass);
     DEFINE(NUMBER_env_return, SYS_env_return);
     DEFINE(NUMBER_ext_load, SYS_ext_load);
+    DEFINE(NUMBER_env_wait, SYS_env_wait);
     DEFINE(TF_SIZE, sizeof(struct trap_frame));
     DEFINE(TF_SAVED, __builtin_offsetof(struct trap_frame, frame));
     DEFINE(TF_R15, __builtin_offsetof(struct trap_frame, r15));

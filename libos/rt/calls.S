@@ -59,6 +59,7 @@ sys_\name:
     SWITCHING env_send NUMBER_env_send
     SWITCHING env_accept NUMBER_env_accept
     SWITCHING ext_load NUMBER_ext_load
+    SWITCHING env_wait NUMBER_env_wait
 
     .global sys_env_pass
     .type sys_env_pass, @function
