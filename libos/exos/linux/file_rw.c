@@ -15,14 +15,16 @@
 
 enum direction { READ, WRITE };
 
-static struct file *readable_file(i32 fd) {
-    struct file *f = files_at(self()->files, fd);
-    return f && file_may_read(f) ? f : NULL;
+#define INLINE __attribute__((always_inline)) static inline
+
+INLINE bool may_move(const struct file *f, enum direction direction) {
+    return direction == READ ? file_may_read(f) : file_may_write(f);
 }
 
-static struct file *writable_file(i32 fd) {
+// The file of a descriptor that may be read or written, or NULL.
+INLINE struct file *file_for(i32 fd, enum direction direction) {
     struct file *f = files_at(self()->files, fd);
-    return f && file_may_write(f) ? f : NULL;
+    return f && may_move(f, direction) ? f : NULL;
 }
 
 static inline void release(struct file *f) {
@@ -32,84 +34,57 @@ static inline void release(struct file *f) {
         file_put(f);
 }
 
-i64 linux_read(i32 fd, u64 to, u64 bytes) {
-    struct file *f = readable_file(fd);
-    if (!f)
-        return -EBADF;
-    if (!data_range_plain(to, bytes)) {
-        if (!data_range_ok(to, bytes))
+// position NULL: the file's own. It is known that the caller may.
+INLINE i64 move_at(struct file *f, u64 address, u64 bytes, u64 *position,
+                   enum direction direction) {
+    if (!data_range_plain(address, bytes)) {
+        if (!data_range_ok(address, bytes))
             return -EFAULT;
         if (bytes > LINUX_RW_MAX)
             bytes = LINUX_RW_MAX;
     }
-    if (!f->ops->read)
+    i64 (*operation)(struct file *, u64, u64, u64 *) =
+        direction == READ ? f->ops->read : f->ops->write;
+    if (!operation)
         return -EINVAL;
     file_get(f);
-    i64 done = f->ops->read(f, to, bytes, &f->position);
+    i64 done = operation(f, address, bytes, position ? position : &f->position);
     release(f);
     return done;
+}
+
+INLINE i64 move(i32 fd, u64 address, u64 bytes, enum direction direction) {
+    struct file *f = file_for(fd, direction);
+    return f ? move_at(f, address, bytes, NULL, direction) : -EBADF;
+}
+
+INLINE i64 move_positioned(i32 fd, u64 address, u64 bytes, i64 position, enum direction direction) {
+    u64 at = (u64)position;
+    if (position < 0)
+        return -EINVAL;
+    struct file *f = files_at(self()->files, fd);
+    if (!f || (f->flags & LINUX_O_PATH))
+        return -EBADF;
+    if (f->ops->stream)
+        return -ESPIPE;
+    return may_move(f, direction) ? move_at(f, address, bytes, &at, direction) : -EBADF;
+}
+
+// entry.S does what these two do, for plain cases.
+i64 linux_read(i32 fd, u64 to, u64 bytes) {
+    return move(fd, to, bytes, READ);
 }
 
 i64 linux_write(i32 fd, u64 from, u64 bytes) {
-    struct file *f = writable_file(fd);
-    if (!f)
-        return -EBADF;
-    if (!data_range_plain(from, bytes)) {
-        if (!data_range_ok(from, bytes))
-            return -EFAULT;
-        if (bytes > LINUX_RW_MAX)
-            bytes = LINUX_RW_MAX;
-    }
-    if (!f->ops->write)
-        return -EINVAL;
-    file_get(f);
-    i64 done = f->ops->write(f, from, bytes, &f->position);
-    release(f);
-    return done;
+    return move(fd, from, bytes, WRITE);
 }
 
 i64 linux_pread64(i32 fd, u64 to, u64 bytes, i64 position) {
-    if (position < 0)
-        return -EINVAL;
-    struct file *f = files_at(self()->files, fd);
-    if (!f || (f->flags & LINUX_O_PATH))
-        return -EBADF;
-    if (f->ops->stream)
-        return -ESPIPE;
-    if (!file_may_read(f))
-        return -EBADF;
-    if (!data_range_ok(to, bytes))
-        return -EFAULT;
-    u64 at = (u64)position;
-    if (bytes > LINUX_RW_MAX)
-        bytes = LINUX_RW_MAX;
-    file_get(f);
-    i64 done = f->ops->read(f, to, bytes, &at);
-    release(f);
-    return done;
+    return move_positioned(fd, to, bytes, position, READ);
 }
 
 i64 linux_pwrite64(i32 fd, u64 from, u64 bytes, i64 position) {
-    if (position < 0)
-        return -EINVAL;
-    struct file *f = files_at(self()->files, fd);
-    if (!f || (f->flags & LINUX_O_PATH))
-        return -EBADF;
-    if (f->ops->stream)
-        return -ESPIPE;
-    if (!file_may_write(f))
-        return -EBADF;
-    if (!data_range_ok(from, bytes))
-        return -EFAULT;
-    if (!f->ops->write)
-        return -EINVAL;
-    u64 at = (u64)position;
-    if (bytes > LINUX_RW_MAX)
-        bytes = LINUX_RW_MAX;
-    file_get(f);
-    i64 done = f->ops->write(f, from, bytes, &at);
-    release(f);
-    return done;
+    return move_positioned(fd, from, bytes, position, WRITE);
 }
 
 // --- vectors ---------------------------------------------------------------------------------
@@ -200,7 +175,7 @@ static i64 move_vector(struct file *f, const struct vector *v, u64 *position,
 }
 
 static i64 vector_call(i32 fd, u64 address, u64 count, u64 *position, enum direction direction) {
-    struct file *f = direction == READ ? readable_file(fd) : writable_file(fd);
+    struct file *f = file_for(fd, direction);
     struct vector v;
     if (!f)
         return -EBADF;
@@ -288,7 +263,7 @@ static i64 move_between(struct file *in, u64 *in_at, struct file *out, u64 *out_
 }
 
 i64 linux_sendfile(i32 out_fd, i32 in_fd, u64 offset, u64 bytes) {
-    struct file *in = readable_file(in_fd), *out = writable_file(out_fd);
+    struct file *in = file_for(in_fd, READ), *out = file_for(out_fd, WRITE);
     u64 at = 0;
     if (!in || !out)
         return -EBADF;
@@ -316,7 +291,7 @@ i64 linux_sendfile(i32 out_fd, i32 in_fd, u64 offset, u64 bytes) {
 
 i64 linux_copy_file_range(i32 in_fd, u64 in_offset, i32 out_fd, u64 out_offset, u64 bytes,
                           u32 flags) {
-    struct file *in = readable_file(in_fd), *out = writable_file(out_fd);
+    struct file *in = file_for(in_fd, READ), *out = file_for(out_fd, WRITE);
     u64 in_at, out_at;
     if (!in || !out || (out->flags & LINUX_O_APPEND))
         return -EBADF;
