@@ -188,15 +188,30 @@ static bool move_border(struct areas *areas, u32 i, u64 start, u64 end, u32 prot
     return false;
 }
 
+// Part of area i, or all of it.
+static void protect_within(struct areas *areas, u32 i, u64 start, u64 end, u32 prot) {
+    bool first = areas->list[i].start == start, last = areas->list[i].end == end;
+    if (!first)
+        split(areas, i++, start);
+    if (!last)
+        split(areas, i, end);
+    areas->list[i].prot = prot;
+    if (last)
+        merge_next(areas, i);
+    if (first && i)
+        merge_next(areas, i - 1);
+}
+
 i64 areas_protect(struct areas *areas, u64 start, u64 end, u32 prot) {
-    u32 first = areas_search(areas, start);
-    if (first < areas->count && areas->list[first].start <= start &&
-        end <= areas->list[first].end &&
-        (areas->list[first].prot == prot || move_border(areas, first, start, end, prot)))
+    u32 i = areas_search(areas, start);
+    const struct area *a = &areas->list[i];
+    if (i < areas->count && a->start <= start && end <= a->end) {
+        if (a->prot != prot && !move_border(areas, i, start, end, prot))
+            protect_within(areas, i, start, end, prot);
         return 0;
+    }
     bool covered = areas_covered(areas, start, end);
-    u32 i = isolate(areas, start, end);
-    for (; i < areas->count && areas->list[i].start < end; i++)
+    for (i = isolate(areas, start, end); i < areas->count && areas->list[i].start < end; i++)
         areas->list[i].prot = prot;
     for (i = areas_search(areas, start ? start - 1 : 0);
          i < areas->count && areas->list[i].start <= end;) {

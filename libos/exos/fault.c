@@ -184,13 +184,26 @@ static struct area *grow_stack(struct mm *mm, u64 address) {
     return a;
 }
 
+static struct area *fault_area(struct mm *mm, u64 address) {
+    const struct areas *all = &mm->areas;
+    u32 i = mm->fault_area;
+    struct area *area = &all->list[i];
+    if (i < all->count && address - area->start < area->end - area->start)
+        return area;
+    i = areas_search(all, address);
+    if (i >= all->count || all->list[i].start > address)
+        return NULL;
+    mm->fault_area = i;
+    return &all->list[i];
+}
+
 int mm_fault(u64 address, u64 error, i32 *code) {
     struct process *process = current();
     struct mm *mm = process->mm;
     *code = SEGV_MAPERR;
     if (!mm || address >= EXOS_USER_END)
         return SIGSEGV;
-    struct area *area = areas_find(&mm->areas, address);
+    struct area *area = fault_area(mm, address);
     if (!area && !(area = grow_stack(mm, address)))
         return SIGSEGV;
     *code = SEGV_ACCERR;

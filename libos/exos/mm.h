@@ -18,6 +18,7 @@ struct mm {
     u32 users; // processes that run in it; more than one after vfork or clone(CLONE_VM)
     space_id space;
     struct areas areas;
+    u32 fault_area; // index of the one that the last fault was in: the next is often there too
     u64 brk_start, brk;
     u64 mmap_top; // the mmap area is below
     u64 stack_top;

@@ -255,7 +255,6 @@ signal_called_start:
     mov %rcx, TF_AFTER(%rsp)
     mov %rdi, TF_RDI(%rsp)
     mov %rdx, TF_RDX(%rsp)
-    mov \number, %r11d
     movslq PATCH_SITE_AT(%rcx), %rax
     neg %rax
     lea PATCH_AFTER_SITE(%rcx, %rax), %rax
@@ -270,16 +269,12 @@ signal_called_start:
     mov %rax, TF_ERROR(%rsp)
     mov %rax, TF_ADDRESS(%rsp)
     mov %rax, TF_VECTOR(%rsp)
-    mov %r11d, %ecx
+    mov \number, %ecx
     mov (THREAD_PROCESS - TF_AT)(%rsp), %rdx
     mov PROCESS_UID(%rdx), %edi
     mov PROCESS_PID(%rdx), %eax
     shl $32, %rdi
     or %rax, %rdi
-    mov PROCESS_ACTIONS(%rdx), %r11
-    mov %ecx, %eax
-    shl $5, %eax
-    lea ACTIONS_FIRST(%r11, %rax), %r11
     mov $\code, %edx
     jmp signal_push
     .endm
