@@ -91,7 +91,7 @@ void offsets(void) {
     DEFINE(ACTION_RESTORER, __builtin_offsetof(struct signal_action, restorer));
     DEFINE(ACTION_MASK, __builtin_offsetof(struct signal_action, mask));
     DEFINE(ACTION_PLAIN, SA_RESTORER);
-    DEFINE(ACTION_PLAIN_MASK, SA_RESTORER | SA_ONSTACK | SA_RESETHAND);
+    DEFINE(ACTION_PLAIN_MASK, (i32)(SA_RESTORER | SA_ONSTACK | SA_RESETHAND));
     DEFINE(ACTION_NODEFER, SA_NODEFER);
     DEFINE(THREAD_BUSY, THREAD_OFFSET(exit_asked));
     _Static_assert(__builtin_offsetof(struct thread, work) ==

@@ -16,9 +16,28 @@
 
     .text
 
-// To slow, unless a signal's handler can run now; its action is in r11. Changes rax. The thread's fields are at \pre THREAD_... \post.
-    .macro SIGNAL_MAY number32, number64, slow, pre, post
-    mov \pre THREAD_PROCESS\post, %r11
+// To slow, unless a signal's handler can run now; its action is in r11. Changes rax. called: in a patched call, otherwise rsp is the
+// upcall_frame.
+    .macro SIGNAL_MAY number32 number64 slow called
+    .if \called
+    mov %gs:THREAD_PROCESS, %r11
+    cmpl $0, %gs:THREAD_BUSY
+    jne \slow
+    cmpl $0, %gs:THREAD_ALT_FLAGS // SS_AUTODISARM is the sign
+    jl \slow
+    lea -1(\number64), %eax
+    bt %rax, %gs:THREAD_BLOCKED
+    jc \slow
+    .else
+    mov (THREAD_PROCESS - TF_AT - TF_SAVED)(%rsp), %r11
+    cmpl $0, (THREAD_BUSY - TF_AT - TF_SAVED)(%rsp)
+    jne \slow
+    cmpl $0, (THREAD_ALT_FLAGS - TF_AT - TF_SAVED)(%rsp)
+    jl \slow
+    lea -1(\number64), %eax
+    bt %rax, (THREAD_BLOCKED - TF_AT - TF_SAVED)(%rsp)
+    jc \slow
+    .endif
     cmpl $1, PROCESS_THREAD_COUNT(%r11)
     jne \slow
     mov PROCESS_ACTIONS(%r11), %r11
@@ -31,13 +50,6 @@
     and $ACTION_PLAIN_MASK, %eax
     cmp $ACTION_PLAIN, %eax
     jne \slow
-    cmpl $0, \pre THREAD_BUSY\post
-    jne \slow
-    cmpl $0, \pre THREAD_ALT_FLAGS\post // SS_AUTODISARM is the sign
-    jl \slow
-    lea -1(\number64), %eax
-    bt %rax, \pre THREAD_BLOCKED\post
-    jc \slow
     .endm
 
 // An exception: rax is its vector, rdi and rsp the upcall_frame; rcx, rdx and r11 are free, all others the program's. Falls through to
@@ -63,7 +75,7 @@ upcall_entry:
 1:  cmpb $0xe9, -2(%rdi) // a patched call may be to blame
     je upcall_slow
     ACCESS 1b, upcall_slow
-    SIGNAL_MAY %ecx, %rcx, upcall_slow, , -TF_AT-TF_SAVED(%rsp)
+    SIGNAL_MAY %ecx, %rcx, upcall_slow, 0
     movl $1, (UAREA_MASKED - TF_AT - TF_SAVED)(%rsp)
     shr $32, %rdx
     sub $TF_SAVED, %rsp
@@ -290,7 +302,7 @@ called_kill:
     mov $SIGNALS_PLAIN, %eax
     bt %esi, %eax
     jnc 9f
-    SIGNAL_MAY %esi, %rsi, 9f, %gs:
+    SIGNAL_MAY %esi, %rsi, 9f, 1
     KILL_PUSH %esi, 0
 9:  mov $62, %eax
     jmp called_locked
@@ -309,7 +321,7 @@ called_tgkill:
     mov $SIGNALS_PLAIN, %eax
     bt %edx, %eax
     jnc 9f
-    SIGNAL_MAY %edx, %rdx, 9f, %gs:
+    SIGNAL_MAY %edx, %rdx, 9f, 1
     KILL_PUSH %edx, CODE_TKILL
 9:  mov $234, %eax
     jmp called_locked
