@@ -33,6 +33,11 @@
 // are left out
 #define SPACE_COPY_UNUSED(bits) ((bits) << 16)
 
+// env_watch
+#define WATCH_CALLS  1u // foreign system calls
+#define WATCH_FAULTS 2u // page faults
+#define WATCH_STRICT 4u // the env ends where the extension is gone
+
 #define ABI_RANGE_PAGES (1ul << 27)
 
 // batch

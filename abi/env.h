@@ -134,6 +134,7 @@ enum env_state {
     ENV_ACCEPTING = 5, // in env_accept: env_call and env_send may enter it
     ENV_CALLING = 6,   // in env_call: its slices run the env it called
     ENV_DYING = 7,
+    ENV_WAITING = 8, // in env_sleep_until
 };
 
 // Why an env is ENV_STOPPED.

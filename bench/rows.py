@@ -122,8 +122,9 @@ ROWS = [
     *_absent(EXTENSIONS, "install_10000", "install on an event with 10,000 handlers", None, SPIN, table="SPIN dispatcher"),
     Row(EXTENSIONS, "strand_forkjoin", "strand fork-join", 600, "native", (), "SPIN table 3"),
     Row(EXTENSIONS, "strand_pingpong", "strand ping-pong", 120, "native", (), "SPIN table 3"),
-    *_absent(EXTENSIONS, "ext_fault", "fault to a kernel handler", 200, SPIN, table="SPIN table 4"),
-    *_absent(EXTENSIONS, "ext_trap", "trap to a kernel handler", 60, SPIN, table="SPIN table 4"),
+    Row(EXTENSIONS, "ext_fault", "fault to a kernel handler", 200, "native", (), "SPIN table 4"),
+    Row(EXTENSIONS, "ext_trap", "trap to a kernel handler", 60, "native", (), "SPIN table 4"),
+    Row(EXTENSIONS, "predicate_look", "look at a sleeper's predicate", None, "native", (), "Aegis §5"),
     *_absent(EXTENSIONS, "ext_pause", "collector pause", 0, SPIN, unit="ns"),
 
     *_host("jit_*", "compiled code against scalar native code", "ratio"),

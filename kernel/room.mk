@@ -22,8 +22,9 @@ endif
 # Small code for what is done once or seldom: start, and whatever happens when an extension is loaded or removed. The engine's own
 # flags say the same (engine/room.mk), and it is not inlined into.
 KERNEL_SELDOM := account console elf inside large pin start
-KERNEL_STRANDS := $(BUILD)/kernel/kernel/spin/strand.o $(BUILD)/kernel/kernel/spin/service/strand.o
-$(filter-out $(KERNEL_STRANDS),$(filter $(BUILD)/kernel/kernel/sal/% $(BUILD)/kernel/kernel/spin/%,$(KERNEL_OBJ))): EXTRA_CFLAGS += -Oz
+KERNEL_OFTEN := $(BUILD)/kernel/kernel/spin/strand.o $(BUILD)/kernel/kernel/spin/service/strand.o \
+                  $(BUILD)/kernel/kernel/spin/service/protect.o
+$(filter-out $(KERNEL_OFTEN),$(filter $(BUILD)/kernel/kernel/sal/% $(BUILD)/kernel/kernel/spin/%,$(KERNEL_OBJ))): EXTRA_CFLAGS += -Oz
 $(KERNEL_SELDOM:%=$(BUILD)/kernel/kernel/aegis/%.o): EXTRA_CFLAGS += -Oz
 
 # Offsets of structure members for assembly: an offsets.c is compiled to text, in which DEFINE() left lines "->NAME value".

@@ -43,8 +43,14 @@
 extern void log_text(const char *text, u64 length);
 #define LOG(literal) log_text(literal, sizeof(literal) - 1)
 
-// The time-stamp counter.
+// For the console, at most 64 bytes; `cap` is a slot of the env that loaded the extension, with
+// WRITE. Returns the length, or an error.
+extern i64 console_text(u64 cap, const char *text, u64 length);
+
+// The time-stamp counter, how often it ticks in a second, and nanoseconds since 1970.
 extern u64 clock_ticks(void);
+extern u64 clock_hz(void);
+extern u64 clock_wall_ns(void);
 
 // --- events of the kernel that every extension may know
 // --------------------------------------------

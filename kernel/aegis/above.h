@@ -38,4 +38,27 @@ i64 spin_account_dies(account_id account);
 // scheduler calls it when it idles, and at timer interrupts.
 int spin_reap(u32 pages);
 
+// The kernel's own answers where nobody watches (kernel/aegis/x86_64/watch.S).
+u64 watch_pass(void); // the env itself is to hear of it
+u64 watch_kill(void); // the env ends
+
+// Wakes envs whose predicates hold, of those that went to sleep here; bounded work.
+void spin_predicates_look(void);
+static inline void spin_predicates(void) {
+    extern u32 spin_waiting;
+    if (__builtin_expect(spin_waiting != 0, 0))
+        spin_predicates_look();
+}
+int spin_predicates_wait(void); // are there any?
+// It waits no more.
+void spin_predicate_drop(struct env *env);
+
+// The account was asked for frames: its extensions may give some back.
+void spin_account_asked(const struct abi_account *account);
+
+// Nobody watches the env any more.
+void spin_unwatch(struct env *env);
+// The env is watched as another one is, which made it.
+void spin_watch_too(struct env *env, const struct env *like);
+
 #endif

@@ -38,7 +38,8 @@ struct env *console_interrupt(void) {
     if (!env)
         return 0;
     env->row->wakes++;
-    if (env->row->state == ENV_SLEEPING || (env->row->state == ENV_ACCEPTING && env->waits)) {
+    if (env->row->state == ENV_SLEEPING || env->row->state == ENV_WAITING ||
+        (env->row->state == ENV_ACCEPTING && env->waits)) {
         env->context.rax = 0;
         sched_ready(env);
     }

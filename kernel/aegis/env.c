@@ -5,6 +5,7 @@
 
 #include "kernel/aegis/env.h"
 
+#include "abi/calls.h"
 #include "abi/pte.h"
 #include "base/string.h"
 #include "gen/syscalls_kernel.h"
@@ -75,7 +76,16 @@ static void env_unpin(struct env *env) {
         if (--row->pins == 0 && !row->maps && row->flags & FRAME_AUTO)
             frame_give(pfn);
     }
-    env->context.upcall_size = 0;
+    env->context.upcall_size = env->context.upcall_short = 0;
+}
+
+void env_update_short(struct env *env) {
+    struct sal_context *context = &env->context;
+    u32 what = env->watch.what;
+    __atomic_store_n(&context->upcall_short, what & WATCH_FAULTS ? 0 : context->upcall_size,
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&context->foreign_short, what & WATCH_CALLS ? 0 : context->foreign_entry,
+                     __ATOMIC_RELAXED);
 }
 
 int env_lose_stack(struct env *env, pfn_t pfn) {
@@ -90,7 +100,7 @@ int env_lose_stack(struct env *env, pfn_t pfn) {
         return 0;
     }
     env_unpin(env);
-    if (state == ENV_READY || state == ENV_SLEEPING || state == ENV_ACCEPTING) {
+    if (state == ENV_READY || env_sleeps(env)) {
         if (state == ENV_ACCEPTING)
             env_unaccept(env);
         sched_unready(env);
@@ -125,6 +135,7 @@ static void env_apply(struct env *env, const struct env_setup *setup, const pfn_
     env->call_entry = setup->call_entry;
     env->send_entry = setup->send_entry;
     env->call_stack = setup->call_stack;
+    env_update_short(env);
     env_update_fast(env);
 }
 
@@ -182,6 +193,7 @@ i64 env_make(account_id payer, struct abi_space *space, const struct env_setup *
     env_of[ABI_INDEX(id)] = env;
     env->cr3 = space->root << ABI_PAGE_SHIFT;
     env->context.xsave = sal_frame(vector);
+    spin_unwatch(env);
     env_apply(env, setup, frames);
     env->context.rip = setup->rip;
     env->context.rsp = setup->rsp;
@@ -257,6 +269,7 @@ void env_free(struct env *env) {
     env->row->state = ENV_DYING;
     console_forget(env);
     spin_env_dies(env);
+    spin_unwatch(env);
     env_break_calls(env);
     sched_unready(env);
     sched_forget(env);
@@ -399,6 +412,7 @@ i64 sys_env_create(u64 caps, account_id payer, space_id in, u64 setup_va, u64 sl
     cap_fill(env, CAP_SLOT_SELF, CAP_ENV, env->id, 0, CAP_RIGHTS_ALL, parent);
     cap_fill(env, CAP_SLOT_SPACE, CAP_SPACE, in, 0, creator->caps[mapping].rights,
              cap_ref_of(creator, mapping));
+    spin_watch_too(env, creator);
     if (slice != ABI_ANY)
         sched_assign(slice, env);
     if (setup.flags & ENV_START)
@@ -508,7 +522,7 @@ static void env_wake(struct env *env, int notify) {
     }
     env->notify |= (u16)notify;
     env_update_fast(env);
-    if (env->row->state == ENV_SLEEPING || env->row->state == ENV_ACCEPTING) {
+    if (env_sleeps(env)) {
         env->context.rax = 0;
         sched_ready(env);
     } else if (env->row->state == ENV_RUNNING && notify) {

@@ -8,6 +8,7 @@
 #define KERNEL_AEGIS_ENV_H
 
 #include "abi/env.h"
+#include "abi/predicate.h"
 #include "kernel/aegis/cap.h"
 #include "kernel/sal/x86_64/context.h"
 
@@ -21,6 +22,28 @@ struct sleeper {
 
 struct strand_crew;
 struct ext;
+
+// A word of an exposed table and what is asked of it (abi/predicate.h).
+struct predicate_word {
+    const void *word;
+    u64 mask, value;
+    u8 bytes, relation, last;
+};
+
+// What it is ENV_WAITING for (kernel/spin/service/predicate.c).
+struct env_predicate {
+    struct env *next, *previous; // in its processor's ring; null: not waiting
+    u32 cpu;
+    u32 count; // of terms; 0: an extension's function
+    union {
+        struct predicate_word term[PREDICATE_TERMS];
+        struct {
+            ext_id ext;
+            u64 args[2];
+            u32 function;
+        };
+    };
+};
 
 struct env {
     struct sal_context context; // first: entry.S knows an env by it
@@ -65,9 +88,28 @@ struct env {
                 // READY or STOPPED
     u32 whole;  // the processor, + 1, that it asked to have alone (slice.c)
     u32 recall; // that work is to end as soon as it is seen, with E_DEAD
+    struct env_watch {
+        u64 call;     // code that is asked at foreign calls
+        u64 fault[3]; // and at page faults, by enum watch_fault
+        struct ext *by;
+        struct env *next, **link; // of those that it watches
+        env_id consent;           // who allowed it
+        u32 what;                 // WATCH_*
+        u32 ranged;               // the extension says which pages can be absent
+    } watch;
+    struct env_predicate predicate;
     struct cap caps[CAP_SLOTS];
 };
 _Static_assert(sizeof(struct env) <= ABI_PAGE, "an env fits a frame");
+
+// Of a page fault: error bit P, or of an absent page that nobody has allocated.
+enum watch_fault { WATCH_ABSENT, WATCH_PROTECTION, WATCH_BAD, WATCH_FAULT_KINDS };
+
+// It goes on when it is woken.
+static inline int env_sleeps(const struct env *env) {
+    u32 state = env->row->state;
+    return state == ENV_SLEEPING || state == ENV_ACCEPTING || state == ENV_WAITING;
+}
 
 void env_init(u32 count);
 struct env *env_find(env_id id);
@@ -113,6 +155,9 @@ void env_answer(struct env *caller, i64 result);
 
 // Sets fast_entry by the rule above.
 void env_update_fast(struct env *env);
+
+// Sets what the entries look at first (context.h), when entries or watch have changed.
+void env_update_short(struct env *env);
 
 // Keeps where the running env goes on after a call that gives up the processor, and with which
 // result.

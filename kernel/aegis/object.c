@@ -15,6 +15,8 @@ static u64 window_next = ABI_TABLES;
 static const u32 versions[] = {ABI_TABLES_LIST(VERSION)};
 
 // Room for the exposed tables is taken from the window upwards, page by page, abi_info first.
+static void *rows_of[ABI_TABLES_MAX];
+
 void *table_create(enum abi_table_number number, u32 stride, u64 count) {
     if (!abi_info) {
         pfn_t pfn = sal_boot_alloc(1);
@@ -28,7 +30,12 @@ void *table_create(enum abi_table_number number, u32 stride, u64 count) {
     abi_info->table[number] =
         (struct abi_table){window_next, stride, (u32)count, versions[number], 0};
     window_next += (pages + 1) << ABI_PAGE_SHIFT; // one page of nothing between tables
-    return sal_frame(pfn);
+    rows_of[number] = sal_frame(pfn);
+    return rows_of[number];
+}
+
+void *table_rows(u32 number) {
+    return rows_of[number];
 }
 
 void object_table_init(struct object_table *table, enum abi_table_number number, u32 stride,

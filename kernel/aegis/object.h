@@ -47,5 +47,7 @@ static inline void *object_find(const struct object_table *table, u64 id) {
 // Boot: room for an exposed table; mapped in the ABI_TABLES window and entered in abi_info.
 void *table_create(enum abi_table_number number, u32 stride, u64 count);
 extern struct abi_info *abi_info;
+// Where the kernel itself sees it.
+void *table_rows(u32 number);
 
 #endif

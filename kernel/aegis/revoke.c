@@ -8,6 +8,7 @@
 
 #include "abi/pte.h"
 #include "gen/syscalls_kernel.h"
+#include "kernel/aegis/above.h"
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/env.h"
@@ -161,6 +162,8 @@ i64 sys_account_ask(u64 slot, account_id id, u64 kind, u64 first, u64 count, u64
         account->slices_deadline = deadline;
         account->wanted_slices = (u32)count;
     }
+    if (count && kind == REVOKE_FRAMES)
+        spin_account_asked(account);
     if (count)
         revoke_tell(account, NOTIFY_ASKED);
     return 0;

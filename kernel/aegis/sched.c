@@ -38,6 +38,7 @@ static struct processor processors[ABI_CPUS_MAX];
 struct abi_slice *slice_rows;
 u32 *slice_next;
 u64 slice_ticks;
+static u64 poll_ticks; // how often a processor that idles looks at predicates
 u32 watch_count;
 u64 grace_ticks;
 u32 grace_apic; // grace_ticks in the timer's own ticks
@@ -81,6 +82,7 @@ void sched_init(void) {
     if (grace_ticks > slice_ticks / 4)
         grace_ticks = slice_ticks / 4;
     grace_apic = sal_timer_count(grace_ticks);
+    poll_ticks = sal_machine.tsc_hz / (1000000u / PREDICATE_POLL_US);
     abi_info->slice_ns = slice_us * 1000;
     sched_sleep_init();
     excess_init();
@@ -129,6 +131,8 @@ void sched_ready(struct env *env) {
         env_unaccept(env);
     sched_unsleep(&env->sleeper);
     word_leave(env);
+    if (env->predicate.next)
+        spin_predicate_drop(env);
     env->fast_entry = 0;
     env->row->state = ENV_READY;
     positions_mark(env, 1);
@@ -140,6 +144,8 @@ void sched_ready_here(struct env *env) {
         env_unaccept(env);
     sched_unsleep(&env->sleeper);
     word_leave(env);
+    if (env->predicate.next)
+        spin_predicate_drop(env);
     env->fast_entry = 0;
     env->row->state = ENV_READY;
     positions_mark(env, 1);
@@ -148,6 +154,8 @@ void sched_ready_here(struct env *env) {
 void sched_unready(struct env *env) {
     sched_unsleep(&env->sleeper);
     word_leave(env);
+    if (env->predicate.next)
+        spin_predicate_drop(env);
     sched_unready_waiting(env);
 }
 
@@ -262,6 +270,8 @@ static void set_timer(struct processor *p) {
     }
     if ((sched_current() || p->owner) && p->row->slice_end < at)
         at = p->row->slice_end;
+    else if (!sched_current() && !p->owner && spin_predicates_wait() && at > sal_tsc() + poll_ticks)
+        at = sal_tsc() + poll_ticks;
     if (at == cpu_this()->timer)
         return;
     cpu_this()->timer = at;
@@ -395,6 +405,7 @@ void sched_next(void) {
     for (;;) {
         u32 position;
         struct choice choice;
+        spin_predicates();
         int found = pick(p, 1, &position, &choice);
         if (cpu_this()->grace)
             excess_charge(p, found ? choice.owner : 0, left);
@@ -524,6 +535,7 @@ static void slice_ended(struct processor *p, struct env *env, struct sal_regs *r
         p->row->slice_end = now + grace_ticks;
         return;
     }
+    spin_predicates();
     if (!pick(p, 0, &position, &choice) && position_env(p) == outermost) {
         charge(env, now);
         cpu_this()->grace = 0;

@@ -111,7 +111,7 @@ i64 sys_env_pass(u64 cap, env_id id, u64 seen, u64 deadline) {
     if (error)
         return error;
     __atomic_store_n(&to->row->wakes, to->row->wakes + 1, __ATOMIC_RELEASE);
-    int waits = to->row->state == ENV_SLEEPING || to->row->state == ENV_ACCEPTING;
+    int waits = env_sleeps(to);
     if (waits)
         to->context.rax = 0;
     if (env->notify || env->row->wakes != seen || sal_tsc() >= deadline) {

@@ -129,6 +129,16 @@ struct event *event_find(const char *name) {
     return event;
 }
 
+extern struct kernel_event *const spin_events_start[], *const spin_events_end[]; // kernel.ld
+
+// The kernel event of that name, if each extension has it for itself.
+static struct kernel_event *kernel_event_each(const char *name) {
+    for (struct kernel_event *const *at = spin_events_start; at < spin_events_end; at++)
+        if ((*at)->each && string_equal((*at)->name, name))
+            return *at;
+    return 0;
+}
+
 i64 event_import(struct ext *ext, u32 index, const char *name, const char *prototype,
                  struct engine_import *import) {
     struct event_link *link = memory_alloc(&ext->memory, sizeof *link);
@@ -253,9 +263,13 @@ static i64 event_begin(struct event *event, account_id account) {
     event->row->account = account;
     event->row->arguments = event->argument_count;
     string_copy(event->row->name, event->name, sizeof event->row->name);
+    return 0;
+}
+
+// From now on it is found by its name.
+static void event_publish(struct event *event) {
     event->next = events;
     events = event;
-    return 0;
 }
 
 static i64 event_open(struct ext *ext, struct ext_function *function) {
@@ -263,7 +277,7 @@ static i64 event_open(struct ext *ext, struct ext_function *function) {
     struct event *event = memory_alloc(&ext->memory, sizeof *event);
     if (!event)
         return -E_NOMEM;
-    if (!event_may_run(function) || event_find(function->name))
+    if (!event_may_run(function) || event_find(function->name) || kernel_event_each(function->name))
         return -E_INVAL;
     memset(event, 0, sizeof *event);
     event->owner = ext;
@@ -278,6 +292,7 @@ static i64 event_open(struct ext *ext, struct ext_function *function) {
     i64 error = event_begin(event, ext->memory.account);
     if (error)
         return error;
+    event_publish(event);
     event->next_of_ext = ext->events;
     ext->events = event;
     return event_error(dispatch_default(&event->dispatch, &event->intrinsic));
@@ -300,9 +315,10 @@ i64 event_install(struct ext *ext) {
 // Handlers of other extensions lose the event that they were for.
 static void event_close(struct event *event) {
     struct event **at = &events;
-    while (*at != event)
+    while (*at && *at != event) // one that an extension has for itself isn't there
         at = &(*at)->next;
-    *at = event->next;
+    if (*at)
+        *at = event->next;
     for (struct event_link *link = event->links; link; link = link->next_of_event)
         link_break(link);
     while (event->dispatch.handlers) {
@@ -340,11 +356,7 @@ static struct {
     struct engine_host host;
 } own;
 
-extern struct kernel_event *const spin_events_start[], *const spin_events_end[]; // kernel.ld
-
-static void kernel_event_open(struct kernel_event *kernel) {
-    struct event *event = memory_alloc(&own.memory, sizeof *event);
-    ASSERT(event);
+static void kernel_event_fill(struct event *event, struct kernel_event *kernel) {
     memset(event, 0, sizeof *event);
     event->kernel = kernel;
     event->name = kernel->name;
@@ -354,12 +366,19 @@ static void kernel_event_open(struct kernel_event *kernel) {
     event->argument_count = kernel->argument_count;
     event->dispatch.merge = (u8)kernel->merge;
     event->dispatch.none = kernel->none;
+}
+
+static void kernel_event_open(struct kernel_event *kernel) {
+    struct event *event = memory_alloc(&own.memory, sizeof *event);
+    ASSERT(event);
+    kernel_event_fill(event, kernel);
     event->intrinsic.memory = &own.dispatch;
     event->intrinsic.handler = (u64)kernel->intrinsic;
     i64 error = event_begin(event, account_first());
     if (!error && kernel->intrinsic)
         error = dispatch_default(&event->dispatch, &event->intrinsic);
     ASSERT(!error);
+    event_publish(event);
     kernel->event = event;
     kernel->address = event->dispatch.address;
 }
@@ -369,7 +388,39 @@ void event_open_kernel(void) {
     memory_host(&own.memory, &own.host);
     own.dispatch.host = &own.host;
     for (struct kernel_event *const *at = spin_events_start; at < spin_events_end; at++)
-        kernel_event_open(*at);
+        if (!(*at)->each)
+            kernel_event_open(*at);
+}
+
+static struct event *own_event(const struct ext *ext, const struct kernel_event *kernel) {
+    struct event *event = ext->events;
+    while (event && event->kernel != kernel)
+        event = event->next_of_ext;
+    return event;
+}
+
+u64 event_of_ext(const struct ext *ext, const struct kernel_event *kernel) {
+    const struct event *event = own_event(ext, kernel);
+    return event ? event->dispatch.address : 0;
+}
+
+i64 event_meant(struct ext *ext, const char *name, struct event **found) {
+    struct kernel_event *kernel = kernel_event_each(name);
+    struct event *event = *found = kernel ? own_event(ext, kernel) : event_find(name);
+    if (event || !kernel)
+        return event ? 0 : -E_STALE;
+    *found = event = memory_alloc(&ext->memory, sizeof *event);
+    if (!event)
+        return -E_NOMEM;
+    kernel_event_fill(event, kernel);
+    event->owner = ext;
+    event->intrinsic.memory = &ext->dispatch;
+    i64 error = event_begin(event, ext->memory.account);
+    if (error)
+        return error;
+    event->next_of_ext = ext->events;
+    ext->events = event;
+    return 0;
 }
 
 u64 event_raise_run(const struct kernel_event *event, u64 a, u64 b, u64 c, u64 d, u64 e) {

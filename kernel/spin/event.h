@@ -55,6 +55,9 @@ struct kernel_event {
     u32 argument_count;
     u32 merge; // enum dispatch_merge
     u64 none;  // result if no handler ran and there is no intrinsic
+    // Each extension that handles it has it for itself, and pays for all of it: the kernel raises
+    // it where something has agreed that this extension is asked (event_of_ext).
+    u32 each;
     // May that extension handle it? 0, or -E_RIGHTS; it may lower the budget, set `force` in the
     // request, and impose guards. Null: only extensions that the first account pays for.
     i64 (*authorise)(struct event_request *request, struct event_terms *terms);
@@ -91,6 +94,10 @@ static inline u64 event_raise5(const struct kernel_event *event, u64 a, u64 b, u
 #define event_raise2(event, a, b)       event_raise5(event, a, b, 0, 0, 0)
 #define event_raise3(event, a, b, c)    event_raise5(event, a, b, c, 0, 0)
 #define event_raise4(event, a, b, c, d) event_raise5(event, a, b, c, d, 0)
+
+// Where a kernel event that each has for itself is raised for that extension (dispatch.h, contract
+// T); 0: it has no handler of it. Holds as long as the extension lives.
+u64 event_of_ext(const struct ext *ext, const struct kernel_event *kernel);
 
 // Imposes `the word of that size at that offset behind argument number n is value`; or, with
 // bytes 0, of the argument itself.

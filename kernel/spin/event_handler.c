@@ -66,18 +66,36 @@ static int arguments_equal(const char *a, const char *b) {
     return a && b && string_equal(a, b);
 }
 
+// It takes what the event has: of a structure no more than there is, and to write only if that may
+// be. (Texts of types name structures, and say neither size nor const.)
+static int types_fit(const struct event *event, const struct ext *ext,
+                     const struct ext_function *function) {
+    const struct engine_hook *wants = &ext->interface.hooks[function->hook];
+    if (event->argument_count != wants->argument_count)
+        return 0;
+    for (u32 i = 0; i < event->argument_count; i++) {
+        const struct engine_type *a = &event->arguments[i], *b = &wants->arguments[i];
+        if (a->kind != b->kind || b->size > a->size || b->flags & ~a->flags)
+            return 0;
+    }
+    return 1;
+}
+
 i64 handler_install(struct ext *ext, const struct ext_function *function) {
     char name[64], word[16] = "";
     if (!section_word(function->section, 1, name, sizeof name) ||
         (section_word(function->section, 2, word, sizeof word) && !string_equal(word, "first") &&
          !string_equal(word, "last")))
         return -E_INVAL;
-    struct event *event = event_find(name);
-    if (!event)
-        return -E_STALE;
+    struct event *event;
+    i64 error = event_meant(ext, name, &event);
+    if (error)
+        return error;
     const struct ext_function *guard = guard_of(ext, function->name);
     if (!event_may_run(function) || !string_equal(event->prototype, function->prototype) ||
-        (guard && !arguments_equal(guard->prototype, function->prototype)))
+        !types_fit(event, ext, function) ||
+        (guard && (!arguments_equal(guard->prototype, function->prototype) ||
+                   !types_fit(event, ext, guard))))
         return -E_INVAL;
     if (guard && guard->guard->kind == DISPATCH_GUARD_NEVER)
         return 0;
@@ -90,7 +108,7 @@ i64 handler_install(struct ext *ext, const struct ext_function *function) {
                                     .account = ext->memory.account,
                                     .kind = kind,
                                     .budget = EXT_BUDGET};
-    i64 error = authorise(event, &request, &terms);
+    error = authorise(event, &request, &terms);
     if (error) {
         event->row->refused++;
         return error;

@@ -34,6 +34,9 @@ struct event_handler {
 };
 
 struct event *event_find(const char *name);
+// The one that an extension means: found by name, or a kernel event of its own, which is made when
+// it is first handled. E_STALE, E_NOMEM.
+i64 event_meant(struct ext *ext, const char *name, struct event **event);
 // Gives back what changes of the event have unlinked.
 void event_release(struct event *event);
 // Before an event or handler of the extension: where their memory comes from.

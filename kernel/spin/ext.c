@@ -14,6 +14,7 @@
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
+#include "kernel/sal/x86_64/cpu.h"
 #include "kernel/spin/event.h"
 #include "kernel/spin/service.h"
 
@@ -30,6 +31,10 @@ void spin_start(u32 count) {
     paid_by = sal_frame(sal_boot_alloc((accounts + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
     u64 bytes = sal_machine.cpus * sizeof *runs;
     runs = sal_frame(sal_boot_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
+    for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++) {
+        cpu_get(cpu)->run = &runs[cpu];
+        cpu_get(cpu)->stack_limit = event_stack_limit(cpu_get(cpu)->stack_bottom);
+    }
     memory_init();
     event_init(count);
 }
@@ -80,6 +85,7 @@ static i64 ext_make(struct env *env, account_id payer, const struct ext_load *re
     memcpy(ext->row->name, request->name, sizeof ext->row->name);
     paid_by[ABI_INDEX(payer)]++;
     ext->row->env = env->id; // while it is loaded, in any case
+    ext->env = env;
     ext->next_of_env = env->extensions;
     env->extensions = ext;
     *made = ext;
@@ -93,12 +99,14 @@ static void ext_leave_env(struct ext *ext) {
         link = &(*link)->next_of_env;
     if (link && *link)
         *link = ext->next_of_env;
+    ext->env = 0;
 }
 
 void ext_kill(struct ext *ext, enum ext_detached why) {
     if (ext->row->state == EXT_DYING)
         return;
     ext_leave_env(ext);
+    watch_forget(ext);
     event_forget(ext);
     ext->row->state = EXT_DYING;
     ext->row->detached = why;
@@ -339,7 +347,7 @@ ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget, u64 *re
     return status;
 }
 
-static i64 ext_check(u64 cap, ext_id id, u32 rights, struct ext **ext) {
+i64 ext_check(u64 cap, ext_id id, u32 rights, struct ext **ext) {
     struct abi_account *account;
     *ext = ext_find(id);
     // An extension that is gone can be covered by no account: the capability itself is looked at.

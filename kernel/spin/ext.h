@@ -66,6 +66,12 @@ struct ext_function {
     struct dispatch_guard *guard; // of a GUARD: what it asks
 };
 
+#define EXT_RANGES 16
+struct ext_range {
+    space_id space;
+    u64 va, bytes;
+};
+
 struct ext {
     ext_id id;
     struct abi_extension *row;
@@ -89,9 +95,14 @@ struct ext {
     // service/strand.c
     struct strand_crew crew;
     struct strand_policy policy;
-    int strands;             // it imports what strands need
+    int strands; // it imports what strands need
+    // service/watch.c
+    struct env *watched;                 // envs whose events go to it
+    struct ext_range ranges[EXT_RANGES]; // pages that can be absent, if it says so
+    u32 range_count;
     struct ext *next;        // of the dying ones
     struct ext *next_of_env; // of its env's
+    struct env *env;         // that it acts for and dies with; null: none
     // While it is loaded
     struct env *loader;
     struct ext_load request;
@@ -105,6 +116,10 @@ struct ext *ext_find(ext_id id);
 // By index of the table; null if the row is free.
 struct ext *ext_at(u32 index);
 
+// The extension, if the running env's capability in that slot allows that with it. The errors of
+// capabilities; E_STALE.
+i64 ext_check(u64 cap, ext_id id, u32 rights, struct ext **ext);
+
 // Makes it uncallable; spin_reap gives its memory back.
 void ext_kill(struct ext *ext, enum ext_detached why);
 
@@ -116,6 +131,9 @@ struct engine_run *ext_run_here(void);
 
 // load.c: from ext->object_copy to a program that can run. Inside work; 0 or an error.
 i64 ext_build(struct ext *ext);
+
+// service/watch.c: nobody is watched by it any more.
+void watch_forget(struct ext *ext);
 
 // types.c: a function's type as the engine wants it. 0 if it has one that can be exported.
 int ext_type_function(const struct engine_btf *btf, u32 func, struct engine_type *result,

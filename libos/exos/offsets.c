@@ -30,6 +30,7 @@ void offsets(void) {
     DEFINE(NUMBER_env_return, SYS_env_return);
     DEFINE(NUMBER_ext_load, SYS_ext_load);
     DEFINE(NUMBER_env_wait, SYS_env_wait);
+    DEFINE(NUMBER_env_sleep_until, SYS_env_sleep_until);
     DEFINE(TF_SIZE, sizeof(struct trap_frame));
     DEFINE(TF_SAVED, __builtin_offsetof(struct trap_frame, frame));
     DEFINE(TF_R15, __builtin_offsetof(struct trap_frame, r15));

@@ -70,7 +70,8 @@ bool patch_wanted(const struct trap_frame *tf) {
         traps[i].count = 1;
         return false;
     }
-    return ++traps[i].count % PATCH_AFTER == 0 && !p->mm->patch_off;
+    return ++traps[i].count % PATCH_AFTER == 0 && !p->mm->patch_off &&
+           !(kernel_env(current_thread()->env)->watch & WATCH_CALLS);
 }
 
 // The index of the first patch at or above site.

@@ -11,7 +11,8 @@
 // frames get the canonical one.
 //
 // EXOS_PATCH=0 in the environment turns it off for a program and what it forks. It is off for good
-// in a process that unmaps or changes a region of slots.
+// in a process that unmaps or changes a region of slots. No further sites are patched while an
+// extension watches the thread's calls (env_watch), which would miss them.
 //
 // Pod lock held for everything here.
 

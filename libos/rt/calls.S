@@ -60,6 +60,7 @@ sys_\name:
     SWITCHING env_accept NUMBER_env_accept
     SWITCHING ext_load NUMBER_ext_load
     SWITCHING env_wait NUMBER_env_wait
+    SWITCHING env_sleep_until NUMBER_env_sleep_until
 
     .global sys_env_pass
     .type sys_env_pass, @function

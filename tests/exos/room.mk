@@ -64,3 +64,15 @@ test-exos-signals: $(BUILD)/guest/signals all
 	@bad=0; for kind in '1' '2' '4' '1 --cpu max,-avx' '2 --cpu max,-xsave'; do line="--smp $$kind --timeout 60 --add $< -- /signals"; \
 	  ./tricolor run $$line </dev/null || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
 	done; echo "exos-signals: $$((5 - bad)) passed, $$bad failed"; [ $$bad = 0 ]
+
+# Linux programs that extensions watch.
+GUEST_TESTS += test-exos-watched
+WATCHED_EXT := $(addprefix $(BUILD)/bpf/ext/,tracer.o inject.o sandbox.o pager.o)
+.PHONY: test-exos-watched
+$(BUILD)/guest/watched: tests/exos/watched.c $(BUILD)/gen/gen/syscalls_user.h $(BUILD)/gen/gen/tables.h | $(GEN)
+	$(call say,GUESTCC,$@)
+	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -DTRICOLOR_USER=1 -mfsgsbase -mno-red-zone -I. -I$(BUILD)/gen -static -o $@ tests/exos/watched.c
+test-exos-watched: $(BUILD)/guest/watched all
+	@bad=0; for cpus in 1 2; do line="--smp $$cpus --timeout 100 --add $< $(addprefix --add ,$(WATCHED_EXT)) -- /watched"; \
+	  ./tricolor run $$line </dev/null || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
+	done; echo "exos-watched: $$((2 - bad)) passed, $$bad failed"; [ $$bad = 0 ]

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-TIMEOUT = 120
+TIMEOUT = 240
 
 
 def boot(options, machine, smp, seed):

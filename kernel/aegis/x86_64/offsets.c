@@ -4,7 +4,9 @@
 // Offsets that transfer.S uses: lines "->NAME value" in this file's assembly text, which the build
 // turns into gen/aegis_offsets.h.
 
+#include "abi/calls.h"
 #include "abi/caps.h"
+#include "engine/run.h"
 #include "kernel/aegis/env.h"
 #include "kernel/sal/lock.h"
 
@@ -79,6 +81,14 @@ void offsets(void) {
     DEFINE(CAP_CALL_MASK, CAP_RIGHT_CALL << 16 | 0xff);
     DEFINE(CAP_CALL_WANT, CAP_RIGHT_CALL << 16 | CAP_ENV);
     OFFSET(LOCK_WORD, lock, word);
+    OFFSET(AEGIS_CPU_RUN, cpu, run);
+    OFFSET(AEGIS_CPU_STACK_LIMIT, cpu, stack_limit);
+    OFFSET(RUN_STACK_LIMIT, engine_run, stack_limit);
+    OFFSET(ENV_WATCH_CALL, env, watch.call);
+    OFFSET(ENV_WATCH_FAULT, env, watch.fault);
+    OFFSET(ENV_WATCH_WHAT, env, watch.what);
+    OFFSET(ENV_WATCH_RANGED, env, watch.ranged);
+    DEFINE(WATCH_FAULTS, WATCH_FAULTS);
     OFFSET(LOCK_HELD, lock, held);
     DEFINE(STATE_CALLING, ENV_CALLING);
     DEFINE(STATE_ACCEPTING, ENV_ACCEPTING);

@@ -28,6 +28,9 @@ struct sal_context {
     u64 upcall_size;
     u64 upcall_entry;
     u64 foreign_entry;
+    // upcall_size and foreign_entry, or 0 if exceptions, or foreign calls, are to go the long way,
+    // where extensions that watch the env are asked (kernel/aegis/x86_64/watch.S).
+    u64 upcall_short, foreign_short;
     u64 upcall_frames[ENV_UPCALL_PAGES];
     // How to go on. After a call that switches: rip, rsp, rax, and fs_base and rdi of the first
     // start (0 later). After a forced end of a slice: everything, in regs and xsave.

@@ -57,9 +57,11 @@ struct cpu {
     u64 *runnable;    // a bit for each of its positions
     u32 *slice_links; // of its positions: the next of the same env
 
-    u64 *counters; // of events (kernel/spin/event.c)
-    u32 number;    // 0 .. sal_machine.cpus - 1
-    u32 apic;      // local APIC id
+    u64 *counters;   // of events (kernel/spin/event.c)
+    void *run;       // struct engine_run of extensions in kernel context here
+    u64 stack_limit; // of handlers that run on the kernel stack (kernel/spin/event.h)
+    u32 number;      // 0 .. sal_machine.cpus - 1
+    u32 apic;        // local APIC id
     volatile u32 online;
     u32 locks_held; // debug builds: how many, and their ranks (kernel/sal/lock.h)
     const void *locks[8];

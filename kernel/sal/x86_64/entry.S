@@ -62,8 +62,9 @@ not_a_call:
     cmp $0x8000, %rax
     je unknown_call
     mov %gs:CPU_CONTEXT, %rax
-    cmpq $0, CTX_FOREIGN(%rax)
-    je unknown_call
+    cmpq $0, CTX_FOREIGN_SHORT(%rax)
+    je entry_watch_call
+foreign_upcall:
     mov %gs:CPU_USER_RSP, %rdi
     sub CTX_LOW(%rax), %rdi
     cmp CTX_SIZE(%rax), %rdi
@@ -102,6 +103,12 @@ not_a_call:
     swapgs
     sysretq
 
+// Where entry_watch_call (aegis) comes back to: nobody answered the call. The stack is as it was there.
+    .global entry_foreign
+entry_foreign:
+    mov %gs:CPU_CONTEXT, %rax
+    cmpq $0, CTX_FOREIGN(%rax)
+    jne foreign_upcall
 unknown_call:
     mov $-12, %rax // -E_NOSYS
     add $24, %rsp
@@ -137,12 +144,13 @@ exception:
     mov %gs:CPU_CONTEXT, %rax
     mov 72(%rsp), %rcx // user rsp
     sub CTX_LOW(%rax), %rcx
-    cmp CTX_SIZE(%rax), %rcx
+    cmp CTX_UPCALL_SHORT(%rax), %rcx
     lea -128(%rcx), %rcx
-    cmova CTX_SIZE(%rax), %rcx
+    cmova CTX_UPCALL_SHORT(%rax), %rcx
     sub $128, %rcx
     and $-128, %rcx
-    jle exception_refused
+    jle entry_watch_exception
+exception_upcall:
     mov %ecx, %edx
     shr $12, %edx
     mov CTX_FRAMES(%rax, %rdx, 8), %rdx
@@ -177,7 +185,17 @@ exception:
 2:  mov %cr2, %r11
     jmp 1b
 
-exception_refused:
+// Where entry_watch_exception (aegis) comes back to: the env is to hear of it. rax and the stack are as they were there.
+    .global entry_exception
+entry_exception:
+    mov 72(%rsp), %rcx
+    sub CTX_LOW(%rax), %rcx
+    cmp CTX_SIZE(%rax), %rcx
+    lea -128(%rcx), %rcx
+    cmova CTX_SIZE(%rax), %rcx
+    sub $128, %rcx
+    and $-128, %rcx
+    jg exception_upcall
     pop %rdi
     pop %rdx
     pop %rcx

@@ -28,6 +28,8 @@ void offsets(void) {
     OFFSET(CTX_SIZE, sal_context, upcall_size);
     OFFSET(CTX_ENTRY, sal_context, upcall_entry);
     OFFSET(CTX_FOREIGN, sal_context, foreign_entry);
+    OFFSET(CTX_UPCALL_SHORT, sal_context, upcall_short);
+    OFFSET(CTX_FOREIGN_SHORT, sal_context, foreign_short);
     OFFSET(CTX_FRAMES, sal_context, upcall_frames);
     OFFSET(CTX_RIP, sal_context, rip);
     OFFSET(CTX_RSP, sal_context, rsp);

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Events that the kernel raises for the envs that an extension watches (env_watch). Each extension
+// hears of its own envs, and of no others. Its handlers run on the env's time, with the kernel
+// lock, and say what happens next:
+//
+//     HANDLER(foreign_call, u64, mine, (struct ext_foreign_call *call)) { …; return EXT_PASS; }
+//
+//     EXT_PASS      the env hears of it, as if nobody watched: also if no handler's guard holds
+//     EXT_DONE      the env goes on: with `rax` as the call's result; at the instruction that
+//     faulted EXT_END       the env ends
+//
+// What a handler writes to the registers of a foreign call is so afterwards: those that the env
+// sees if the call is passed on.
+
+#ifndef ABI_EXT_WATCH_H
+#define ABI_EXT_WATCH_H
+
+#include "abi/ext/extension.h"
+
+#define EXT_PASS 0ul
+#define EXT_DONE 1ul
+#define EXT_END  2ul
+
+// foreign_call: a syscall instruction whose number is below 2^31.
+struct ext_foreign_call {
+    u64 env;
+    u64 rip; // behind the instruction
+    u64 r9, r8, r10, rsi, rdi, rdx;
+    u64 rax; // the number; the result
+};
+
+// page_absent, page_protected, page_bad: a page fault. Which it is: the page is mapped, but not for
+// such an access; or it is absent; or it is absent and the extension has said (virt_claim) that
+// other pages are the ones that can be.
+#define EXT_FAULT_WRITE 2ul // in error
+struct ext_fault {
+    u64 env;
+    u64 address;
+    u64 error; // the processor's: bit 0 mapped, 1 write, 2 user, 4 instruction
+    u64 rip;
+};
+
+// phys_reclaim: the account that pays for the extension is asked to give back frames
+// (account_ask). The handler may free some at once; its result is not looked at. It runs on the
+// asker's time.
+struct ext_reclaim {
+    u64 account;
+    u64 frames; // wanted
+    u64 first;  // particular ones; ABI_ANY: any
+    u64 deadline;
+};
+
+#endif

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Linux programs on ExOS, watched by extensions that know nothing of ExOS, and ExOS nothing of
+// them: each system call is seen, although ExOS patches call sites elsewhere; the nth call fails;
+// memory is compressed and comes back. The program loads the extensions with system calls of
+// Tricolor, forks, and the child runs this program again: `watched NAME` is what the child does.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "abi/calls.h"
+#include "abi/caps.h"
+#include "abi/errors.h"
+#include "abi/extension.h"
+#include "abi/tables.h"
+#include "gen/syscalls_user.h"
+
+#define PAGES  1024ul
+#define MEMORY ((volatile u64 *)0x700000000000ul)
+#define CALLS  100
+
+static unsigned passed, failed;
+#define CHECK(condition) check(!!(condition), #condition, __LINE__)
+static void check(int ok, const char *what, int line) {
+    passed += ok;
+    failed += !ok;
+    if (!ok)
+        printf("watched: line %d: %s (errno %d)\n", line, what, errno);
+}
+
+// --- system calls of Tricolor --------------------------------------------------------------------
+
+// It loses all registers but the stack pointer, and the bases of FS and GS.
+__attribute__((noinline)) static i64 native_load(u64 account, const struct ext_load *request,
+                                                 struct ext_report *report) {
+    register u64 r10 __asm__("r10") = (u64)report;
+    u64 rax = ABI_SYSCALL_BASE + SYS_ext_load, rdi = CAP_SLOT_ACCOUNT, rsi = account;
+    u64 rdx = (u64)request;
+    __asm__ volatile("push %%rbx\n push %%rbp\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n"
+                     "rdfsbase %%rbx\n push %%rbx\n rdgsbase %%rbx\n push %%rbx\n"
+                     "syscall\n"
+                     "pop %%rbx\n wrgsbase %%rbx\n pop %%rbx\n wrfsbase %%rbx\n"
+                     "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbp\n pop %%rbx\n"
+                     : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10)
+                     :
+                     : "rcx", "r8", "r9", "r11", "memory");
+    return (i64)rax;
+}
+
+static account_id account(void) {
+    for (u64 cpu = 0; cpu < ABI_INFO->cpus; cpu++) {
+        const volatile struct abi_cpu *row = abi_row(ABI_TABLE_CPUS, cpu);
+        const volatile struct abi_env *env = abi_row(ABI_TABLE_ENVS, ABI_INDEX(row->env));
+        if (row->env && env->account)
+            return env->account; // the pod's: nobody else is here
+    }
+    return 0;
+}
+
+static u8 object[1 << 20];
+
+static i64 load(const char *path) {
+    int fd = open(path, O_RDONLY);
+    ssize_t bytes = read(fd, object, sizeof object);
+    struct ext_load request = {.object = (u64)object, .bytes = (u64)bytes};
+    struct ext_report report = {0};
+    close(fd);
+    i64 ext = native_load(account(), &request, &report);
+    if (ext < 0)
+        printf("watched: %s: %ld, reason %u, line %u: %s\n", path, ext, report.code, report.line,
+               report.words);
+    return ext;
+}
+
+static void unload(i64 ext) {
+    while (sys_ext_unload(CAP_SLOT_ACCOUNT, (ext_id)ext) == -E_AGAIN)
+        ;
+}
+
+static u64 call(i64 ext, const char *name, u64 a, u64 b, u64 c, u64 d) {
+    struct ext_call made = {.function = ext_hash(name), .args = {a, b, c, d}};
+    CHECK(!sys_ext_call(CAP_SLOT_ACCOUNT, (ext_id)ext, (u64)&made));
+    return made.result;
+}
+
+// Whichever env runs this: the capability is for it alone.
+static int watch_self(i64 ext, u64 what) {
+    for (int tries = 0; tries < 1000; tries++)
+        for (u64 cpu = 0; cpu < ABI_INFO->cpus; cpu++) {
+            const volatile struct abi_cpu *row = abi_row(ABI_TABLE_CPUS, cpu);
+            if (!sys_env_watch(CAP_PAIR(CAP_SLOT_SELF, CAP_SLOT_ACCOUNT), row->env, (ext_id)ext,
+                               what))
+                return 1;
+        }
+    return 0;
+}
+
+// Runs `watched NAME` watched.
+static pid_t start(const char *self, const char *name, i64 ext, u64 what) {
+    pid_t pid = fork();
+    if (pid)
+        return pid;
+    if (!watch_self(ext, what))
+        _exit(101);
+    execl(self, self, name, (char *)0);
+    _exit(102);
+}
+
+static int end(pid_t pid) {
+    int status = -1;
+    CHECK(waitpid(pid, &status, 0) == pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+// --- what children do ----------------------------------------------------------------------------
+
+static int child_calls(void) {
+    pid_t parent = getppid();
+    for (int i = 1; i < CALLS; i++)
+        if (getppid() != parent)
+            return 1;
+    return 0;
+}
+
+static int child_opens(void) {
+    int result = 0;
+    for (int i = 0; i < 4; i++) {
+        int fd = open("/dev/null", O_RDONLY);
+        result |= (fd < 0 && errno == ENOSPC) << i;
+        if (fd >= 0)
+            close(fd);
+    }
+    return result;
+}
+
+static u64 word_of(u64 page, u64 word, u64 round) {
+    return page * 100 + word / 32 + round;
+}
+
+static int child_memory(void) {
+    if (mmap((void *)MEMORY, PAGES * 4096, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MEMORY)
+        return 1;
+    u64 random = 1;
+    for (u64 round = 0; round < 3; round++) {
+        for (u64 page = 0; page < PAGES; page++)
+            for (u64 word = 0; word < 512; word++)
+                MEMORY[page * 512 + word] = word_of(page, word, round);
+        for (u32 i = 0; i < 3000; i++) {
+            random = random * 6364136223846793005ul + 1442695040888963407ul;
+            u64 page = (random >> 33) % PAGES, word = (random >> 20) % 512;
+            if (MEMORY[page * 512 + word] != word_of(page, word, round))
+                return 2;
+            if (i % 300 == 0)
+                usleep(10000);
+        }
+    }
+    for (u64 i = 0; i < PAGES * 512; i++)
+        if (MEMORY[i] != word_of(i / 512, i % 512, 2))
+            return 3;
+    return 0;
+}
+
+// --- tests ---------------------------------------------------------------------------------------
+
+struct note {
+    u64 env, number, arguments[6];
+};
+static struct note notes[32] __attribute__((aligned(64)));
+
+static void test_tracer(const char *self) {
+    i64 ext = load("/tracer.o");
+    unsigned seen = 0, opens = 0;
+    CHECK(ext > 0);
+    CHECK(end(start(self, "calls", ext, WATCH_CALLS)) == 0);
+    memset(notes, 1, sizeof notes); // pages of our own again: fork shared them
+    for (u64 n; (n = call(ext, "drain", (u64)notes, 32, 0, 0)) && n <= 32;)
+        for (u64 i = 0; i < n; i++) {
+            seen += notes[i].number == SYS_getppid;
+            opens += notes[i].number == SYS_execve;
+        }
+    CHECK(seen == CALLS);
+    CHECK(opens == 1);
+    CHECK(call(ext, "overflow", 0, 0, 0, 0) == 0);
+    unload(ext);
+    printf("watched: traced %u calls of getppid\n", seen);
+}
+
+static void test_injector(const char *self) {
+    i64 ext = load("/inject.o");
+    CHECK(ext > 0);
+    call(ext, "fail", SYS_openat, 2, 2, ENOSPC);
+    CHECK(end(start(self, "opens", ext, WATCH_CALLS)) == (1 << 1 | 1 << 2));
+    CHECK(call(ext, "failed", 0, 0, 0, 0) == 2);
+    unload(ext);
+}
+
+static void test_sandbox(const char *self) {
+    i64 ext = load("/sandbox.o");
+    CHECK(ext > 0);
+    for (u64 number = 0; number < 400; number++)
+        call(ext, "allow", number, 0, 0, 0);
+    call(ext, "answer", SYS_openat, EPERM, 0, 0);
+    CHECK(end(start(self, "opens", ext, WATCH_CALLS | WATCH_STRICT)) == 0);
+    CHECK(call(ext, "violations", 0, 0, 0, 0) == 0);
+    unload(ext);
+}
+
+// The space of the env that the extension watches.
+static space_id space_of(i64 ext) {
+    for (u64 i = 1; i < ABI_INFO->table[ABI_TABLE_ENVS].count; i++) {
+        const volatile struct abi_env *env = abi_row(ABI_TABLE_ENVS, i);
+        if (env->id && env->watcher == ABI_INDEX(ext))
+            return env->space;
+    }
+    return 0;
+}
+
+static void test_pager(const char *self) {
+    i64 ext = load("/pager.o");
+    CHECK(ext > 0);
+    pid_t pid = start(self, "memory", ext, WATCH_FAULTS);
+    int status = -1;
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        space_id space = space_of(ext);
+        for (u64 i = 0; space && i < PAGES;)
+            i += call(ext, "sweep", space, (u64)MEMORY + i * 4096, PAGES - i, 0);
+        usleep(1000);
+    }
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    u64 most = call(ext, "most_held", 0, 0, 0, 0);
+    CHECK(most > PAGES / 2);
+    CHECK(call(ext, "pages_in", 0, 0, 0, 0) > PAGES);
+    printf("watched: up to %lu of %lu pages were compressed, %lu came back\n", most, PAGES,
+           call(ext, "pages_in", 0, 0, 0, 0));
+    unload(ext);
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1)
+        return !strcmp(argv[1], "calls")   ? child_calls()
+               : !strcmp(argv[1], "opens") ? child_opens()
+                                           : child_memory();
+    test_tracer(argv[0]);
+    test_injector(argv[0]);
+    test_sandbox(argv[0]);
+    test_pager(argv[0]);
+    printf("watched: %u passed, %u failed\n", passed, failed);
+    return failed != 0;
+}
