@@ -27,3 +27,8 @@ bench-plot:
 .PHONY: bench-readme
 bench-readme:
 	$(Q)$(PYTHON) bench/readme.py --json $(BUILD)/bench.json
+
+# How long the kernel keeps interrupts off.
+.PHONY: bench-irqoff
+bench-irqoff: $(GUEST_ELF) $(BUILD)/kernel/tricolor.elf
+	$(Q)$(PYTHON) bench/irqoff.py --build $(BUILD) $(IRQOFF_ARGS)

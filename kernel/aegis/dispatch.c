@@ -82,33 +82,49 @@ const void *const calls[] = {SYSCALL_DISPATCH(HANDLER, ENTRY)};
 #define BARE_0(name)                          (handler *)0
 static handler *const batchable[SYS_COUNT] = {SYSCALLS(BATCH_BARE)};
 
-// Work of one batch, in pages; an operation counts for 16 beside those it says.
+// Work of one batch, in units of about 15 instructions; an operation counts for 16 beside what its
+// pages, frames or slices do. One that would go beyond is left to the next batch, unless it is the
+// first.
 #define BATCH_WORK 1024
+#define UNIT_CLEAR 32 // a page that is filled
+#define UNIT_ENTRY 10 // a mapping that comes or goes
+#define UNIT_FRAME 4
 
 static i64 is_range(u32 call) {
     return call == SYS_space_map || call == SYS_space_unmap || call == SYS_space_protect ||
            call == SYS_space_copy || call == SYS_space_move;
 }
 
-// The pages, frames or slices that an operation was told to work on.
+// The pages of a range operation: done in part, it ends the batch.
 static u64 batch_pages(const struct batch_op *op) {
+    return op->call == SYS_space_map || op->call == SYS_space_move ? op->args[4] : op->args[3];
+}
+
+// The work that an operation was told to do.
+static u64 batch_work(const struct batch_op *op) {
     switch (op->call) {
     case SYS_frame_free:
     case SYS_frame_pin:
     case SYS_frame_unpin:
     case SYS_slice_free:
-        return op->args[2];
-    case SYS_space_unmap:
-    case SYS_space_protect:
-    case SYS_space_copy:
-    case SYS_frame_alloc:
+        return op->args[2] * UNIT_FRAME;
     case SYS_slice_alloc:
+        return op->args[3] * UNIT_FRAME;
+    case SYS_frame_alloc:
+        return op->args[3] * UNIT_CLEAR;
+    case SYS_space_protect:
         return op->args[3];
+    case SYS_space_unmap:
+    case SYS_space_copy:
+        return op->args[3] * UNIT_ENTRY;
     case SYS_space_map:
+        return op->args[4] * (op->args[3] == ABI_ANY ? UNIT_CLEAR : UNIT_ENTRY);
     case SYS_space_move:
-        return op->args[4];
+        return op->args[4] * UNIT_ENTRY;
     case SYS_cap_drop:
     case SYS_cap_revoke:
+    case SYS_env_create:
+    case SYS_space_create:
         return 128;
     case SYS_cap_mint:
         return op->args[4] < CAP_MINT_ACCOUNT ? op->args[4] : 0;
@@ -139,14 +155,15 @@ static i64 batch_one(struct batch_op *op) {
                                op->args[5]);
 }
 
-// One that crosses pages, or whose page is not writable.
-static i64 batch_slowly(u64 at, struct batch_op *op) {
-    i64 error = space_copy_in(op, at, sizeof *op);
-    if (error)
-        return error;
-    op->result = batch_one(op);
-    return space_copy_out(at + __builtin_offsetof(struct batch_op, result), &op->result,
-                          sizeof op->result);
+// The operation at a user address; *user: in place, or null if it crosses pages or its page is not
+// writable. E_FAULT, E_RANGE.
+static i64 batch_read(u64 at, u64 *page, const u64 **entry, struct batch_op **user,
+                      struct batch_op *op) {
+    *user = batch_at(at, page, entry);
+    if (!*user)
+        return space_copy_in(op, at, sizeof *op);
+    *op = **user;
+    return 0;
 }
 
 i64 sys_batch(u64 vector, u64 count) {
@@ -156,26 +173,25 @@ i64 sys_batch(u64 vector, u64 count) {
         return -E_ALIGN;
     u64 done = 0, work = 0, page = ~0ul;
     const u64 *entry = 0;
-    for (; done < count && work < BATCH_WORK; done++) {
+    for (; done < count; done++) {
         struct batch_op op, *user;
         u64 at = vector + done * sizeof op;
-        user = batch_at(at, &page, &entry);
-        if (user) {
-            op = *user;
-            op.result = batch_one(&op);
-            user = batch_at(at, &page, &entry);
-            if (!user)
-                return done ? (i64)done : -E_FAULT;
-            user->result = op.result;
-        } else {
-            i64 error = batch_slowly(at, &op);
-            if (error)
-                return done ? (i64)done : error;
-        }
-        u64 pages = batch_pages(&op);
-        if (op.result < 0 || (is_range(op.call) && (u64)op.result != pages))
+        i64 error = batch_read(at, &page, &entry, &user, &op);
+        if (error)
+            return done ? (i64)done : error;
+        work += 16 + batch_work(&op);
+        if (done && work > BATCH_WORK)
             break;
-        work += 16 + pages;
+        op.result = batch_one(&op);
+        if (user && (user = batch_at(at, &page, &entry)))
+            user->result = op.result;
+        else
+            error = space_copy_out(at + __builtin_offsetof(struct batch_op, result), &op.result,
+                                   sizeof op.result);
+        if (error)
+            return done ? (i64)done : error;
+        if (op.result < 0 || (is_range(op.call) && (u64)op.result != batch_pages(&op)))
+            break;
     }
     return (i64)done;
 }

@@ -20,7 +20,7 @@
 // Preemption points: entries looked at, and frames zeroed or freed, in one call.
 #define ENTRIES_PER_CALL 1024
 #define FRAMES_PER_CALL  32
-#define DROPPED_MAX      256
+#define DROPPED_MAX      128
 
 #define MEMORY_TYPES (SPACE_MAP_UNCACHED | SPACE_MAP_COMBINING)
 

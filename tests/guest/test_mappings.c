@@ -294,7 +294,7 @@ static u64 shootdowns(u32 cpu) {
 TEST(one_flush_a_call) {
     if (cpus() < 2)
         return;
-    u64 last = cpus() - 1, pages = 200;
+    u64 last = cpus() - 1, pages = 120;
     env_id worker = worker_start((u32)last, spin_on, 0);
     while (!spinning)
         sys_env_yield(0, 0);
