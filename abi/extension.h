@@ -8,24 +8,51 @@
 #define ABI_EXTENSION_H
 
 #include "abi/event.h"
+#include "abi/ext/importer.h"
 #include "abi/types.h"
 
 #define EXT_NAME_BYTES   32         // of a domain, with its 0
 #define EXT_OBJECT_BYTES (1u << 20) // of an object, at most
 #define EXT_PER_ENV      64
 
-// The domain's name is made of letters, digits, '.', '-' and '_'. Without one the domain is
-// private: nobody finds it but those who are told its ext_id.
+// The domain's name is made of letters, digits, '.', '-' and '_', or empty.
 struct ext_load {
     u64 object; // an ELF object for BPF, with BTF
     u64 bytes;
-    u64 flags;    // EXT_*
-    u64 reserved; // 0
+    u64 flags; // EXT_*
+    u64 link;  // address of struct ext_link, or 0
     char name[EXT_NAME_BYTES];
 };
 ABI_ASSERT_SIZE(struct ext_load, 64);
 
-#define EXT_STAYS 1u // dies with the account and not with the env that loads it
+#define EXT_STAYS   1u // dies with the account and not with the env that loads it
+#define EXT_PRIVATE 2u // what it exports is found by those only who name it as a source
+#define EXT_PARTIAL 4u // imports that nobody offers answer 0, until ext_resolve
+#define EXT_SEALED  8u // imports come from the sources only, services too
+
+// How an extension is linked.
+struct ext_link {
+    ext_id replaces;   // live upgrade of this one, which keeps its id and name; or 0
+    ext_id sources[7]; // domains whose exports go before what is public; 0: none
+};
+ABI_ASSERT_SIZE(struct ext_link, 64);
+
+#define DOMAIN_KERNEL (~0ul) // the kernel's services
+#define DOMAIN_PUBLIC (~1ul) // what all domains export that are not private
+
+// A domain without code, made of what others export. It is an extension as far as names, tables,
+// ends and ext_unload go.
+struct domain_create {
+    u64 flags;      // EXT_STAYS, EXT_PRIVATE
+    u64 names;      // address of name_count hashes (ext_hash): only these exports
+    u64 name_count; // 0: all
+    u64 reserved;   // 0
+    ext_id sources[8];
+    char name[EXT_NAME_BYTES];
+};
+ABI_ASSERT_SIZE(struct domain_create, 128);
+
+#define DOMAIN_NAMES 64 // of a domain that is made
 
 // Why an extension was refused. The engine says it in words: run it over the object in user space
 // (tri-ext explain).

@@ -14,6 +14,11 @@
 //                                                HANDLER_AT(event, first|last, …) in that order
 //     GUARD(handler, name, (…)) { return …; }    only if this holds: comparisons of arguments, or
 //                                                of fields behind them, with constants
+//     MAY_LINK(name) { return …; }               whether *importer may link to what this one
+//     exports GIVE(name, (struct state *state, u64 part))         live upgrade: the old version
+//     fills in TAKE(name, (const struct state *state, u64 part))   its state, and the new one takes
+//     it; part
+//                                                is 0, 1, … as long as GIVE returns non-zero
 //
 // Global variables are the extension's arena: its own memory, kept between calls.
 
@@ -21,6 +26,7 @@
 #define ABI_EXT_EXTENSION_H
 
 #include "abi/event.h"
+#include "abi/ext/importer.h"
 #include "abi/types.h"
 
 #define EXT_SECTION(name) __attribute__((section(name), used))
@@ -36,6 +42,10 @@
 #define HANDLER_AT(event, order, result, name, arguments)                                          \
     EXT_SECTION("handler/" #event "/" #order) result name arguments
 #define GUARD(handler, name, arguments) EXT_SECTION("guard/" #handler) u64 name arguments
+
+#define MAY_LINK(name)        EXT_SECTION("may_link/" #name) u64 name(const struct ext_importer *importer)
+#define GIVE(name, arguments) EXT_SECTION("give/" #name) u64 name arguments
+#define TAKE(name, arguments) EXT_SECTION("take/" #name) u64 name arguments
 
 // --- what the kernel offers to every extension ---------------------------------------------------
 

@@ -12,20 +12,13 @@
 #include "kernel/aegis/inside.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
+#include "kernel/spin/domain.h"
 #include "kernel/spin/strand_priv.h"
 
 #define STACK_NEED    (EXT_FRAME_MAX + EXT_NATIVE_MAX + 3072) // of what one handler may call
 #define COUNTER_PAGES (COUNTERS * sizeof(u64) / ABI_PAGE)
 
-struct event_link {
-    struct event *event; // null: it is gone
-    struct ext *importer;
-    u32 index;
-    struct event_link *next_of_event, *next_of_ext;
-};
-
 static struct object_table table;
-static struct event *events;
 static u64 counters_free[COUNTERS / 64]; // bit set
 static const struct dispatch_layout layout = {
     .counters_gs = __builtin_offsetof(struct cpu, counters),
@@ -107,26 +100,12 @@ static void memory_host(struct memory *memory, struct engine_host *host) {
 }
 
 void event_memory_prepare(struct ext *ext) {
-    memory_host(&ext->memory, &ext->dispatch_host);
+    memory_host(&ext->lasting, &ext->dispatch_host);
     ext->dispatch.host = &ext->dispatch_host;
 }
 
 void event_release(struct event *event) {
     dispatch_release(dispatch_retired(&event->dispatch));
-}
-
-// --- who calls -----------------------------------------------------------------------------------
-
-static u64 event_gone(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
-    (void)a, (void)b, (void)c, (void)d, (void)e, (void)run;
-    return 0;
-}
-
-struct event *event_find(const char *name) {
-    struct event *event = events;
-    while (event && !string_equal(event->name, name))
-        event = event->next;
-    return event;
 }
 
 extern struct kernel_event *const spin_events_start[], *const spin_events_end[]; // kernel.ld
@@ -137,57 +116,6 @@ static struct kernel_event *kernel_event_each(const char *name) {
         if ((*at)->each && string_equal((*at)->name, name))
             return *at;
     return 0;
-}
-
-i64 event_import(struct ext *ext, u32 index, const char *name, const char *prototype,
-                 struct engine_import *import) {
-    struct event_link *link = memory_alloc(&ext->memory, sizeof *link);
-    if (!link)
-        return -E_NOMEM;
-    inside_lock();
-    struct event *event = event_find(name);
-    i64 error = !event ? -E_STALE : !string_equal(event->prototype, prototype) ? -E_INVAL : 0;
-    if (!error) {
-        import->result = *event->result;
-        import->argument_count = event->argument_count;
-        memcpy(import->arguments, event->arguments,
-               event->argument_count * sizeof *event->arguments);
-        *link = (struct event_link){event, ext, index, event->links, ext->links};
-        event->links = ext->links = link;
-    }
-    inside_unlock();
-    return error;
-}
-
-static const struct event_link *link_find(const struct ext *ext, u32 index) {
-    const struct event_link *link = ext->links;
-    while (link && link->index != index)
-        link = link->next_of_ext;
-    return link;
-}
-
-u64 event_import_target(const struct ext *ext, u32 index) {
-    const struct event_link *link = link_find(ext, index);
-    if (!link)
-        return 0;
-    return link->event ? link->event->dispatch.address : (u64)event_gone;
-}
-
-// jmp rel32, by one aligned store; the bytes behind it are never executed.
-static void link_break(struct event_link *link) {
-    u64 at = link->importer->code_pages.va + (u64)link->index * EXT_STUB_BYTES;
-    u64 target = (u64)event_gone - (at + 5);
-    link->event = 0;
-    if (link->importer->code_pages.count) // its stubs have been made
-        memory_code_store(at, 0xe9 | (target & 0xffffffff) << 8);
-}
-
-static void link_forget(struct event_link *link) {
-    struct event_link **at = link->event ? &link->event->links : 0;
-    while (at && *at != link)
-        at = &(*at)->next_of_event;
-    if (at)
-        *at = link->next_of_event;
 }
 
 // --- handlers ------------------------------------------------------------------------------------
@@ -266,33 +194,34 @@ static i64 event_begin(struct event *event, account_id account) {
     return 0;
 }
 
-// From now on it is found by its name.
-static void event_publish(struct event *event) {
-    event->next = events;
-    events = event;
-}
-
-static i64 event_open(struct ext *ext, struct ext_function *function) {
+void event_describe(struct event *event, struct ext *ext, const struct ext_function *function) {
     const struct engine_hook *hook = &ext->interface.hooks[function->hook];
-    struct event *event = memory_alloc(&ext->memory, sizeof *event);
-    if (!event)
-        return -E_NOMEM;
-    if (!event_may_run(function) || event_find(function->name) || kernel_event_each(function->name))
-        return -E_INVAL;
-    memset(event, 0, sizeof *event);
-    event->owner = ext;
     event->name = function->name;
     event->prototype = function->prototype;
+    event->hash = function->hash;
+    event->shape = function->shape;
     event->result = &hook->result;
     event->arguments = hook->arguments;
     event->argument_count = hook->argument_count;
+}
+
+i64 event_open(struct ext *ext, struct ext_function *function) {
+    struct event *event = memory_alloc(&ext->lasting, sizeof *event);
+    if (!event)
+        return -E_NOMEM;
+    if (!event_may_run(function) || domain_taken(ext, function->name) ||
+        kernel_event_each(function->name))
+        return -E_INVAL;
+    memset(event, 0, sizeof *event);
+    event->owner = ext;
+    event_describe(event, ext, function);
     event->intrinsic.memory = &ext->dispatch;
     event->intrinsic.handler = event_gate_make(ext, function);
     event->intrinsic.flags = event_binding_flags(ext);
     i64 error = event_begin(event, ext->memory.account);
     if (error)
         return error;
-    event_publish(event);
+    domain_publish(event);
     event->next_of_ext = ext->events;
     ext->events = event;
     return event_error(dispatch_default(&event->dispatch, &event->intrinsic));
@@ -313,14 +242,8 @@ i64 event_install(struct ext *ext) {
 // --- the end -------------------------------------------------------------------------------------
 
 // Handlers of other extensions lose the event that they were for.
-static void event_close(struct event *event) {
-    struct event **at = &events;
-    while (*at && *at != event) // one that an extension has for itself isn't there
-        at = &(*at)->next;
-    if (*at)
-        *at = event->next;
-    for (struct event_link *link = event->links; link; link = link->next_of_event)
-        link_break(link);
+void event_close(struct event *event) {
+    domain_withdraw(event);
     while (event->dispatch.handlers) {
         struct event_handler *handler = (struct event_handler *)event->dispatch.handlers;
         _Static_assert(!__builtin_offsetof(struct event_handler, binding), "binding is first");
@@ -338,12 +261,10 @@ static void event_close(struct event *event) {
 void event_forget(struct ext *ext) {
     for (struct event_handler *handler = ext->handlers; handler; handler = handler->next)
         handler_forget(handler);
-    for (struct event_link *link = ext->links; link; link = link->next_of_ext)
-        link_forget(link);
+    domain_forget(ext);
     for (struct event *event = ext->events; event; event = event->next_of_ext)
         event_close(event);
     ext->handlers = 0;
-    ext->links = 0;
     ext->events = 0;
 }
 
@@ -360,6 +281,7 @@ static void kernel_event_fill(struct event *event, struct kernel_event *kernel) 
     memset(event, 0, sizeof *event);
     event->kernel = kernel;
     event->name = kernel->name;
+    event->hash = ext_hash(kernel->name);
     event->prototype = kernel->prototype;
     event->result = &kernel->result;
     event->arguments = kernel->arguments;
@@ -378,7 +300,7 @@ static void kernel_event_open(struct kernel_event *kernel) {
     if (!error && kernel->intrinsic)
         error = dispatch_default(&event->dispatch, &event->intrinsic);
     ASSERT(!error);
-    event_publish(event);
+    domain_publish(event);
     kernel->event = event;
     kernel->address = event->dispatch.address;
 }
@@ -406,10 +328,10 @@ u64 event_of_ext(const struct ext *ext, const struct kernel_event *kernel) {
 
 i64 event_meant(struct ext *ext, const char *name, struct event **found) {
     struct kernel_event *kernel = kernel_event_each(name);
-    struct event *event = *found = kernel ? own_event(ext, kernel) : event_find(name);
+    struct event *event = *found = kernel ? own_event(ext, kernel) : domain_find(ext, name);
     if (event || !kernel)
         return event ? 0 : -E_STALE;
-    *found = event = memory_alloc(&ext->memory, sizeof *event);
+    *found = event = memory_alloc(&ext->lasting, sizeof *event);
     if (!event)
         return -E_NOMEM;
     kernel_event_fill(event, kernel);

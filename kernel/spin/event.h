@@ -105,13 +105,6 @@ void event_impose(struct event_terms *terms, u32 argument, u32 offset, u32 bytes
 
 // --- what loading an extension needs -------------------------------------------------------------
 
-// Inside work: links import number `index` of a loading extension to an event of that name and
-// type. 0; E_STALE: there is none; E_INVAL: its type differs; E_NOMEM.
-i64 event_import(struct ext *ext, u32 index, const char *name, const char *prototype,
-                 struct engine_import *import);
-// Where the stub of that import is to lead; 0 if the import is none of an event.
-u64 event_import_target(const struct ext *ext, u32 index);
-
 // Inside work: what a guard asks. Guards that are more than comparisons are refused: E_INVAL.
 i64 event_guard_analyse(struct ext *ext, const struct engine_verdict *verdict,
                         struct ext_function *function);

@@ -5,6 +5,7 @@
 
 #include "base/string.h"
 #include "kernel/aegis/account.h"
+#include "kernel/spin/domain.h"
 #include "kernel/spin/event_priv.h"
 
 static struct object_table table;
@@ -42,8 +43,10 @@ static const struct ext_function *guard_of(const struct ext *ext, const char *ha
 
 // May it be installed, and on which terms? An exporter without an authoriser lets those in whose
 // account is its own or above it.
-static i64 authorise(const struct event *event, struct event_request *request,
-                     struct event_terms *terms) {
+static i64 authorise(const struct event *event, const struct ext *ext,
+                     struct event_request *request, struct event_terms *terms) {
+    if (!domain_authorise(event, ext, EXT_LINK_HANDLE))
+        return -E_RIGHTS;
     if (event->kernel && event->kernel->authorise)
         return event->kernel->authorise(request, terms);
     account_id account = event->owner ? event->owner->memory.account : account_first();
@@ -108,12 +111,12 @@ i64 handler_install(struct ext *ext, const struct ext_function *function) {
                                     .account = ext->memory.account,
                                     .kind = kind,
                                     .budget = EXT_BUDGET};
-    error = authorise(event, &request, &terms);
+    error = authorise(event, ext, &request, &terms);
     if (error) {
         event->row->refused++;
         return error;
     }
-    struct event_handler *handler = memory_alloc(&ext->memory, sizeof *handler);
+    struct event_handler *handler = memory_alloc(&ext->lasting, sizeof *handler);
     if (!handler)
         return -E_NOMEM;
     memset(handler, 0, sizeof *handler);

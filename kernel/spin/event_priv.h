@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// What the parts of events share: events and who calls them (event.c), handlers (event_handler.c).
+// What the parts of events share: events (event.c), handlers (event_handler.c), who calls them
+// (domain.c), upgrades (upgrade.c).
+//
+// What outlives an upgrade of its extension (events, handlers, what the dispatcher made of them) is
+// in ext->lasting; links belong to the code that calls through them, and are in ext->memory.
 
 #ifndef KERNEL_SPIN_EVENT_PRIV_H
 #define KERNEL_SPIN_EVENT_PRIV_H
@@ -18,8 +22,22 @@ struct event {
     const char *name, *prototype; // canonical text
     const struct engine_type *result, *arguments;
     u32 argument_count;
-    struct event_link *links; // who imports it
-    struct event *next, *next_of_ext;
+    u64 hash, shape;                  // of name and type; shape 0: any
+    struct event_link *links;         // who imports it
+    struct domain_entry *entries;     // of domains that were made
+    struct dispatch_block *successor; // in an upgrade: the next version's procedure
+    struct event *next, *next_of_ext; // of the bucket of its name
+};
+
+// An import that is no service. Its stub leads to the event, or, without one, to a procedure that
+// answers 0.
+struct event_link {
+    struct event *event;
+    struct ext *importer;
+    u32 index; // of the importer's imports
+    const char *name, *prototype;
+    u64 hash, shape;
+    struct event_link *next_of_event, *next_of_ext;
 };
 
 // A function of an extension on an event.
@@ -33,7 +51,6 @@ struct event_handler {
     struct event_handler *next;
 };
 
-struct event *event_find(const char *name);
 // The one that an extension means: found by name, or a kernel event of its own, which is made when
 // it is first handled. E_STALE, E_NOMEM.
 i64 event_meant(struct ext *ext, const char *name, struct event **event);
@@ -53,6 +70,11 @@ u64 event_gate_make(const struct ext *ext, const struct ext_function *function);
 u32 event_binding_flags(const struct ext *ext);
 int event_may_run(const struct ext_function *function);
 i64 event_error(int dispatch_error);
+
+i64 event_open(struct ext *ext, struct ext_function *function);
+void event_close(struct event *event);
+// What that function says of the event.
+void event_describe(struct event *event, struct ext *ext, const struct ext_function *function);
 
 void handler_init(u32 count);
 i64 handler_install(struct ext *ext, const struct ext_function *function);

@@ -15,6 +15,7 @@
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
+#include "kernel/spin/domain.h"
 #include "kernel/spin/event.h"
 #include "kernel/spin/service.h"
 
@@ -53,8 +54,16 @@ struct ext *ext_at(u32 index) {
 
 // --- making --------------------------------------------------------------------------------------
 
-static i64 ext_make(struct env *env, account_id payer, const struct ext_load *request,
-                    struct ext **made) {
+// Names are those of what lives, or is about to.
+static int name_is_taken(const char *name) {
+    for (u32 i = 1; i < table.count && name[0]; i++)
+        if (ext_of[i] && ext_of[i]->row->state != EXT_DYING &&
+            !strncmp(ext_of[i]->row->name, name, EXT_NAME_BYTES))
+            return 1;
+    return 0;
+}
+
+i64 ext_make(struct env *env, account_id payer, const struct ext_load *request, struct ext **made) {
     ext_id id;
     pfn_t pfn;
     u32 of_env = 0;
@@ -62,6 +71,8 @@ static i64 ext_make(struct env *env, account_id payer, const struct ext_load *re
         of_env++;
     if (of_env >= EXT_PER_ENV)
         return -E_FULL;
+    if (name_is_taken(request->name))
+        return -E_EXIST;
     i64 error = object_take(&table, &id);
     if (error)
         return error;
@@ -76,8 +87,10 @@ static i64 ext_make(struct env *env, account_id payer, const struct ext_load *re
                         .row = object_row(&table, id),
                         .loader = env,
                         .request = *request,
-                        .memory = {.account = payer, .frames = 1},
+                        .memory = {.account = payer},
+                        .lasting = {.account = payer, .frames = 1},
                         .scratch = {.account = payer}};
+    ext->self = ext;
     ext_of[ABI_INDEX(id)] = ext;
     ext->row->account = payer;
     ext->row->state = EXT_LOADING;
@@ -92,7 +105,7 @@ static i64 ext_make(struct env *env, account_id payer, const struct ext_load *re
     return 0;
 }
 
-static void ext_leave_env(struct ext *ext) {
+void ext_leave_env(struct ext *ext) {
     struct env *env = env_find(ext->row->env);
     struct ext **link = env ? &env->extensions : 0;
     while (link && *link && *link != ext)
@@ -128,8 +141,9 @@ static u32 ext_tear(struct ext *ext, u32 budget) {
     }
     budget = memory_tear(&ext->scratch, budget);
     budget = memory_tear(&ext->memory, budget);
-    ext->row->frames = ext->memory.frames + ext->scratch.frames;
-    if (ext->memory.runs || ext->scratch.runs)
+    budget = memory_tear(&ext->lasting, budget);
+    ext->row->frames = ext->memory.frames + ext->lasting.frames + ext->scratch.frames;
+    if (ext->memory.runs || ext->lasting.runs || ext->scratch.runs)
         return 0;
     paid_by[ABI_INDEX(ext->memory.account)]--;
     ext_of[ABI_INDEX(ext->id)] = 0;
@@ -210,7 +224,7 @@ static void report_fill(const struct engine_refusal *refusal, struct ext_report 
     string_copy(report->words, refusal->missing, sizeof report->words);
 }
 
-static struct ext_function *function_of_role(struct ext *ext, enum ext_role role) {
+struct ext_function *ext_function_of_role(struct ext *ext, enum ext_role role) {
     for (u32 i = 0; i < ext->function_count; i++)
         if (ext->functions[i].role == role)
             return &ext->functions[i];
@@ -224,52 +238,96 @@ KERNEL_EVENT(extension_loaded) = {.name = "extension_loaded",
                                   .arguments = {SERVICE_NUMBER, SERVICE_NUMBER},
                                   .argument_count = 2};
 
+static void row_fill(struct ext *ext) {
+    ext->row->code = (u32)ext->code.size;
+    ext->row->arena = ext->program->arena_log2;
+    ext->row->functions = ext->function_count;
+    ext->row->imports = ext->interface.import_count;
+    ext->row->frames = ext->memory.frames + ext->lasting.frames;
+}
+
+// Do the exporters agree? E_REFUSED otherwise.
+static i64 links_authorise(struct ext *ext) {
+    const char *name = domain_denied(ext);
+    if (!name)
+        return 0;
+    ext->refusal =
+        (struct engine_refusal){.code = ENGINE_REFUSED_IMPORT_UNKNOWN, .pc = ENGINE_NO_PC};
+    string_copy(ext->refusal.name, name, sizeof ext->refusal.name);
+    string_copy(ext->refusal.missing, "its exporter does not let this domain link to it",
+                sizeof ext->refusal.missing);
+    return -E_REFUSED;
+}
+
+// A new extension begins to live.
+static i64 begin(struct ext *ext) {
+    const u64 arguments[ENGINE_ARGS] = {0};
+    struct ext_function *init = ext_function_of_role(ext, EXT_ROLE_INIT);
+    u64 result = 0;
+    i64 error = event_install(ext);
+    if (error)
+        return error;
+    ext->row->state = EXT_LIVE;
+    if (init && ext_run(ext, init->function, arguments, EXT_BUDGET, &result))
+        return -E_CANCELLED;
+    if ((u32)result)
+        return -E_INVAL;
+    row_fill(ext);
+    if (ext->request.flags & EXT_STAYS) {
+        ext_leave_env(ext);
+        ext->row->env = 0;
+    }
+    return 0;
+}
+
+// What is loaded gives its code to another one, and goes.
+static i64 replace(struct ext *ext) {
+    struct ext *old = ext->self;
+    i64 error = ext_upgrade(old, ext);
+    if (!error) {
+        row_fill(old);
+        ext_kill(ext, EXT_DETACHED_REPLACED);
+        spin_reap(32);
+    }
+    return error;
+}
+
+static i64 report_give(struct ext *ext, i64 error) {
+    struct ext_report report;
+    if (error != -E_REFUSED || !ext->report)
+        return error;
+    report_fill(&ext->refusal, &report);
+    i64 fault = space_copy_out(ext->report, &report, sizeof report);
+    return fault ? fault : error;
+}
+
 // With the lock again, on another stack: the extension begins to live, or is given up.
 static i64 load_done(void *argument, i64 error) {
     struct ext *ext = argument;
+    ext_id replaces = ext->link.replaces;
     ext->memory.inside = 0;
     (void)memory_pages_tear(&ext->memory, &ext->stack, 1u << EXT_STACK_ORDER);
     ASSERT(!ext->scratch.runs);
     if (!error && ext->doomed)
         error = -E_DEAD;
-    if (error == -E_REFUSED && ext->report) {
-        struct ext_report report;
-        report_fill(&ext->refusal, &report);
-        i64 fault = space_copy_out(ext->report, &report, sizeof report);
-        error = fault ? fault : error;
-    }
+    if (!error && replaces && (!ext_find(replaces) || ext->self->row->state != EXT_LIVE))
+        error = -E_STALE;
     if (!error)
-        error = event_install(ext);
-    if (!error) {
-        const u64 arguments[ENGINE_ARGS] = {0};
-        struct ext_function *init = function_of_role(ext, EXT_ROLE_INIT);
-        u64 result = 0;
-        ext->row->state = EXT_LIVE;
-        ext->row->code = (u32)ext->code.size;
-        ext->row->arena = ext->program->arena_log2;
-        ext->row->functions = ext->function_count;
-        ext->row->imports = ext->interface.import_count;
-        if (init && ext_run(ext, init->function, arguments, EXT_BUDGET, &result))
-            error = -E_CANCELLED;
-        else if ((u32)result)
-            error = -E_INVAL;
-    }
-    ext->row->frames = ext->memory.frames;
+        error = links_authorise(ext);
+    error = report_give(ext, error);
     ext->loader = 0;
-    if (!error && ext->request.flags & EXT_STAYS) {
-        ext_leave_env(ext);
-        ext->row->env = 0;
-    }
-    if (!error) {
+    if (!error)
+        error = replaces ? replace(ext) : begin(ext);
+    if (!error && !replaces)
         (void)event_raise2(&extension_loaded, ext->id, ext->memory.account);
-        return (i64)ext->id;
-    }
+    if (!error)
+        return (i64)(replaces ? replaces : ext->id);
     ext_kill(ext, EXT_DETACHED_FAULT);
     spin_reap(32);
     return error;
 }
 
-static int name_is_valid(const char *name) {
+int ext_name_is_valid(const char *name) {
     u32 i = 0;
     for (; i < EXT_NAME_BYTES && name[i]; i++) {
         char c = name[i];
@@ -280,7 +338,9 @@ static int name_is_valid(const char *name) {
     return i < EXT_NAME_BYTES;
 }
 
-static i64 request_read(u64 at, u64 report, struct ext_load *request) {
+#define FLAGS (EXT_STAYS | EXT_PRIVATE | EXT_PARTIAL | EXT_SEALED)
+
+static i64 request_read(u64 at, u64 report, struct ext_load *request, struct ext_link *link) {
     if ((at | report) & 7)
         return -E_ALIGN;
     if (report >= ABI_USER_END)
@@ -288,26 +348,59 @@ static i64 request_read(u64 at, u64 report, struct ext_load *request) {
     i64 error = space_copy_in(request, at, sizeof *request);
     if (error)
         return error;
-    if (request->flags & ~(u64)EXT_STAYS || request->reserved || !name_is_valid(request->name))
+    if (request->flags & ~(u64)FLAGS || !ext_name_is_valid(request->name))
         return -E_INVAL;
+    if (request->link & 7)
+        return -E_ALIGN;
+    *link = (struct ext_link){0};
+    error = request->link ? space_copy_in(link, request->link, sizeof *link) : 0;
+    if (error)
+        return error;
     if (request->object >= ABI_USER_END || ABI_USER_END - request->object < request->bytes)
         return -E_RANGE;
     return request->bytes > EXT_OBJECT_BYTES ? -E_LIMIT : 0;
 }
 
+// What the request wants to link to, and to replace.
+static i64 link_check(u64 cap, account_id payer, struct ext_load *request,
+                      const struct ext_link *link) {
+    i64 error = 0;
+    for (u32 i = 0; i < sizeof link->sources / sizeof *link->sources && !error; i++)
+        if (link->sources[i])
+            error = domain_check_source(cap, link->sources[i]);
+    struct ext *old;
+    if (error || !link->replaces)
+        return error;
+    error = ext_check(cap, link->replaces, CAP_RIGHT_DESTROY, &old);
+    if (error)
+        return error;
+    if (old->row->state != EXT_LIVE || !old->program)
+        return old->row->state == EXT_LOADING ? -E_BUSY : -E_DEAD;
+    // It keeps its name, and whether it is public.
+    if (old->memory.account != payer || request->name[0] ||
+        (request->flags & (EXT_STAYS | EXT_PRIVATE)))
+        return -E_INVAL;
+    return 0;
+}
+
 i64 sys_ext_load(u64 cap, account_id payer, u64 request_va, u64 report) {
     struct abi_account *account;
     struct ext_load request;
+    struct ext_link link;
     struct ext *ext;
     struct env *env = sched_current();
     i64 error = cap_check_account(cap, payer, CAP_RIGHT_EXTEND, &account);
     if (!error)
-        error = request_read(request_va, report, &request);
+        error = request_read(request_va, report, &request, &link);
+    if (!error)
+        error = link_check(cap, payer, &request, &link);
     if (!error)
         error = ext_make(env, payer, &request, &ext);
     if (error)
         return error;
     ext->report = report;
+    ext->link = link;
+    ext->self = link.replaces ? ext_find(link.replaces) : ext;
     if (!memory_stack_take(&ext->memory, EXT_STACK_ORDER, &ext->stack, &ext->stack_top)) {
         ext_kill(ext, EXT_DETACHED_FAULT);
         spin_reap(32);
@@ -408,7 +501,7 @@ i64 sys_ext_unload(u64 cap, ext_id id) {
     if (ext->row->state == EXT_LIVE) {
         const u64 arguments[ENGINE_ARGS] = {0};
         u64 result;
-        struct ext_function *fini = function_of_role(ext, EXT_ROLE_FINI);
+        struct ext_function *fini = ext_function_of_role(ext, EXT_ROLE_FINI);
         if (fini)
             (void)ext_run(ext, fini->function, arguments, EXT_BUDGET, &result);
         ext_kill(ext, EXT_DETACHED_UNLOAD);

@@ -25,7 +25,9 @@
 #include "kernel/spin/strand.h"
 
 #define EXT_STUB_BYTES  48
-#define EXT_STACK_ORDER 3    // pages of the loader's stack, log2
+#define EXT_STUB_JUMP   24 // where the jump to an event is, if the extension has strands; else 0
+#define EXT_STUB_EVENT  (1u << 31) // in the place of SERVICE_*
+#define EXT_STACK_ORDER 3          // pages of the loader's stack, log2
 #define EXT_FRAME_MAX   4096 // bytes of stack frames that a program may need, in kernel context
 #define EXT_NATIVE_MAX  4096 // bytes of native stack
 #define EXT_COST_MAX    8000 // instructions between two looks at the meter
@@ -49,6 +51,9 @@ enum ext_role {
     EXT_ROLE_BLOCK,
     EXT_ROLE_CHECKPOINT,
     EXT_ROLE_RESUME,
+    EXT_ROLE_MAY_LINK, // "may_link": may that importer link to us?
+    EXT_ROLE_GIVE,     // "give", "take": state in a live upgrade
+    EXT_ROLE_TAKE,
     EXT_ROLES
 };
 
@@ -62,6 +67,7 @@ struct ext_function {
     u32 hook;     // of the interface; hook 0 is that of strands
     u32 btf;      // its FUNC
     const char *prototype;
+    u64 shape; // of the type: ext_type_shape
     struct engine_code_entry entry;
     struct dispatch_guard *guard; // of a GUARD: what it asks
 };
@@ -75,23 +81,25 @@ struct ext_range {
 struct ext {
     ext_id id;
     struct abi_extension *row;
-    u32 doomed; // LOADING: is to die
+    u32 doomed;       // LOADING: is to die
+    struct ext *self; // who the code is for: the one that it replaces, which may have died
+    // Its code and what that needs; an upgrade exchanges it (upgrade.c).
     struct memory memory;
-    struct memory scratch; // while it is loaded
-    struct memory_pages arena, code_pages, stack;
-    u64 stack_top;
-    struct engine_host host, scratch_host;
+    struct memory_pages arena, code_pages;
+    struct engine_host host;
     struct engine_interface interface;
     struct engine_program *program;
     struct engine_code code;
     struct ext_function *functions;
     u32 function_count;
-    // event.c
+    struct event_link *links;
+    // Events and handlers, which outlive the code: event.c
+    struct memory lasting;
     struct engine_host dispatch_host;
-    struct dispatch_memory dispatch; // pays for its events and handlers
+    struct dispatch_memory dispatch;
     struct event *events;
     struct event_handler *handlers;
-    struct event_link *links;
+    struct domain_entry *entries; // domain_made.c
     // service/strand.c
     struct strand_crew crew;
     struct strand_policy policy;
@@ -106,6 +114,11 @@ struct ext {
     // While it is loaded
     struct env *loader;
     struct ext_load request;
+    struct ext_link link;
+    struct memory scratch;
+    struct memory_pages stack;
+    u64 stack_top;
+    struct engine_host scratch_host;
     u64 report; // user address
     void *object_copy;
     struct engine_refusal refusal;
@@ -126,6 +139,7 @@ void ext_kill(struct ext *ext, enum ext_detached why);
 // Calls a function of a live extension in kernel context, with that budget.
 enum engine_status ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget,
                            u64 *result);
+struct ext_function *ext_function_of_role(struct ext *ext, enum ext_role role); // or null
 // The run of this processor's kernel context.
 struct engine_run *ext_run_here(void);
 
@@ -138,5 +152,21 @@ void watch_forget(struct ext *ext);
 // types.c: a function's type as the engine wants it. 0 if it has one that can be exported.
 int ext_type_function(const struct engine_btf *btf, u32 func, struct engine_type *result,
                       struct engine_type *arguments, u32 *count);
+
+// A hash of the type with the layout of all structures, for comparison; what must not be wrong is
+// compared besides.
+u64 ext_type_shape(const struct engine_btf *btf, u32 func);
+
+// upgrade.c: `with` is loaded and about to live; its code takes the place of the old one's, which
+// is then with's. After an error nothing has changed, and `with` must be killed.
+i64 ext_upgrade(struct ext *ext, struct ext *with);
+
+// ext.c: a row and a frame for a new extension. For domain_made.c.
+i64 ext_make(struct env *env, account_id payer, const struct ext_load *request, struct ext **made);
+// Does the capability cover it, with these rights? E_STALE: it is gone.
+i64 ext_check(u64 cap, ext_id id, u32 rights, struct ext **ext);
+// Dies with the account and no more with its env.
+void ext_leave_env(struct ext *ext);
+int ext_name_is_valid(const char *name);
 
 #endif

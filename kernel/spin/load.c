@@ -11,8 +11,8 @@
 #include "engine/jit/x86.h"
 #include "kernel/aegis/inside.h"
 #include "kernel/sal/sal.h"
+#include "kernel/spin/domain.h"
 #include "kernel/spin/event.h"
-#include "kernel/spin/service.h"
 
 #define FUNCTIONS_MAX 256
 #define IMPORTS_MAX   256
@@ -70,13 +70,6 @@ static void host_code_free(void *cookie, struct engine_code_memory *code) {
 
 // ---- imports and exports
 
-static const struct service *service_find(const char *name) {
-    for (const struct service *const *at = spin_services_start; at < spin_services_end; at++)
-        if (string_equal((*at)->import.name, name))
-            return *at;
-    return NULL;
-}
-
 static const struct {
     const char *section;
     u32 role;
@@ -91,6 +84,9 @@ static const struct {
     {"guard", EXT_ROLE_GUARD},
     {"init", EXT_ROLE_INIT},
     {"fini", EXT_ROLE_FINI},
+    {"may_link", EXT_ROLE_MAY_LINK},
+    {"give", EXT_ROLE_GIVE},
+    {"take", EXT_ROLE_TAKE},
 };
 
 static u32 role_of(const struct engine_symbol *symbol) {
@@ -121,37 +117,41 @@ static const char *keep_text(struct ext *ext, const char *text) {
     return copy ? memcpy(copy, text, size) : NULL;
 }
 
-static void import_service(struct ext *ext, struct engine_import *import,
-                           const struct service *service) {
-    *import = service->import;
-    ext->strands |= (service->flags & SERVICE_SWITCHES) != 0;
-}
-
-static i64 import_event(struct ext *ext, const struct engine_symbol *symbol,
-                        const struct engine_btf *btf, struct engine_import *import) {
-    char prototype[256];
-    if (!symbol->btf ||
-        engine_btf_print(btf, symbol->btf, prototype, sizeof prototype) >= sizeof prototype)
-        return -E_INVAL;
-    *import = (struct engine_import){.name = keep_text(ext, symbol->name),
-                                     .prototype = keep_text(ext, prototype)};
-    if (!import->name || !import->prototype)
-        return -E_NOMEM;
-    return event_import(ext, ext->interface.import_count, symbol->name, prototype, import);
-}
-
 static int interface_import(struct ext *ext, const struct engine_symbol *symbol,
                             const struct engine_btf *btf) {
-    const struct service *service = service_find(symbol->name);
-    struct engine_import *import =
-        (struct engine_import *)&ext->interface.imports[ext->interface.import_count];
-    if (service)
-        import_service(ext, import, service);
-    else if (import_event(ext, symbol, btf, import))
-        return refuse(ext, ENGINE_REFUSED_IMPORT_UNKNOWN, symbol->name,
-                      "no service has that name, and no event that name and type");
+    i64 error =
+        domain_import(ext, symbol, btf,
+                      (struct engine_import *)&ext->interface.imports[ext->interface.import_count]);
+    if (error == -E_NOMEM)
+        return ENGINE_ERROR_MEMORY;
+    if (error)
+        return error == -E_STALE ? refuse(ext, ENGINE_REFUSED_IMPORT_UNKNOWN, symbol->name,
+                                          "no service, and no event that this domain can see, has "
+                                          "that name")
+                                 : refuse(ext, ENGINE_REFUSED_IMPORT_TYPE, symbol->name,
+                                          "its exporter's header says otherwise");
     ext->interface.import_count++;
     return 0;
+}
+
+// Functions that the kernel calls with structures of its own, or of another version's.
+static int role_fits(u32 role, const struct engine_hook *hook) {
+    const struct engine_type *first = &hook->arguments[0];
+    if (role == EXT_ROLE_MAY_LINK)
+        return hook->argument_count == 1 && first->kind == ENGINE_BUFFER &&
+               first->size == sizeof(struct ext_importer) && !(first->flags & ENGINE_TYPE_WRITE);
+    if (role == EXT_ROLE_GIVE || role == EXT_ROLE_TAKE)
+        return hook->argument_count && first->kind == ENGINE_BUFFER &&
+               (hook->argument_count == 1 || hook->arguments[1].kind == ENGINE_SCALAR) &&
+               hook->argument_count <= 2 &&
+               (role == EXT_ROLE_GIVE || !(first->flags & ENGINE_TYPE_WRITE));
+    if (role == EXT_ROLE_INIT || role == EXT_ROLE_FINI)
+        return !hook->argument_count;
+    if (role == EXT_ROLE_ENTRY)
+        for (u32 i = 0; i < hook->argument_count; i++)
+            if (hook->arguments[i].kind != ENGINE_SCALAR)
+                return 0; // programs give numbers
+    return 1;
 }
 
 static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
@@ -167,13 +167,18 @@ static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
         return refuse(ext, ENGINE_REFUSED_IMPORT_TYPE, symbol->name,
                       "functions in this section take and return numbers, and pointers to "
                       "structures; compile with -g");
+    if (!role_fits(role_of(symbol), hook))
+        return refuse(ext, ENGINE_REFUSED_IMPORT_TYPE, symbol->name,
+                      "a function in this section takes other arguments: see "
+                      "abi/ext/extension.h");
     *function = (struct ext_function){.name = keep_text(ext, symbol->name),
                                       .section = keep_text(ext, symbol->section),
                                       .hash = ext_hash(symbol->name),
                                       .hook = index,
                                       .role = role_of(symbol),
                                       .btf = symbol->btf,
-                                      .prototype = keep_text(ext, prototype)};
+                                      .prototype = keep_text(ext, prototype),
+                                      .shape = ext_type_shape(btf, symbol->btf)};
     if (!function->name || !function->section || !function->prototype)
         return ENGINE_ERROR_MEMORY;
     hook->name = function->name;
@@ -261,11 +266,14 @@ static void stub_write(struct ext *ext, u32 index, u64 target, u32 flags) {
         x86_mov_ri(&x, X86_R11, flags & SERVICE_SWITCHES ? target : at);
         x86_jmp(&x, true, (i32)((u64)strand_import - (at + x.at + 5)));
         ASSERT(x.at == from + 12);
+        while (flags == EXT_STUB_EVENT && x.at < EXT_STUB_JUMP)
+            x86_byte(&x, 0x90);
     }
+    ASSERT(flags != EXT_STUB_EVENT || x.at == (ext->strands ? EXT_STUB_JUMP : 0));
     if (flags & SERVICE_SWITCHES)
         target = (u64)strand_refused;
     if (flags & SERVICE_OWNER) {
-        x86_mov_ri(&x, X86_R11, (u64)ext);
+        x86_mov_ri(&x, X86_R11, (u64)ext->self);
         x86_store(&x, (struct x86_mem){X86_R9, X86_NONE, 0, offsetof(struct engine_run, cookie)},
                   X86_R11);
     }
@@ -284,13 +292,13 @@ static int stubs_make(struct ext *ext) {
         return ENGINE_ERROR_MEMORY;
     for (u32 i = 0; i < ext->interface.import_count; i++) {
         struct engine_import *import = (struct engine_import *)&ext->interface.imports[i];
-        const struct service *service = service_find(import->name);
+        const struct service *service = import->function ? domain_service(import->name) : NULL;
         if (service && (service->flags & SERVICE_ANYWHERE || (!service->flags && !ext->strands)))
             continue;
         // With the lock, because the event that the stub leads to may end meanwhile.
         inside_lock();
-        stub_write(ext, i, service ? (u64)import->function : event_import_target(ext, i),
-                   service ? service->flags : 0);
+        stub_write(ext, i, service ? (u64)import->function : domain_import_target(ext, i),
+                   service ? service->flags : EXT_STUB_EVENT);
         inside_unlock();
         import->function = (engine_import_function *)(ext->code_pages.va + (u64)i * EXT_STUB_BYTES);
     }

@@ -21,5 +21,8 @@ object_\name\()_end:
     .irp name, large_call, large_packet, large_guard, written_packet, memory_probe, predicates, reserve, spinning_fault
     OBJECT \name bpf/tests/guest/ext/\name\().o
     .endr
+    .irp name, cross_a, cross_b, asked, asker, eavesdrop, tally1, tally2, tally_type, tally_init, tally_state, teller, entry_pointer, ticker
+    OBJECT \name bpf/tests/guest/ext/\name\().o
+    .endr
 
     .section .note.GNU-stack, "", @progbits

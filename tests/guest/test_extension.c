@@ -113,7 +113,9 @@ TEST(extension_bad_requests) {
         CHECK_EQ(sys_ext_load(CAP_SLOT_ACCOUNT, my_account(), (u64)&bad, (u64)&report), error);    \
     } while (0)
     REQUEST(bad.flags = 1ul << 63, -E_INVAL);
-    REQUEST(bad.reserved = 1, -E_INVAL);
+    REQUEST(bad.link = 1, -E_ALIGN);
+    REQUEST(bad.link = SCRATCH, -E_FAULT);
+    REQUEST(bad.link = ABI_TABLES, -E_RANGE);
     REQUEST(memset(bad.name, 'x', sizeof bad.name), -E_INVAL);
     REQUEST(bad.name[0] = '/', -E_INVAL);
     REQUEST(bad.object = SCRATCH, -E_FAULT);

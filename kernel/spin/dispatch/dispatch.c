@@ -95,22 +95,34 @@ void dispatch_remove(struct dispatch_binding *binding) {
     list_remove(event, binding);
 }
 
-int dispatch_default(struct dispatch_event *event, struct dispatch_binding *binding) {
-    struct dispatch_block *block = NULL;
+struct dispatch_block *dispatch_default_make(struct dispatch_event *event,
+                                             const struct dispatch_binding *binding) {
+    struct emit_leaf leaf = {event, binding, true, true};
     int error = DISPATCH_OK;
-    if (binding) {
-        struct emit_leaf leaf = {event, binding, true, true};
-        block = block_make(binding->memory, 0, emit_leaf, &leaf, &error);
-        if (!block)
-            return error;
-        binding->event = event;
-    }
+    return block_make(binding->memory, 0, emit_leaf, &leaf, &error);
+}
+
+void dispatch_default_drop(struct dispatch_block *block) {
+    block_free(block);
+}
+
+void dispatch_default_set(struct dispatch_event *event, struct dispatch_binding *binding,
+                          struct dispatch_block *block) {
     word_set(block_word(event->miss, 0), block_code(block ? block : event->none_block));
     block_retire(event, event->fallback);
     if (event->default_binding)
         event->default_binding->event = NULL;
+    if (binding)
+        binding->event = event;
     event->fallback = block;
     event->default_binding = binding;
+}
+
+int dispatch_default(struct dispatch_event *event, struct dispatch_binding *binding) {
+    struct dispatch_block *block = binding ? dispatch_default_make(event, binding) : NULL;
+    if (binding && !block)
+        return DISPATCH_MEMORY;
+    dispatch_default_set(event, binding, block);
     return DISPATCH_OK;
 }
 

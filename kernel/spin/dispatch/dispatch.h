@@ -163,6 +163,14 @@ void dispatch_remove(struct dispatch_binding *binding);
 // The default handler: NULL for none. Its guards are not asked, its order is meaningless.
 int dispatch_default(struct dispatch_event *event, struct dispatch_binding *binding);
 
+// The same in two steps, of which only the first can fail (NULL): code for a default handler, which
+// reads the binding now; and putting it, with the binding, into its place.
+struct dispatch_block *dispatch_default_make(struct dispatch_event *event,
+                                             const struct dispatch_binding *binding);
+void dispatch_default_set(struct dispatch_event *event, struct dispatch_binding *binding,
+                          struct dispatch_block *block);
+void dispatch_default_drop(struct dispatch_block *block); // that was made and not set; NULL is fine
+
 // Removes some bindings and installs others such that each raise sees all of it or nothing. Work is
 // proportional to the event's handlers. An anchor must not be removed.
 int dispatch_swap(struct dispatch_event *event, struct dispatch_binding *const *remove, u32 removed,
