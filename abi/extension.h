@@ -14,6 +14,8 @@
 #define EXT_NAME_BYTES   32         // of a domain, with its 0
 #define EXT_OBJECT_BYTES (1u << 20) // of an object, at most
 #define EXT_PER_ENV      64
+#define EXT_FRAME_MAX    4096 // bytes of stack frames that a function may need, callees included
+#define EXT_COST_MAX     8000 // instructions that a function may execute between two turns of loops
 
 // The domain's name is made of letters, digits, '.', '-' and '_', or empty.
 struct ext_load {

@@ -7,12 +7,16 @@
 // right to end the machine, the others an eighth of the memory and the console. Then it watches:
 // when the first library OS is gone without having ended the machine, it says so and does.
 //
+// Extensions of the archive (boot/ext/WHO/NAME.o) are loaded before that: those of `first` at this
+// program's cost, and so with the machine's rights; those of `libos` at the first library OS's.
+//
 // The boot module is this program, padded to a page, and a cpio archive with boot/NAME.elf, which
 // anybody may have made: it is checked like anything else (libos/exos/fs/cpio.h, libos/exos/elf.h).
 
 #include "abi/caps.h"
 #include "abi/env.h"
 #include "abi/errors.h"
+#include "abi/extension.h"
 #include "abi/pte.h"
 #include "abi/revoke.h"
 #include "abi/tables.h"
@@ -74,9 +78,12 @@ static void give_up(const char *format, ...) {
     char text[260] = "\xffM";
     va_list arguments;
     va_start(arguments, format);
-    u64 n = format_write_va(text + 2, sizeof(text) - 3, format, arguments);
+    u64 n = format_write_va(text + 2, sizeof(text) - 7, format, arguments);
     va_end(arguments);
-    n = (n < sizeof(text) - 4 ? n : sizeof(text) - 4) + 3;
+    n = (n < sizeof(text) - 8 ? n : sizeof(text) - 8) + 2;
+    text[n] = 0;
+    memcpy(text + n + 1, "\xffX\x7d", 4); // and the run's status: 125
+    n += 5;
     for (u64 done = 0; done < n;) {
         i64 taken = sys_console_write(CAP_SLOT_CONSOLE, (u64)text + done, n - done);
         if (taken < 0)
@@ -293,6 +300,29 @@ static i64 libos_start(struct libos *l, u32 index) {
     return start_page(l, rest ? 0 : 1);
 }
 
+// Loads what the archive has for WHO; nothing runs if one is refused.
+static void extensions_load(const char *who, account_id account) {
+    struct cpio_entry e;
+    struct cpio archive =
+        cpio_open((const char *)MODULE + archive_offset, module_mapped() - archive_offset);
+    while (cpio_next(&archive, &e) == CPIO_ENTRY) {
+        char prefix[32];
+        u64 n = format_write(prefix, sizeof(prefix), "boot/ext/%s/", who);
+        if (e.name_length <= n + 2 || e.name_length - n - 2 >= EXT_NAME_BYTES ||
+            memcmp(e.name, prefix, n))
+            continue;
+        struct ext_load request = {.object = (u64)e.data, .bytes = e.size, .flags = EXT_STAYS};
+        struct ext_report report = {.code = 0};
+        memcpy(request.name, e.name + n, e.name_length - n - 2); // without .o
+        i64 error = sys_ext_load(CAP, account, (u64)&request, (u64)&report);
+        if (error == -E_REFUSED)
+            give_up("first: extension %s is refused: %s %s (%s:%u); see tri-ext explain",
+                    request.name, report.name, report.words, report.file, report.line);
+        if (error < 0)
+            give_up("first: cannot load extension %s: error %ld", request.name, -error);
+    }
+}
+
 // The names of the command line, the first one last.
 static void choose(void) {
     const char *line = (const char *)ABI_INFO->command_line, *list = "exos";
@@ -374,11 +404,13 @@ void rt_main(void *nothing) {
     if (!count)
         give_up("first: libos= names nothing");
     cursor = ABI_INFO->frames / 2;
+    extensions_load("first", own_account);
     for (u32 i = 0; i < count; i++) {
         i64 error = libos_start(&liboses[i], i);
         if (error)
             give_up("first: cannot start the library OS %s: error %ld", liboses[i].name, -error);
     }
+    extensions_load("libos", liboses[count - 1].account);
     for (u32 i = count; i-- > 0;)
         sys_env_start(CAP, liboses[i].env);
     watch(&liboses[count - 1]);

@@ -10,6 +10,7 @@
 
 #include "base/string.h"
 #include "engine/btf.h"
+#include "engine/signature.h"
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/inside.h"
@@ -170,10 +171,11 @@ static i64 link_first(struct event_link *link, const struct engine_symbol *symbo
     struct ext *ext = link->importer;
     struct event *event = callable(domain_find(ext, link->name));
     if (!event)
-        return ext->request.flags & EXT_PARTIAL
-                   ? ext_type_function(btf, symbol->btf, &import->result, import->arguments,
+        return !(ext->request.flags & EXT_PARTIAL) ? -E_STALE
+               : engine_signature_read(btf, symbol->btf, &import->result, import->arguments,
                                        &import->argument_count)
-                   : -E_STALE;
+                   ? 0
+                   : -E_INVAL;
     if (!names_fit(link, event))
         return -E_INVAL;
     import->result = *event->result;

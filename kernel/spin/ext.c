@@ -479,7 +479,9 @@ i64 sys_ext_call(u64 cap, ext_id id, u64 at) {
     call.status = ext_run(ext, function->function, call.args, ext->row->budget, &call.result);
     call.slot = call.status ? ext_run_here()->status_pc : 0;
     ext->row->calls++;
-    ext->row->ticks += sal_tsc() - from;
+    u64 ticks = sal_tsc() - from;
+    ext->row->ticks += ticks;
+    ext->row->worst = ticks > ext->row->worst ? ticks : ext->row->worst;
     if (call.status) {
         const struct engine_line *line = engine_program_line_at(ext->program, call.slot);
         ext->row->faults++;

@@ -28,9 +28,7 @@
 #define EXT_STUB_JUMP   24 // where the jump to an event is, if the extension has strands; else 0
 #define EXT_STUB_EVENT  (1u << 31) // in the place of SERVICE_*
 #define EXT_STACK_ORDER 3          // pages of the loader's stack, log2
-#define EXT_FRAME_MAX   4096 // bytes of stack frames that a program may need, in kernel context
 #define EXT_NATIVE_MAX  4096 // bytes of native stack
-#define EXT_COST_MAX    8000 // instructions between two looks at the meter
 #define EXT_BUDGET      8000 // meter of a call in kernel context
 
 // engine_run.mode.
@@ -149,12 +147,8 @@ i64 ext_build(struct ext *ext);
 // service/watch.c: nobody is watched by it any more.
 void watch_forget(struct ext *ext);
 
-// types.c: a function's type as the engine wants it. 0 if it has one that can be exported.
-int ext_type_function(const struct engine_btf *btf, u32 func, struct engine_type *result,
-                      struct engine_type *arguments, u32 *count);
-
-// A hash of the type with the layout of all structures, for comparison; what must not be wrong is
-// compared besides.
+// types.c: a hash of the type with the layout of all structures, for comparison; what must not be
+// wrong is compared besides.
 u64 ext_type_shape(const struct engine_btf *btf, u32 func);
 
 // upgrade.c: `with` is loaded and about to live; its code takes the place of the old one's, which

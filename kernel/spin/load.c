@@ -9,6 +9,7 @@
 #include "base/string.h"
 #include "engine/btf.h"
 #include "engine/jit/x86.h"
+#include "engine/signature.h"
 #include "kernel/aegis/inside.h"
 #include "kernel/sal/sal.h"
 #include "kernel/spin/domain.h"
@@ -161,8 +162,8 @@ static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
     struct ext_function *function = &ext->functions[ext->function_count];
     char prototype[256];
     *hook = (struct engine_hook){0};
-    if (ext_type_function(btf, symbol->btf, &hook->result, hook->arguments,
-                          &hook->argument_count) ||
+    if (!engine_signature_read(btf, symbol->btf, &hook->result, hook->arguments,
+                               &hook->argument_count) ||
         engine_btf_print(btf, symbol->btf, prototype, sizeof prototype) >= sizeof prototype)
         return refuse(ext, ENGINE_REFUSED_IMPORT_TYPE, symbol->name,
                       "functions in this section take and return numbers, and pointers to "

@@ -19,3 +19,9 @@ $(BUILD)/san/tests/apps/test-pager: $(addprefix $(BUILD)/san/,tests/apps/pager.o
 test-pager: $(BUILD)/san/tests/apps/test-pager
 	@$<
 HOST_TESTS += test-pager
+
+# tri-ext, --ext, and the commands of docs/extensions.md.
+.PHONY: test-ext
+test-ext: all
+	$(Q)$(PYTHON) tests/apps/ext.py --build $(BUILD) $(EXT_ARGS)
+GUEST_TESTS += test-ext

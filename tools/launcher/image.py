@@ -5,6 +5,7 @@
     0          first.elf, padded with zeros to a multiple of 4096
     then       a newc archive:  boot/argv, boot/env, boot/cwd   what to run (argv is absent for an interactive shell)
                                 boot/NAME.elf                   the libOS images, all of $(BUILD)/user/boot/
+                                boot/ext/WHO/NAME.o             extensions to load first; WHO pays: first, libos
                                 root, root/...                  the guest's root folder
 
 argv and env are strings, each ended by a NUL. The same inputs give the same bytes.
@@ -20,15 +21,20 @@ from . import machine
 from . import tree as trees
 
 BUSYBOX = "/bin/busybox"
+TOOLS = ("tri-ext",)  # of $(BUILD)/guest/, in every default root
 FILE = stat.S_IFREG | 0o644
 
 
-def build_root(root, adds):
+def build_root(build, root, adds):
     """The guest's root as a tree: the default one or the folder `root`, and what was added."""
     if root is None:
         if not trees.is_static_elf(BUSYBOX):
             raise Trouble(f"{BUSYBOX} is not there or not static; install the package busybox-static")
         tree = trees.default_root(BUSYBOX)
+        for name in TOOLS:
+            path = os.path.join(build, "guest", name)
+            if os.path.exists(path):
+                tree.put_host(path, "usr/bin/" + name)
     else:
         if not os.path.isdir(root):
             raise Trouble(f"--root: {root} is not a folder")
@@ -51,11 +57,11 @@ def boot_files(build):
     return [("boot/" + name, os.path.join(folder, name)) for name in names if name.endswith(".elf")]
 
 
-def write(path, build, root, adds, argv, env, cwd):
+def write(path, build, root, adds, exts, argv, env, cwd):
     """Writes the boot module for one run to `path`."""
     if os.isatty(2) and root is not None:
         print("tricolor: building the image of the root folder", file=sys.stderr)
-    tree = build_root(root, adds)
+    tree = build_root(build, root, adds)
     try:
         with open(path, "wb") as out:
             with open(machine.built(build, "user", "first.elf"), "rb") as source:
@@ -68,6 +74,8 @@ def write(path, build, root, adds, argv, env, cwd):
             writer.add_bytes("boot/env", FILE, strings(f"{k}={v}" for k, v in env.items()))
             writer.add_bytes("boot/cwd", FILE, strings([cwd]))
             for name, source in boot_files(build):
+                writer.add_file(name, FILE, source, os.path.getsize(source))
+            for source, name in exts:
                 writer.add_file(name, FILE, source, os.path.getsize(source))
             tree.write(writer, "root")
             writer.finish()

@@ -33,7 +33,7 @@ def environment(kinds):
 
 
 def write_image(options, path, kinds):
-    image.write(path, build_folder(), options.root, options.adds, options.argv, environment(kinds), CWD)
+    image.write(path, build_folder(), options.root, options.adds, options.exts, options.argv, environment(kinds), CWD)
 
 
 def prepare_log(options, scratch):

@@ -4,6 +4,7 @@
 
 import argparse
 import os
+import re
 
 from . import Trouble
 
@@ -21,6 +22,8 @@ options:
   --icount                      one instruction is one virtual nanosecond; one CPU, TCG
   --libos exos|mini|exos,mini   the library operating system that runs the program (default exos); others run beside it
   --add HOSTPATH[:GUESTPATH]    put a file or folder into the guest's root (default: as /NAME); may be repeated
+  --ext FILE.o[:exos]           load an extension into the kernel before anything runs, at the machine's cost, under the name
+                                of the file; with :exos at the first library OS's, which may then call and unload it
   --root DIR                    take a folder as the guest's root instead of Debian's busybox
   --timeout S                   end the run after S seconds, with status 124
   --log FILE                    keep the kernel's log
@@ -71,6 +74,21 @@ def split_add(text):
     return host, guest
 
 
+def split_ext(text):
+    """FILE.o[:LIBOS] as (host path, name in the archive)."""
+    host, colon, who = text.rpartition(":")
+    if not colon or os.path.exists(text):
+        host, who = text, ""
+    if not os.path.isfile(host):
+        raise Trouble(f"--ext: no such file: {host}")
+    name = os.path.basename(host).removesuffix(".o")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,31}", name):
+        raise Trouble(f"--ext: '{name}' can't be the name of an extension: letters, digits, '.', '-', '_', at most 31")
+    if who not in ("", "exos", "mini"):
+        raise Trouble(f"--ext: {who} is no library OS")
+    return host, f"boot/ext/{'libos' if who else 'first'}/{name}.o"
+
+
 def common(parser):
     parser.add_argument("--smp", type=at_least(1, int))
     parser.add_argument("--mem", type=at_least(16, int), default=512)
@@ -80,6 +98,7 @@ def common(parser):
     parser.add_argument("--icount", action="store_true")
     parser.add_argument("--libos", default="exos")
     parser.add_argument("--add", action="append", default=[])
+    parser.add_argument("--ext", action="append", default=[])
     parser.add_argument("--root")
     parser.add_argument("--timeout", type=at_least(0, float))
     parser.add_argument("--log")
@@ -122,4 +141,5 @@ def check(options):
         raise Trouble("the program's name is empty")
     if options.smp is None:
         options.smp = 1 if options.argv else 2
+    options.exts = [split_ext(text) for text in options.ext]
     options.adds = [split_add(text) for text in options.add]

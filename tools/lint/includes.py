@@ -14,7 +14,7 @@ BELOW = {
     "engine": ("base", "abi"),
     "kernel": ("engine", "base", "abi"),
     "libos": ("base", "abi"),
-    "apps": ("libos", "base", "abi"),
+    "apps": ("libos", "engine", "base", "abi"),
     "ext": ("abi",),
     "tools": ("engine", "base", "abi"),
     # Tests and benchmarks are host programs on the pure rooms, or guest programs on a libOS.
