@@ -203,12 +203,38 @@ static i64 copy_object(struct ext *ext) {
     return error;
 }
 
+#define PAINT 0x7a61696e74ul
+
+// The stack below this function is painted; then counted is what has another colour.
+__attribute__((noinline)) static void stack_paint(const struct ext *ext) {
+    u64 *end = (u64 *)__builtin_frame_address(0) - 64;
+    for (u64 *at = (u64 *)(ext->stack_top - EXT_STACK_BYTES); at < end; at++)
+        *at = PAINT;
+}
+
+// Says so when loading took more of its stack than ever before.
+static void stack_measure(const struct ext *ext) {
+    static u64 most = EXT_STACK_BYTES / 8;
+    const u64 *at = (const u64 *)(ext->stack_top - EXT_STACK_BYTES);
+    while (*at == PAINT)
+        at++;
+    u64 used = ext->stack_top - (u64)at;
+    inside_lock();
+    if (used > most) {
+        most = used;
+        log_print("spin: loading took %lu of %lu bytes of stack\n", used, EXT_STACK_BYTES);
+    }
+    inside_unlock();
+}
+
 // On the extension's own stack, preemptible.
 static i64 load_work(void *argument) {
     struct ext *ext = argument;
+    stack_paint(ext);
     i64 error = copy_object(ext);
     error = error ? error : ext_build(ext);
     memory_drop(&ext->scratch);
+    stack_measure(ext);
     return error;
 }
 

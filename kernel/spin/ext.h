@@ -24,12 +24,14 @@
 #include "kernel/spin/memory.h"
 #include "kernel/spin/strand.h"
 
-#define EXT_STUB_BYTES  48
-#define EXT_STUB_JUMP   24 // where the jump to an event is, if the extension has strands; else 0
-#define EXT_STUB_EVENT  (1u << 31) // in the place of SERVICE_*
-#define EXT_STACK_ORDER 3          // pages of the loader's stack, log2
-#define EXT_NATIVE_MAX  4096 // bytes of native stack
-#define EXT_BUDGET      8000 // meter of a call in kernel context
+#define EXT_STUB_BYTES    48
+#define EXT_STUB_JUMP     24 // where the jump to an event is, if the extension has strands; else 0
+#define EXT_STUB_EVENT    (1u << 31) // in the place of SERVICE_*
+#define EXT_STACK_ORDER   3          // pages of the loader's stack, log2
+#define EXT_STACK_BYTES   ((u64)ABI_PAGE << EXT_STACK_ORDER)
+#define EXT_STACK_RESERVE 12288 // of it: what the engine uses between two allocations
+#define EXT_NATIVE_MAX    4096  // bytes of native stack
+#define EXT_BUDGET        8000  // meter of a call in kernel context
 
 // engine_run.mode.
 enum {

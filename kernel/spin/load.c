@@ -21,14 +21,21 @@
 
 // ---- what the engine asks for
 
+// What an object makes the engine do on the stack is bounded here: where it needs memory there must
+// be room below, or it gets none. What it calls without asking was measured (docs/extensions.md).
+static int may_go_on(const struct ext *ext) {
+    u64 at = (u64)__builtin_frame_address(0), end = ext->stack_top - EXT_STACK_BYTES;
+    return !ext->doomed && at >= end + EXT_STACK_RESERVE;
+}
+
 static void *host_alloc(void *cookie, size_t size) {
     struct ext *ext = cookie;
-    return ext->doomed ? NULL : memory_alloc(&ext->memory, size);
+    return may_go_on(ext) ? memory_alloc(&ext->memory, size) : NULL;
 }
 
 static void *scratch_alloc(void *cookie, size_t size) {
     struct ext *ext = cookie;
-    return ext->doomed ? NULL : memory_alloc(&ext->scratch, size);
+    return may_go_on(ext) ? memory_alloc(&ext->scratch, size) : NULL;
 }
 
 static void scratch_free(void *cookie, void *memory, size_t size) {
@@ -106,6 +113,7 @@ static int refuse(struct ext *ext, enum engine_refusal_code code, const char *na
                   const char *words) {
     memset(&ext->refusal, 0, sizeof ext->refusal);
     ext->refusal.code = code;
+    ext->refusal.a = code == ENGINE_REFUSED_WORK ? EXT_COST_MAX : 0;
     ext->refusal.pc = ENGINE_NO_PC;
     string_copy(ext->refusal.name, name, sizeof ext->refusal.name);
     string_copy(ext->refusal.missing, words, sizeof ext->refusal.missing);

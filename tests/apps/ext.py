@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import subprocess
+import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -81,6 +82,45 @@ def boot(tests):
     tests.check("boot: no such file", status == 125 and "no such file" in output, output)
 
 
+def big_sources():
+    """Programs that make the engine work hard, each in its own way; all near one of its limits."""
+    head = '#include "abi/ext/extension.h"\nstatic u64 cells[512];\n#define NO __attribute__((noinline)) static\n'
+    chain = "NO u64 f0(u64 a) { return a + cells[a & 511]; }\n" + "".join(
+        f"NO u64 f{i}(u64 a) {{ u64 b[2] = {{a, cells[a & 511]}}; cells[1] += b[a & 1]; return f{i - 1}(a + {i}) ^ b[0]; }}\n"
+        for i in range(1, 60)) + "ENTRY(u64, go, (u64 a)) { return f59(a); }\n"
+    many = "".join(f"NO u64 g{i}(u64 a) {{ cells[a & 511] += a * {i}; return a ^ {i}; }}\n" for i in range(1000)) + "".join(
+        f"ENTRY(u64, go{j}, (u64 a)) {{ return {' + '.join(f'g{i}(a)' for i in range(j * 5, j * 5 + 5))}; }}\n" for j in range(200))
+    branches = "ENTRY(u64, go, (u64 a, u64 b)) { u64 c = 0;\n" + "".join(
+        f"if (a >> {i % 64} & 1) {{ cells[(b + {i}) & 511] += c; c ^= b; }} else c += cells[{i % 512}];\n" for i in range(900)) + "return c; }\n"
+    loops = "ENTRY(u64, go, (u64 n)) { u64 s = 0;\n" + "".join(f"for (u64 i{d} = 0; i{d} < (n >> {d} & 3); i{d}++) {{ s += cells[(s + i{d}) & 511];\n"
+                                                               for d in range(14)) + "}" * 14 + " return s; }\n"
+    long = "ENTRY(u64, go, (u64 a)) {\n" + "".join(f"a = (a ^ {i * 2654435761 % 2**32}ul) * 3 + cells[{i % 512}];\n" for i in range(2500)) + "return a; }\n"
+    types = "struct t0 { u64 x; };\n" + "".join(f"struct t{i} {{ struct t{i - 1} a, *p; }};\n" for i in range(1, 120)) + \
+        "EVENT(u64, go, (const struct t119 *t)) { return t->a.a.a.p != 0; }\n"
+    return {name: head + text for name, text in
+            {"chain": chain, "many": many, "branches": branches, "loops": loops, "long": long, "types": types}.items()}
+
+
+def big(tests):
+    """What loading takes of its stack, with big objects. The kernel says when it was more than ever before."""
+    with tempfile.TemporaryDirectory() as folder:
+        words, names = [], []
+        for name, text in big_sources().items():
+            with open(f"{folder}/{name}.c", "w", encoding="ascii") as out:
+                out.write(text)
+            subprocess.run(["clang", "-target", "bpf", "-mcpu=v3", "-O1", "-g", "-ffreestanding", "-fno-builtin", "-w", f"-I{TOP}", "-c",
+                            f"{folder}/{name}.c", "-o", f"{folder}/{name}.o"], check=True)
+            words += ["--add", f"{folder}/{name}.o:/root/{name}.o"]
+            names.append(name)
+        script = "".join(f"echo @ {name} $(wc -c <{name}.o); tri-ext load --name {name} {name}.o | head -4\n" for name in names) + "tri-ext list"
+        status, output = tests.run(script, [*words, "--log", f"{folder}/log"])
+        with open(f"{folder}/log", encoding="utf-8", errors="replace") as log:
+            took = [int(n) for n in re.findall(r"loading took (\d+) of", log.read())]
+    answers = dict(re.findall(r"^@ (\w+) \d+\n(.*)$", output, re.M))
+    tests.check("big: each is taken or refused", status == 0 and len(answers) == len(names), output)
+    tests.check(f"big: stack, {took} bytes", not took or took[-1] < 24576, output)
+
+
 def guide(tests):
     """Every command of docs/extensions.md, in the order of the page, in one guest."""
     steps, sources = [], set()
@@ -101,11 +141,13 @@ def guide(tests):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
+    parser.add_argument("--only", default="")
     parser.add_argument("-v", action="store_true")
     options = parser.parse_args()
     tests = Tests(options.build, options.v)
-    for part in (shell, explain, boot, guide):
-        part(tests)
+    for part in (shell, explain, boot, big, guide):
+        if part.__name__.startswith(options.only):
+            part(tests)
     print(f"ext: {tests.passed} passed, {tests.failed} failed")
     return 1 if tests.failed else 0
 

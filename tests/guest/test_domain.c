@@ -293,10 +293,10 @@ TEST(upgrade_hands_state_over) {
     CHECK_EQ(call(teller, "ask_old", 0), 1);
     // However often: nothing is left behind.
     u64 before = 0;
-    for (u32 i = 0; i < 40; i++) {
+    for (u32 i = 0; i < 20; i++) {
         CHECK_EQ(LOAD(tally2, .replaces = (ext_id)tally), tally);
         CHECK_EQ(LOAD(tally1, .replaces = (ext_id)tally), tally);
-        if (i == 3 || i == 39) {
+        if (i == 3 || i == 19) {
             u64 until = tsc() + ms(200);
             while (tsc() < until && (!before || frames_now() != before))
                 sys_env_sleep(env_row(my_env())->wakes, tsc() + ms(1));
@@ -305,7 +305,7 @@ TEST(upgrade_hands_state_over) {
         }
     }
     CHECK_EQ(call(tally, "counted", 0), 15);
-    CHECK_EQ(call(tally, "upgraded", 0), 82);
+    CHECK_EQ(call(tally, "upgraded", 0), 42);
     unload(teller);
     unload(tally);
     settle(frames);
