@@ -86,8 +86,9 @@ ABI_ASSERT_SIZE(struct env_uarea, 64);
 
 // The error field of UPCALL_NOTIFY: why, beside env_notify. An env that masks upcalls looks at the
 // row of its account instead.
-#define NOTIFY_ASKED 1u // the account is asked to give something back (abi/revoke.h)
-#define NOTIFY_TAKEN 2u // something was taken from it by force
+#define NOTIFY_ASKED   1u // the account is asked to give something back (abi/revoke.h)
+#define NOTIFY_TAKEN   2u // something was taken from it by force
+#define NOTIFY_HANDLER 4u // a handler of its extensions was detached: table HANDLERS
 
 #define NOTIFY_OVERRUN 4u // an env of the account was destroyed: it overran for ENV_OVERRUN_MS
 

@@ -18,6 +18,8 @@
 #define HANDLER_AFTER   (1u << 6)
 #define HANDLER_TIMED   (1u << 8) // its calls are counted and timed, always
 
+#define HANDLER_SETS 8 // of one extension
+
 enum handler_state {
     HANDLER_FREE = 0,
     HANDLER_LIVE = 1,

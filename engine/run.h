@@ -77,6 +77,9 @@ struct engine_run {
     // stack pointer with which it may call another, and what kind of thread this is.
     uint64_t stack_limit;
     uint32_t mode;
+    // What such code has cost, from a start that the embedder chooses. Not read by the engine.
+    int64_t spent;
+    void *activation; // the embedder's: what is being run
     // Optional: machine code of `program` ends the run early, at status_pc; stack is its stack
     // pointer, and what is above it is still there.
     void (*ended)(struct engine_run *run, const struct engine_program *program, uint64_t stack);

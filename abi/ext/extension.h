@@ -43,6 +43,28 @@
     EXT_SECTION("handler/" #event "/" #order) result name arguments
 #define GUARD(handler, name, arguments) EXT_SECTION("guard/" #handler) u64 name arguments
 
+// More of handlers. `order` is words with slashes between: first, last, before(NAME), after(NAME)
+// (of another handler), async, budget(NUMBER), set(NUMBER) (not installed before handlers_swap),
+// later (not installed before handler_install). A handler and its guards may take one u64 more than
+// the event has arguments: the closure.
+//
+// A filter gets the event's arguments, which must all be numbers, as a structure, and may change
+// them for the handlers behind it. A default handler runs if no other did.
+#define FILTER(event, name, arguments) EXT_SECTION("handler/" #event "/filter") void name arguments
+#define DEFAULT(event, result, name, arguments)                                                    \
+    EXT_SECTION("handler/" #event "/default") result name arguments
+
+// More of events, for their exporter. How the results of several handlers become one: EVENT_MERGED
+// with or, and, sum, first, last; or MERGER. Who may handle it: AUTHORISER, which denies by 0, or
+// changes the request; of guards that it imposes, number 0 to 7, IMPOSED gives the code.
+#define EVENT_MERGED(merge, result, name, arguments)                                               \
+    EXT_SECTION("event/" #name "/" #merge) result name arguments
+#define MERGER(event, name) EXT_SECTION("merger/" #event) u64 name(u64 so_far, u64 next)
+#define AUTHORISER(event, name)                                                                    \
+    EXT_SECTION("authorise/" #event) int name(struct event_request *request)
+#define IMPOSED(event, number, name, arguments)                                                    \
+    EXT_SECTION("impose/" #event "/" #number) u64 name arguments
+
 #define MAY_LINK(name)        EXT_SECTION("may_link/" #name) u64 name(const struct ext_importer *importer)
 #define GIVE(name, arguments) EXT_SECTION("give/" #name) u64 name arguments
 #define TAKE(name, arguments) EXT_SECTION("take/" #name) u64 name arguments
@@ -61,6 +83,19 @@ extern i64 console_text(u64 cap, const char *text, u64 length);
 extern u64 clock_ticks(void);
 extern u64 clock_hz(void);
 extern u64 clock_wall_ns(void);
+
+// --- handlers, while the extension lives
+// -----------------------------------------------------------
+
+// Installs one of the extension's handlers, by its name; returns what handler_remove wants, or a
+// negative error.
+extern i64 handler_install(const char *name, u64 length, u64 closure);
+#define HANDLER_INSTALL(name, closure) handler_install(#name, sizeof(#name) - 1, closure)
+extern i64 handler_remove(u64 installed);
+// Takes all handlers of an event that are in set `from` out, and installs those of set `to`, at
+// once. Handlers without a set are in set 0. Returns how many were installed, or a negative error.
+extern i64 handlers_swap(const char *event, u64 length, u64 from, u64 to);
+#define HANDLERS_SWAP(event, from, to) handlers_swap(#event, sizeof(#event) - 1, from, to)
 
 // --- events of the kernel that every extension may know
 // --------------------------------------------

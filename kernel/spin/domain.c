@@ -118,6 +118,11 @@ static void stub_point(const struct event_link *link, u64 address) {
         memory_code_store(at, 0xe9 | (target & 0xffffffff) << 8);
 }
 
+void domain_retarget(struct event *event) {
+    for (const struct event_link *link = event->links; link; link = link->next_of_event)
+        stub_point(link, event->target);
+}
+
 static void link_make(struct event_link *link, struct event *event) {
     link->event = event;
     link->next_of_event = event->links;
@@ -231,7 +236,7 @@ u64 domain_import_target(const struct ext *ext, u32 index) {
         link = link->next_of_ext;
     if (!link)
         return 0;
-    return link->event ? link->event->dispatch.address : (u64)event_gone;
+    return link->event ? link->event->target : (u64)event_gone;
 }
 
 // --- may they? -----------------------------------------------------------------------------------
@@ -332,7 +337,7 @@ static i64 link_resolve(struct event_link *link, ext_id source) {
     if (!domain_authorise(event, link->importer, EXT_LINK_CALL))
         return -E_REFUSED;
     link_make(link, event);
-    stub_point(link, event->dispatch.address);
+    stub_point(link, event->target);
     return 1;
 }
 

@@ -42,6 +42,7 @@ int domain_authorise(const struct event *event, const struct ext *importer, u64 
 // Asks for all links of an extension that is about to live; the name of the first that is denied.
 const char *domain_denied(const struct ext *ext);
 
+void domain_retarget(struct event *event); // its raises begin elsewhere now
 void domain_publish(struct event *event);  // from now on it can be found
 void domain_withdraw(struct event *event); // and no more; links to it are open again
 void domain_forget(struct ext *ext);       // its links, or its entries

@@ -13,24 +13,36 @@
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
 #include "kernel/spin/domain.h"
+#include "kernel/spin/epoch.h"
 #include "kernel/spin/strand_priv.h"
 
-#define STACK_NEED    (EXT_FRAME_MAX + EXT_NATIVE_MAX + 3072) // of what one handler may call
-#define COUNTER_PAGES (COUNTERS * sizeof(u64) / ABI_PAGE)
+#define STACK_NEED (EXT_FRAME_MAX + EXT_NATIVE_MAX + 5 * 1024) // of what one handler may call
+#define RECLAIM    64                                          // blocks given back at once
 
 static struct object_table table;
-static u64 counters_free[COUNTERS / 64]; // bit set
-static const struct dispatch_layout layout = {
-    .counters_gs = __builtin_offsetof(struct cpu, counters),
-    .stack_limit = __builtin_offsetof(struct engine_run, stack_limit),
-    .seed = 0x9e3779b9};
+static struct abi_event nowhere; // row of those that are not shown
+static struct dispatch_layout layout = {.spent = __builtin_offsetof(struct engine_run, spent),
+                                        .stack_limit =
+                                            __builtin_offsetof(struct engine_run, stack_limit)};
+
+// Not to be guessed, so that nobody can choose constants that share a bucket.
+static u32 seed_make(void) {
+    u64 seed = sal_tsc() * 0x9e3779b97f4a7c15ul;
+    if (sal_machine.features & ABI_FEATURE_RDRAND)
+        for (u32 i = 0; i < 10; i++) {
+            u64 word;
+            u8 ok;
+            __asm__ volatile("rdrand %0\n setc %1" : "=r"(word), "=qm"(ok) : : "cc");
+            if (ok)
+                return (u32)(seed ^ word) >> 1 | 1;
+        }
+    return (u32)(seed >> 32) >> 1 | 1;
+}
 
 void event_init(u32 count) {
     object_table_init(&table, ABI_TABLE_EVENTS, sizeof(struct abi_event), count);
     handler_init(count);
-    for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++)
-        cpu_get(cpu)->counters = sal_frame(sal_boot_alloc(COUNTER_PAGES));
-    memset(counters_free, 0xff, sizeof counters_free);
+    layout.seed = seed_make();
 }
 
 u64 event_stack_limit(u64 bottom) {
@@ -43,23 +55,6 @@ u64 event_stack_limit_here(void) {
     if (strand && at >= stack_low(strand) && at < stack_top(strand))
         return event_stack_limit(stack_low(strand));
     return event_stack_limit(cpu_this()->stack_bottom);
-}
-
-u32 event_counter_take(void) {
-    for (u32 i = 0; i < COUNTERS / 64; i++)
-        if (counters_free[i]) {
-            u32 bit = (u32)__builtin_ctzl(counters_free[i]);
-            counters_free[i] &= counters_free[i] - 1;
-            for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++)
-                cpu_get(cpu)->counters[i * 64 + bit] = 0;
-            return i * 64 + bit;
-        }
-    return COUNTERS;
-}
-
-void event_counter_give(u32 counter) {
-    if (counter < COUNTERS)
-        counters_free[counter / 64] |= 1ul << (counter % 64);
 }
 
 // --- memory of the dispatcher --------------------------------------------------------------------
@@ -104,10 +99,6 @@ void event_memory_prepare(struct ext *ext) {
     ext->dispatch.host = &ext->dispatch_host;
 }
 
-void event_release(struct event *event) {
-    dispatch_release(dispatch_retired(&event->dispatch));
-}
-
 extern struct kernel_event *const spin_events_start[], *const spin_events_end[]; // kernel.ld
 
 // The kernel event of that name, if each extension has it for itself.
@@ -118,21 +109,70 @@ static struct kernel_event *kernel_event_each(const char *name) {
     return 0;
 }
 
-// --- handlers ------------------------------------------------------------------------------------
+// --- what was unlinked ---------------------------------------------------------------------------
 
-i64 event_guard_analyse(struct ext *ext, const struct engine_verdict *verdict,
-                        struct ext_function *function) {
-    struct dispatch_guard *guard = memory_alloc(&ext->memory, sizeof *guard);
-    if (!guard)
-        return -E_NOMEM;
-    dispatch_guard_analyse(ext->program, verdict, function->function,
-                           &ext->interface.hooks[function->hook], guard);
-    function->guard = guard;
-    return guard->kind == DISPATCH_GUARD_OPAQUE ? -E_INVAL : 0;
+// `fresh` has been unlinked since `waiting` began to wait for its epoch.
+static struct {
+    struct dispatch_block *fresh, *waiting;
+    struct event_handler *fresh_handlers, *waiting_handlers;
+    u64 epoch;
+} retired;
+
+void event_release(struct event *event) {
+    struct dispatch_block *block = dispatch_retired(&event->dispatch);
+    u64 target = dispatch_target(&event->dispatch);
+    if (event->target != target) {
+        event->target = target;
+        domain_retarget(event);
+    }
+    if (event->kernel && !event->owner)
+        event->kernel->address = event->dispatch.address;
+    while (block) {
+        struct dispatch_block *next = dispatch_block_chain(block, retired.fresh);
+        retired.fresh = block;
+        block = next;
+    }
 }
 
+void event_handler_retire(struct event_handler *handler) {
+    handler->ext->retired_handlers++;
+    handler->next = retired.fresh_handlers;
+    retired.fresh_handlers = handler;
+}
+
+void event_reclaim(void) {
+    if (!retired.waiting && !retired.waiting_handlers) {
+        if (!retired.fresh && !retired.fresh_handlers)
+            return;
+        retired.waiting = retired.fresh;
+        retired.waiting_handlers = retired.fresh_handlers;
+        retired.fresh = 0;
+        retired.fresh_handlers = 0;
+        retired.epoch = epoch_advance();
+    }
+    if (!epoch_passed(retired.epoch))
+        return;
+    for (u32 i = 0; i < RECLAIM && retired.waiting_handlers; i++) {
+        struct event_handler *handler = retired.waiting_handlers;
+        retired.waiting_handlers = handler->next;
+        handler->ext->retired_handlers--;
+        memory_free(&handler->ext->lasting, handler, sizeof *handler);
+    }
+    for (u32 i = 0; i < RECLAIM && retired.waiting; i++) {
+        struct dispatch_block *block = retired.waiting;
+        retired.waiting = dispatch_block_chain(block, 0);
+        dispatch_release(block);
+    }
+}
+
+int event_idle(const struct ext *ext) {
+    return !ext->dispatch.blocks && !ext->retired_handlers;
+}
+
+// --- code ----------------------------------------------------------------------------------------
+
 int event_may_run(const struct ext_function *function) {
-    return !function->entry.metered && !function->entry.recurses;
+    return !function->entry.recurses;
 }
 
 // Where the function is called in a raise: itself, or, if it needs a frame, a gate that makes one
@@ -158,34 +198,22 @@ u64 event_gate_make(const struct ext *ext, const struct ext_function *function) 
     return at;
 }
 
-u32 event_binding_flags(const struct ext *ext) {
-    return ext->links ? DISPATCH_CHECKED : 0;
-}
-
 i64 event_error(int error) {
     return error == DISPATCH_OK ? 0 : error == DISPATCH_MEMORY ? -E_NOMEM : -E_INVAL;
 }
 
 // Gives the event its row and code; what it is, and its memory, are set. Without a row it works,
 // but is not shown.
+static struct abi_handler no_handler; // row of procedures
+
 static i64 event_begin(struct event *event, account_id account) {
-    static struct abi_event nowhere;
-    event->dispatch.memory = event->intrinsic.memory;
+    event->dispatch.memory = event->procedure.binding.memory;
     event->dispatch.layout = &layout;
     event->dispatch.arguments = (u8)event->argument_count;
-    event->dispatch.counter_misses = event_counter_take();
-    event->dispatch.counter_adjust = event_counter_take();
-    event->intrinsic.counter = event_counter_take();
-    int error = DISPATCH_MEMORY;
-    if (event->dispatch.counter_misses < COUNTERS && event->dispatch.counter_adjust < COUNTERS &&
-        event->intrinsic.counter < COUNTERS)
-        error = dispatch_event_open(&event->dispatch);
-    if (error) {
-        event_counter_give(event->dispatch.counter_misses);
-        event_counter_give(event->dispatch.counter_adjust);
-        event_counter_give(event->intrinsic.counter);
+    event->dispatch.uncounted = true;
+    int error = dispatch_event_open(&event->dispatch);
+    if (error)
         return event_error(error);
-    }
     event->row = object_take(&table, &event->id) ? &nowhere : object_row(&table, event->id);
     event->row->ext = event->owner ? event->owner->id : 0;
     event->row->account = account;
@@ -203,28 +231,66 @@ void event_describe(struct event *event, struct ext *ext, const struct ext_funct
     event->result = &hook->result;
     event->arguments = hook->arguments;
     event->argument_count = hook->argument_count;
+    event->procedure.ext = ext;
+    event->procedure.function = function;
+}
+
+// How results become one: "event/NAME/or", or a function in "merger/NAME".
+static i64 merge_set(struct event *event, const struct ext_function *function) {
+    static const char *const words[] = {[DISPATCH_MERGE_LAST] = "last",
+                                        [DISPATCH_MERGE_FIRST] = "first",
+                                        [DISPATCH_MERGE_OR] = "or",
+                                        [DISPATCH_MERGE_AND] = "and",
+                                        [DISPATCH_MERGE_SUM] = "sum"};
+    char word[16];
+    const struct ext_function *merger = event_function(event, EXT_ROLE_MERGER);
+    if (event_section_word(function->section, 2, word, sizeof word)) {
+        u32 i = 0;
+        while (i < sizeof words / sizeof *words && !string_equal(word, words[i]))
+            i++;
+        if (merger || i == sizeof words / sizeof *words)
+            return -E_INVAL;
+        event->dispatch.merge = (u8)i;
+    }
+    if (!merger)
+        return 0;
+    if (merger->entry.metered || merger->cost > 256)
+        return -E_INVAL;
+    event->dispatch.merge = DISPATCH_MERGE_CUSTOM;
+    event->pinned = 1;
+    event->dispatch.merger = event_gate_make(event->owner, merger);
+    return 0;
 }
 
 i64 event_open(struct ext *ext, struct ext_function *function) {
     struct event *event = memory_alloc(&ext->lasting, sizeof *event);
     if (!event)
         return -E_NOMEM;
-    if (!event_may_run(function) || domain_taken(ext, function->name) ||
-        kernel_event_each(function->name))
-        return -E_INVAL;
     memset(event, 0, sizeof *event);
+    i64 error = -E_INVAL;
     event->owner = ext;
     event_describe(event, ext, function);
-    event->intrinsic.memory = &ext->dispatch;
-    event->intrinsic.handler = event_gate_make(ext, function);
-    event->intrinsic.flags = event_binding_flags(ext);
-    i64 error = event_begin(event, ext->memory.account);
-    if (error)
+    if (event_may_run(function) && !domain_taken(ext, function->name) &&
+        !kernel_event_each(function->name))
+        error = merge_set(event, function);
+    event->procedure.binding.memory = &ext->dispatch;
+    event->procedure.is_procedure = 1;
+    event->procedure.budget = EXT_BUDGET;
+    event->procedure.event = event;
+    event->procedure.row = &no_handler;
+    if (!error)
+        error = event_begin(event, ext->memory.account);
+    if (error) {
+        memory_free(&ext->lasting, event, sizeof *event);
         return error;
+    }
     domain_publish(event);
+    handler_code(&event->procedure, event);
     event->next_of_ext = ext->events;
     ext->events = event;
-    return event_error(dispatch_default(&event->dispatch, &event->intrinsic));
+    error = event_error(dispatch_default(&event->dispatch, &event->procedure.binding));
+    event_release(event);
+    return error;
 }
 
 i64 event_install(struct ext *ext) {
@@ -249,13 +315,12 @@ void event_close(struct event *event) {
         _Static_assert(!__builtin_offsetof(struct event_handler, binding), "binding is first");
         handler_remove(handler, HANDLER_GONE);
     }
+    if (event->dispatch.default_binding && event->standby)
+        handler_remove((struct event_handler *)event->dispatch.default_binding, HANDLER_GONE);
     dispatch_event_close(&event->dispatch);
     event_release(event);
     if (event->id)
         object_release(&table, event->id);
-    event_counter_give(event->dispatch.counter_misses);
-    event_counter_give(event->dispatch.counter_adjust);
-    event_counter_give(event->intrinsic.counter);
 }
 
 void event_forget(struct ext *ext) {
@@ -264,8 +329,46 @@ void event_forget(struct ext *ext) {
     domain_forget(ext);
     for (struct event *event = ext->events; event; event = event->next_of_ext)
         event_close(event);
+    event_queue_drop(ext);
     ext->handlers = 0;
     ext->events = 0;
+}
+
+// Writes everything anew that says how handlers are called.
+static i64 recode(struct event *event) {
+    struct event_handler *handler = (struct event_handler *)event->dispatch.handlers;
+    for (; handler; handler = (struct event_handler *)handler->binding.next)
+        handler_code(handler, event);
+    handler_code(&event->procedure, event);
+    int error = dispatch_stub_renew(&event->dispatch);
+    if (!error && !event->standby)
+        error = dispatch_default(&event->dispatch, &event->procedure.binding);
+    if (!error)
+        error = dispatch_swap(&event->dispatch, 0, 0, 0, 0);
+    return event_error(error);
+}
+
+// --- counting ------------------------------------------------------------------------------------
+
+i64 event_count(struct ext *ext, u64 event_hash, int on) {
+    struct event *event = ext->events;
+    while (event && event->hash != event_hash)
+        event = event->next_of_ext;
+    if (!event)
+        return -E_STALE;
+    if (!event->id)
+        return -E_FULL;
+    u32 before = event->row->flags;
+    event->row->flags = on ? EVENT_COUNTED : 0;
+    event->dispatch.raises = on ? (u64)&event->row->raises : 0;
+    i64 error = recode(event);
+    if (error) {
+        event->row->flags = before;
+        event->dispatch.raises = before ? (u64)&event->row->raises : 0;
+        (void)recode(event);
+    }
+    event_release(event);
+    return error;
 }
 
 // --- events of the kernel ------------------------------------------------------------------------
@@ -294,11 +397,13 @@ static void kernel_event_open(struct kernel_event *kernel) {
     struct event *event = memory_alloc(&own.memory, sizeof *event);
     ASSERT(event);
     kernel_event_fill(event, kernel);
-    event->intrinsic.memory = &own.dispatch;
-    event->intrinsic.handler = (u64)kernel->intrinsic;
+    event->procedure.binding.memory = &own.dispatch;
+    event->procedure.binding.handler = (u64)kernel->intrinsic;
+    event->procedure.binding.cost = 1;
     i64 error = event_begin(event, account_first());
     if (!error && kernel->intrinsic)
-        error = dispatch_default(&event->dispatch, &event->intrinsic);
+        error = dispatch_default(&event->dispatch, &event->procedure.binding);
+    event_release(event);
     ASSERT(!error);
     domain_publish(event);
     kernel->event = event;
@@ -336,22 +441,15 @@ i64 event_meant(struct ext *ext, const char *name, struct event **found) {
         return -E_NOMEM;
     kernel_event_fill(event, kernel);
     event->owner = ext;
-    event->intrinsic.memory = &ext->dispatch;
+    event->procedure.binding.memory = &ext->dispatch;
     i64 error = event_begin(event, ext->memory.account);
-    if (error)
+    if (error) {
+        memory_free(&ext->lasting, event, sizeof *event);
         return error;
+    }
     event->next_of_ext = ext->events;
     ext->events = event;
     return 0;
-}
-
-u64 event_raise_run(const struct kernel_event *event, u64 a, u64 b, u64 c, u64 d, u64 e) {
-    struct engine_run *run = ext_run_here();
-    u64 limit = run->stack_limit;
-    run->stack_limit = event_stack_limit_here();
-    u64 result = ((engine_import_function *)event->address)(a, b, c, d, e, run);
-    run->stack_limit = limit;
-    return result;
 }
 
 void event_impose(struct event_terms *terms, u32 argument, u32 offset, u32 bytes, u64 value) {

@@ -23,6 +23,7 @@
 #include "kernel/spin/ext.h"
 
 struct event;
+struct event_handler;
 
 void event_init(u32 count);   // boot: rows of tables
 void event_open_kernel(void); // boot, when frames can be taken
@@ -103,9 +104,41 @@ u64 event_of_ext(const struct ext *ext, const struct kernel_event *kernel);
 // bytes 0, of the argument itself.
 void event_impose(struct event_terms *terms, u32 argument, u32 offset, u32 bytes, u64 value);
 
+// --- running -------------------------------------------------------------------------------------
+
+// What is being run: the innermost is the run's activation.
+struct event_activation {
+    struct ext *ext; // whose code; null: none, the kernel raises an event
+    struct event_activation *outer;
+    u64 nested;      // ticks of what ran below it
+    u32 slot;        // where it was ended early
+    char trace[128]; // which functions were being run then
+};
+
+// Kernel context goes into the code of extensions, and out of it again.
+struct event_context {
+    struct engine_run *run;
+    u64 stack_limit;
+    i64 spent;
+    struct event_activation activation;
+};
+struct engine_run *event_enter(struct event_context *context, struct ext *ext);
+void event_leave(const struct event_context *context);
+// For engine_run.ended.
+void event_ended(struct engine_run *run, const struct engine_program *program, u64 stack);
+// Source line of an instruction, 0 if it is not known.
+u32 event_line(const struct ext *ext, u32 slot);
+
+// Runs some asynchronous handlers; whether more wait. Not below a raise.
+int event_run_later(void);
+// Gives back what changes have unlinked, when nobody can be in it any more. Not below a raise.
+void event_reclaim(void);
+// Is nothing of what the extension paid for left in use?
+int event_idle(const struct ext *ext);
+
 // --- what loading an extension needs -------------------------------------------------------------
 
-// Inside work: what a guard asks. Guards that are more than comparisons are refused: E_INVAL.
+// Inside work: what a guard asks. E_LIMIT: it has to be called, and is too long.
 i64 event_guard_analyse(struct ext *ext, const struct engine_verdict *verdict,
                         struct ext_function *function);
 
@@ -115,5 +148,17 @@ i64 event_guard_analyse(struct ext *ext, const struct engine_verdict *verdict,
 i64 event_install(struct ext *ext);
 // Takes the extension out of all events.
 void event_forget(struct ext *ext);
+
+// --- while an extension lives --------------------------------------------------------------------
+
+// Installs a function in section "handler/…", by the hash of its name, with a closure; returns the
+// handler's name, for removal. Also below a raise.
+i64 event_handler_install(struct ext *ext, u64 function_hash, u64 closure);
+i64 event_handler_remove(struct ext *ext, u64 name);
+// Takes the handlers of one set out of an event, and installs those of another, such that each
+// raise sees all of it or nothing. Returns how many were installed.
+i64 event_handlers_swap(struct ext *ext, u64 event_hash, u32 from, u32 to);
+// Counts and times raises and handlers of an extension's event, or no more.
+i64 event_count(struct ext *ext, u64 event_hash, int on);
 
 #endif

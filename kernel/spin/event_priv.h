@@ -12,9 +12,27 @@
 
 #include "kernel/spin/event.h"
 
+// A function of an extension on an event.
+struct event_handler {
+    struct dispatch_binding binding; // first
+    u64 id;                          // of the row, if it is this one that ends it
+    u64 name;                        // among those of its extension
+    struct abi_handler *row;
+    struct ext *ext;
+    const struct ext_function *function;
+    struct event *event; // null: it is not installed
+    struct event_handler *next;
+    u64 closure;
+    u32 kind, budget, set;
+    u8 is_procedure; // the exporter's own
+    u8 never;        // its guards can't hold: the dispatcher does not know it
+};
+
+#define EVENT_STACK_LEAF 1024 // stack that handlers may need that nobody checks there is
+
 struct event {
     struct dispatch_event dispatch; // first
-    struct dispatch_binding intrinsic;
+    struct event_handler procedure; // the exporter's own, which runs if no handler does
     u64 id;
     struct abi_event *row;
     struct ext *owner;            // null: the kernel
@@ -26,6 +44,9 @@ struct event {
     struct event_link *links;         // who imports it
     struct domain_entry *entries;     // of domains that were made
     struct dispatch_block *successor; // in an upgrade: the next version's procedure
+    struct dispatch_block *standby;   // code of the procedure, while there is a default handler
+    u64 target;                       // where its raises begin
+    u32 pinned; // its handlers call more of its exporter than the procedure: guards, a merger
     struct event *next, *next_of_ext; // of the bucket of its name
 };
 
@@ -40,34 +61,18 @@ struct event_link {
     struct event_link *next_of_event, *next_of_ext;
 };
 
-// A function of an extension on an event.
-struct event_handler {
-    struct dispatch_binding binding; // first
-    u64 id;
-    struct abi_handler *row;
-    struct ext *ext;
-    const struct ext_function *function;
-    struct event *event; // null: it is not installed
-    struct event_handler *next;
-};
-
 // The one that an extension means: found by name, or a kernel event of its own, which is made when
 // it is first handled. E_STALE, E_NOMEM.
 i64 event_meant(struct ext *ext, const char *name, struct event **event);
-// Gives back what changes of the event have unlinked.
+// After changes: raises begin where they must, and what was unlinked waits to be given back.
 void event_release(struct event *event);
+void event_handler_retire(struct event_handler *handler); // the same for what nobody has in a list
 // Before an event or handler of the extension: where their memory comes from.
 void event_memory_prepare(struct ext *ext);
-
-// Counters of calls: a number each, COUNTERS if none is left.
-#define COUNTERS 2048u
-u32 event_counter_take(void);
-void event_counter_give(u32 counter);
 
 // Where a function is called in a raise: itself, or, if it needs a frame, a gate that makes one on
 // the native stack.
 u64 event_gate_make(const struct ext *ext, const struct ext_function *function);
-u32 event_binding_flags(const struct ext *ext);
 int event_may_run(const struct ext_function *function);
 i64 event_error(int dispatch_error);
 
@@ -76,9 +81,29 @@ void event_close(struct event *event);
 // What that function says of the event.
 void event_describe(struct event *event, struct ext *ext, const struct ext_function *function);
 
+// event_handler.c
 void handler_init(u32 count);
 i64 handler_install(struct ext *ext, const struct ext_function *function);
 void handler_remove(struct event_handler *handler, enum handler_state state);
 void handler_forget(struct event_handler *handler); // its row ends
+// How its function is called, for the dispatcher.
+void handler_code(struct event_handler *handler, const struct event *event);
+// The exporter's function of that role for the event, or null.
+struct ext_function *event_function(const struct event *event, enum ext_role role);
+// Word number `index` between the slashes of "handler/NAME/first"; 0: there is none.
+int event_section_word(const char *section, u32 index, char *word, u64 size);
+
+// event_run.c. event_gate is machine code: contract T, the handler in R11.
+extern const char event_gate[];
+// Calls a handler with its budget; returns enum engine_status. If that is not 0, it was detached.
+u32 event_call(struct event_handler *handler, const u64 *arguments, struct engine_run *run,
+               u64 *value);
+
+// event_later.c
+int event_can_wait(const struct event *event); // can its arguments be copied?
+i64 event_queue_make(struct ext *ext);
+void event_put_off(struct event_handler *handler, const u64 *arguments);
+void event_queue_forget(const struct event_handler *handler);
+void event_queue_drop(struct ext *ext); // the extension dies
 
 #endif

@@ -16,6 +16,7 @@
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
 #include "kernel/spin/domain.h"
+#include "kernel/spin/epoch.h"
 #include "kernel/spin/event.h"
 #include "kernel/spin/service.h"
 
@@ -35,6 +36,7 @@ void spin_start(u32 count) {
     for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++) {
         cpu_get(cpu)->run = &runs[cpu];
         cpu_get(cpu)->stack_limit = event_stack_limit(cpu_get(cpu)->stack_bottom);
+        runs[cpu].ended = event_ended;
     }
     memory_init();
     event_init(count);
@@ -124,6 +126,7 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
     ext->row->state = EXT_DYING;
     ext->row->detached = why;
     ext->doomed = 1;
+    ext->epoch = epoch_advance();
     ext->memory.inside = ext->scratch.inside = 0; // whoever loaded it never goes on
     ext->next = spin_dying;
     spin_dying = ext;
@@ -131,6 +134,8 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
 
 // Gives back what a dead extension has; returns what is left of the budget, 0 if something is left.
 static u32 ext_tear(struct ext *ext, u32 budget) {
+    if (!epoch_passed(ext->epoch) || !event_idle(ext))
+        return 0;
     struct memory_pages *pages[] = {&ext->code_pages, &ext->arena, &ext->stack};
     if (strand_crew_end(&ext->crew))
         return 0;
@@ -153,6 +158,8 @@ static u32 ext_tear(struct ext *ext, u32 budget) {
 }
 
 int spin_reap(u32 budget) {
+    event_reclaim();
+    event_run_later();
     while (spin_dying && budget) {
         struct ext *next = spin_dying->next;
         budget = ext_tear(spin_dying, budget);
@@ -443,11 +450,10 @@ struct engine_run *ext_run_here(void) {
     return &runs[sal_cpu()];
 }
 
-__attribute__((noinline)) enum engine_status
-ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget, u64 *result) {
+__attribute__((noinline)) enum engine_status ext_run_nested(struct engine_run *run, struct ext *ext,
+                                                            u32 function, const u64 *arguments,
+                                                            i64 budget, u64 *result) {
     u8 frames[EXT_FRAME_MAX] __attribute__((aligned(16)));
-    struct engine_run *run = ext_run_here();
-    u64 limit = event_stack_limit_here();
     i64 meter = run->meter;
     u64 stack_top = run->stack_top, stack_low = run->stack_low;
     void *cookie = run->cookie;
@@ -457,12 +463,20 @@ ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget, u64 *re
     run->stack_low = (u64)frames;
     run->stack_top = (u64)frames + sizeof frames;
     run->cookie = ext;
-    run->stack_limit = limit;
     enum engine_status status = engine_jit_nest(&ext->code, run, function, arguments, result);
     run->meter = meter;
     run->stack_top = stack_top;
     run->stack_low = stack_low;
     run->cookie = cookie;
+    return status;
+}
+
+enum engine_status ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget,
+                           u64 *result) {
+    struct event_context context;
+    struct engine_run *run = event_enter(&context, ext);
+    enum engine_status status = ext_run_nested(run, ext, function, arguments, budget, result);
+    event_leave(&context);
     return status;
 }
 
@@ -536,4 +550,35 @@ i64 sys_ext_unload(u64 cap, ext_id id) {
     }
     spin_reap(32);
     return ext_find(id) ? -E_AGAIN : 0;
+}
+
+// --- its handlers --------------------------------------------------------------------------------
+
+static i64 live_check(u64 cap, ext_id id, struct ext **ext) {
+    i64 error = ext_check(cap, id, CAP_RIGHT_EXTEND, ext);
+    return error ? error : (*ext)->row->state == EXT_LIVE ? 0 : -E_DEAD;
+}
+
+i64 sys_handler_install(u64 cap, ext_id id, u64 function, u64 closure) {
+    struct ext *ext;
+    i64 error = live_check(cap, id, &ext);
+    i64 result = error ? error : event_handler_install(ext, function, closure);
+    event_reclaim();
+    return result;
+}
+
+i64 sys_handler_remove(u64 cap, ext_id id, u64 handler) {
+    struct ext *ext;
+    i64 error = live_check(cap, id, &ext);
+    i64 result = error ? error : event_handler_remove(ext, handler);
+    event_reclaim();
+    return result;
+}
+
+i64 sys_event_count(u64 cap, ext_id id, u64 event, u64 on) {
+    struct ext *ext;
+    i64 error = live_check(cap, id, &ext);
+    i64 result = error ? error : event_count(ext, event, on != 0);
+    event_reclaim();
+    return result;
 }

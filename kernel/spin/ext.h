@@ -32,6 +32,9 @@
 #define EXT_STACK_RESERVE 12288 // of it: what the engine uses between two allocations
 #define EXT_NATIVE_MAX    4096  // bytes of native stack
 #define EXT_BUDGET        8000  // meter of a call in kernel context
+// Instructions that all handlers below one entry of the kernel may cost together, at most; then no
+// more run.
+#define EXT_FUEL 4000000
 
 // engine_run.mode.
 enum {
@@ -54,6 +57,9 @@ enum ext_role {
     EXT_ROLE_MAY_LINK, // "may_link": may that importer link to us?
     EXT_ROLE_GIVE,     // "give", "take": state in a live upgrade
     EXT_ROLE_TAKE,
+    EXT_ROLE_AUTHORISE, // "authorise/EVENT": may that handler be installed?
+    EXT_ROLE_IMPOSED,   // "impose/EVENT/NUMBER": a guard that the authoriser can impose
+    EXT_ROLE_MERGER,    // "merger/EVENT": makes one result of two
     EXT_ROLES
 };
 
@@ -69,7 +75,8 @@ struct ext_function {
     const char *prototype;
     u64 shape; // of the type: ext_type_shape
     struct engine_code_entry entry;
-    struct dispatch_guard *guard; // of a GUARD: what it asks
+    u32 cost;                     // instructions, at most, between two looks at the meter
+    struct dispatch_guard *guard; // of guards: what it asks
 };
 
 #define EXT_RANGES 16
@@ -98,6 +105,10 @@ struct ext {
     struct engine_host dispatch_host;
     struct dispatch_memory dispatch;
     struct event *events;
+    u64 handler_names;         // given so far
+    u32 retired_handlers;      // that wait to be freed
+    struct event_queue *queue; // of asynchronous handlers: event_async.c
+    u64 epoch;                 // DYING: when it was taken out of everything
     struct event_handler *handlers;
     struct domain_entry *entries; // domain_made.c
     // service/strand.c
@@ -140,6 +151,9 @@ void ext_kill(struct ext *ext, enum ext_detached why);
 enum engine_status ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget,
                            u64 *result);
 struct ext_function *ext_function_of_role(struct ext *ext, enum ext_role role); // or null
+// The same below a raise, in any run.
+enum engine_status ext_run_nested(struct engine_run *run, struct ext *ext, u32 function,
+                                  const u64 *arguments, i64 budget, u64 *result);
 // The run of this processor's kernel context.
 struct engine_run *ext_run_here(void);
 

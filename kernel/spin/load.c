@@ -95,6 +95,9 @@ static const struct {
     {"may_link", EXT_ROLE_MAY_LINK},
     {"give", EXT_ROLE_GIVE},
     {"take", EXT_ROLE_TAKE},
+    {"authorise", EXT_ROLE_AUTHORISE},
+    {"impose", EXT_ROLE_IMPOSED},
+    {"merger", EXT_ROLE_MERGER},
 };
 
 static u32 role_of(const struct engine_symbol *symbol) {
@@ -149,6 +152,12 @@ static int role_fits(u32 role, const struct engine_hook *hook) {
     if (role == EXT_ROLE_MAY_LINK)
         return hook->argument_count == 1 && first->kind == ENGINE_BUFFER &&
                first->size == sizeof(struct ext_importer) && !(first->flags & ENGINE_TYPE_WRITE);
+    if (role == EXT_ROLE_AUTHORISE)
+        return hook->argument_count == 1 && first->kind == ENGINE_BUFFER &&
+               first->size == sizeof(struct event_request);
+    if (role == EXT_ROLE_MERGER)
+        return hook->argument_count == 2 && first->kind == ENGINE_SCALAR &&
+               hook->arguments[1].kind == ENGINE_SCALAR && hook->result.kind == ENGINE_SCALAR;
     if (role == EXT_ROLE_GIVE || role == EXT_ROLE_TAKE)
         return hook->argument_count && first->kind == ENGINE_BUFFER &&
                (hook->argument_count == 1 || hook->arguments[1].kind == ENGINE_SCALAR) &&
@@ -161,6 +170,10 @@ static int role_fits(u32 role, const struct engine_hook *hook) {
             if (hook->arguments[i].kind != ENGINE_SCALAR)
                 return 0; // programs give numbers
     return 1;
+}
+
+static int is_guard(u32 role) {
+    return role == EXT_ROLE_GUARD || role == EXT_ROLE_IMPOSED;
 }
 
 static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
@@ -180,6 +193,11 @@ static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
         return refuse(ext, ENGINE_REFUSED_IMPORT_TYPE, symbol->name,
                       "a function in this section takes other arguments: see "
                       "abi/ext/extension.h");
+    if (is_guard(role_of(symbol))) { // it changes nothing, and ends
+        hook->flags = ENGINE_HOOK_DETERMINISTIC | ENGINE_HOOK_BOUNDED;
+        for (u32 i = 0; i < hook->argument_count; i++)
+            hook->arguments[i].flags &= (u8)~ENGINE_TYPE_WRITE;
+    }
     *function = (struct ext_function){.name = keep_text(ext, symbol->name),
                                       .section = keep_text(ext, symbol->section),
                                       .hash = ext_hash(symbol->name),
@@ -248,7 +266,6 @@ static int verdict_check(struct ext *ext, const struct engine_verdict *verdict) 
 static int needs_check(struct ext *ext) {
     for (u32 i = 0; i < ext->function_count; i++) {
         struct ext_function *function = &ext->functions[i];
-        function->function = engine_program_find(ext->program, function->name);
         function->entry = engine_code_entry(&ext->code, function->function);
         // Nothing bounds the native stack of a recursion.
         if (!function->entry.address || function->entry.recurses ||
@@ -323,14 +340,14 @@ static int arena_make(struct ext *ext) {
     return 0;
 }
 
+// Guards are asked at each raise, so those that have to be called must be short.
 static int guard_check(struct ext *ext, const struct engine_verdict *verdict,
                        struct ext_function *function) {
-    function->function = engine_program_find(ext->program, function->name);
     i64 error = event_guard_analyse(ext, verdict, function);
-    if (error == -E_INVAL)
-        return refuse(
-            ext, ENGINE_REFUSED_IMPORT_TYPE, function->name,
-            "a guard may compare arguments and their fields with constants, and nothing else");
+    if (error == -E_LIMIT)
+        return refuse(ext, ENGINE_REFUSED_WORK, function->name,
+                      "a guard that is more than comparisons with constants may execute 256 "
+                      "instructions");
     return error ? ENGINE_ERROR_MEMORY : 0;
 }
 
@@ -350,11 +367,16 @@ static int compile(struct ext *ext, struct engine_verdict *verdict) {
     if (!error)
         error = stubs_make(ext);
     if (!error)
-        error = engine_jit_compile_fixed(ext->program, verdict, ENGINE_JIT_CALLABLE, ext->arena.va,
-                                         &ext->code);
-    for (u32 i = 0; i < ext->function_count && !error; i++)
-        if (ext->functions[i].role == EXT_ROLE_GUARD)
-            error = guard_check(ext, verdict, &ext->functions[i]);
+        error = engine_jit_compile_fixed(ext->program, verdict,
+                                         ENGINE_JIT_CALLABLE | ENGINE_JIT_KEEP_OFFSETS,
+                                         ext->arena.va, &ext->code);
+    for (u32 i = 0; i < ext->function_count && !error; i++) {
+        struct ext_function *function = &ext->functions[i];
+        function->function = engine_program_find(ext->program, function->name);
+        function->cost = verdict->functions[function->function].cost;
+        if (is_guard(function->role))
+            error = guard_check(ext, verdict, function);
+    }
     return error ? error : needs_check(ext);
 }
 

@@ -60,12 +60,15 @@ static struct ext_function *function_named(struct ext *ext, u64 hash, enum ext_r
     return NULL;
 }
 
-// An event that goes on must have the type that its callers and handlers were proved for.
+// An event that goes on must have nothing of the old code's but its procedure (E_BUSY), and the
+// type that its callers and handlers were proved for.
 static i64 events_fit(struct ext *old, struct ext *with) {
     for (struct event *event = old->events; event; event = event->next_of_ext) {
         struct ext_function *next = function_named(with, event->hash, EXT_ROLE_EVENT);
         if (!next)
             continue;
+        if (event->standby || event->pinned)
+            return -E_BUSY;
         const struct engine_hook *hook = &with->interface.hooks[next->hook];
         if (!event_may_run(next) || next->shape != event->shape ||
             !string_equal(next->prototype, event->prototype) ||
@@ -153,10 +156,12 @@ static struct ext_function *next_function(struct ext *ext, const struct event *e
 }
 
 static struct dispatch_binding next_binding(struct ext *ext, const struct event *event) {
-    struct dispatch_binding binding = event->intrinsic;
-    binding.handler = event_gate_make(ext, next_function(ext, event));
-    binding.flags = event_binding_flags(ext);
-    return binding;
+    struct event_handler procedure = event->procedure;
+    procedure.ext = ext;
+    procedure.function = next_function(ext, event);
+    handler_code(&procedure, event);
+    procedure.binding.cookie = (u64)&event->procedure;
+    return procedure.binding;
 }
 
 static i64 procedures_make(struct ext *ext, struct event *old) {
@@ -189,8 +194,8 @@ static void commit(struct ext *ext, struct event *events, struct event_handler *
     for (struct event *event = events; event; event = event->next_of_ext) {
         if (!event->successor)
             continue;
-        event->intrinsic = next_binding(ext, event);
-        dispatch_default_set(&event->dispatch, &event->intrinsic, event->successor);
+        event->procedure.binding = next_binding(ext, event);
+        dispatch_default_set(&event->dispatch, &event->procedure.binding, event->successor);
         event_describe(event, ext, next_function(ext, event));
         event_release(event);
     }

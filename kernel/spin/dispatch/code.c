@@ -191,6 +191,13 @@ struct dispatch_block *dispatch_retired(struct dispatch_event *event) {
     return list;
 }
 
+struct dispatch_block *dispatch_block_chain(struct dispatch_block *block,
+                                            struct dispatch_block *list) {
+    struct dispatch_block *next = block->next;
+    block->next = list;
+    return next;
+}
+
 void dispatch_release(struct dispatch_block *list) {
     while (list) {
         struct dispatch_block *next = list->next;

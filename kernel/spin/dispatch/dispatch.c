@@ -66,6 +66,27 @@ int dispatch_event_open(struct dispatch_event *event) {
     return error;
 }
 
+int dispatch_stub_renew(struct dispatch_event *event) {
+    int error = DISPATCH_OK;
+    struct dispatch_block *stub = block_make(event->memory, 1, emit_stub, event, &error);
+    if (!stub)
+        return error;
+    word_set(block_word(stub, 0), *block_word(event->stub, 0));
+    block_retire(event, event->stub);
+    event->stub = stub;
+    event->address = block_code(stub);
+    return DISPATCH_OK;
+}
+
+u64 dispatch_target(const struct dispatch_event *event) {
+    if (event->raises)
+        return event->address;
+    u64 root = __atomic_load_n(block_word(event->stub, 0), __ATOMIC_RELAXED);
+    if (root == block_code(event->miss) && event->uncounted && event->fallback)
+        return block_code(event->fallback);
+    return root;
+}
+
 void dispatch_event_close(struct dispatch_event *event) {
     while (event->handlers)
         dispatch_remove(event->handlers);

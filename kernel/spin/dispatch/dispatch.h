@@ -72,6 +72,7 @@ enum {
     DISPATCH_ASYNC = 1 << 1,  // its result is not merged, and must be dispatch_identity; it counts
                               // as a handler that ran
     DISPATCH_CANCELLABLE = 1 << 2, // returns RDX != 0 if it was cancelled: then it has not run
+                                   // Its handler finds the binding's cookie in R11
     DISPATCH_CHECKED = 1 << 3,     // may raise events: refused (it has not run) if RSP is below the
                                    // word at R9 + stack_limit
 };
@@ -93,6 +94,9 @@ struct dispatch_memory {
 
 // Gives back what changes have unlinked, when no processor can be in it any more.
 void dispatch_release(struct dispatch_block *list);
+// Puts the block before a list instead of what came behind it, which is returned.
+struct dispatch_block *dispatch_block_chain(struct dispatch_block *block,
+                                            struct dispatch_block *list);
 
 // ---- Bindings and events
 
@@ -101,15 +105,20 @@ struct dispatch_event;
 
 struct dispatch_binding {
     // Embedder.
-    struct dispatch_memory *memory;  // pays for the leaf
-    u64 handler;                     // address, contract T
-    u32 flags;                       // DISPATCH_*
-    u32 counter;                     // number of its counter of calls
+    struct dispatch_memory *memory; // pays for the leaf
+    u64 handler;                    // address, contract T
+    u32 flags;                      // DISPATCH_*
+    u32 counter;                    // number of its counter of calls
+    u32 cost, guard_cost;           // what a call of it, of one of `opaques` is charged with
+    u64 cookie;                     // in R11 when a CANCELLABLE handler is called
+    u8 closure_register;            // 1 + number of the argument that is `closure`; 0: none
+    u64 closure;
     u8 order;                        // enum dispatch_order
     struct dispatch_binding *anchor; // BEFORE, AFTER: installed on the same event
     u32 test_count, opaque_count;
     struct dispatch_test tests[DISPATCH_TESTS];
     u64 opaques[DISPATCH_OPAQUES]; // addresses of guards, contract T
+    u64 words[DISPATCH_OPAQUES];   // their closures
     // Kept by the library.
     struct dispatch_event *event;
     struct dispatch_stage *stage;
@@ -121,6 +130,8 @@ struct dispatch_binding {
 // Where machine code finds what is the processor's or the run's.
 struct dispatch_layout {
     u32 counters_gs; // GS offset of the address of the processor's counters, an array of u64
+    u32 spent;       // offset in the run of what handlers have cost; 0: not wanted. When it becomes
+                     // negative, handlers are refused (they have not run)
     u32 stack_limit; // offset in the run of the lowest stack pointer with which handlers may go on
     u32 seed;        // of hashes, so that nobody can choose constants that collide
 };
@@ -141,6 +152,8 @@ struct dispatch_event {
     const struct dispatch_layout *layout;
     u8 arguments;                       // 0..5
     u8 merge;                           // enum dispatch_merge
+    bool uncounted;                     // calls and raises are not counted
+    u64 raises;                         // address of a word that the stub counts raises in; 0: none
     u64 none;                           // result if no handler ran and there is no default
     u64 merger;                         // CUSTOM: its address
     u32 counter_misses, counter_adjust; // numbers of two counters, see dispatch_raises
@@ -175,6 +188,12 @@ void dispatch_default_drop(struct dispatch_block *block); // that was made and n
 // proportional to the event's handlers. An anchor must not be removed.
 int dispatch_swap(struct dispatch_event *event, struct dispatch_binding *const *remove, u32 removed,
                   struct dispatch_binding *const *install, u32 installed);
+
+// Makes a new stub, at another address: `raises` has changed.
+int dispatch_stub_renew(struct dispatch_event *event);
+
+// Where a raise may begin instead of at the event's address, until the next change.
+u64 dispatch_target(const struct dispatch_event *event);
 
 // What was unlinked by changes of the event so far; NULL if nothing was.
 struct dispatch_block *dispatch_retired(struct dispatch_event *event);

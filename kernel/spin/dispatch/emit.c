@@ -83,8 +83,17 @@ static void load_counters(struct emit *e, const struct dispatch_event *event) {
 }
 
 static void count(struct emit *e, const struct dispatch_event *event, u32 counter) {
+    if (event->uncounted)
+        return;
     load_counters(e, event);
     x86_rm(&e->x, 0xff | X86_W, 0, at(X86_R10, (i32)counter * 8)); // inc
+}
+
+static void spend(struct emit *e, const struct dispatch_event *event, u32 cost, u64 fail) {
+    if (!event->layout->spent || !cost)
+        return;
+    x86_alu_mi(&e->x, X86_ADD, 8, at(X86_R9, (i32)event->layout->spent), (i32)cost);
+    jump_if(e, X86_S, fail);
 }
 
 // A forward jump inside of the block, to be bound later.
@@ -212,9 +221,17 @@ static void bring_back(struct emit *e, const struct dispatch_event *event) {
         x86_pop(&e->x, argument_register[i]);
 }
 
-static void emit_opaque(struct emit *e, const struct dispatch_event *event, u64 guard, u64 fail) {
+static void load_closure(struct emit *e, const struct dispatch_binding *binding, u64 closure) {
+    if (binding->closure_register)
+        x86_mov_ri(&e->x, argument_register[binding->closure_register - 1], closure);
+}
+
+static void emit_opaque(struct emit *e, const struct dispatch_event *event,
+                        const struct dispatch_binding *binding, u32 i, u64 fail) {
+    spend(e, event, binding->guard_cost, fail);
     keep(e, event);
-    call(e, guard);
+    load_closure(e, binding, binding->words[i]);
+    call(e, binding->opaques[i]);
     x86_rr(&e->x, 0x85 | X86_W, X86_RAX, X86_RAX); // test
     bring_back(e, event);                          // keeps the flags
     jump_if(e, X86_E, fail);
@@ -228,8 +245,10 @@ static void emit_handler(struct emit *e, const struct dispatch_event *event,
         x86_alu_rm(&e->x, X86_CMP, X86_W, X86_RSP, at(X86_R9, (i32)event->layout->stack_limit));
         jump_if(e, X86_B, fail);
     }
+    spend(e, event, binding->cost, fail);
     count(e, event, binding->counter);
     if (!(binding->flags & DISPATCH_CANCELLABLE)) {
+        load_closure(e, binding, binding->closure);
         if (filter)
             x86_lea(&e->x, X86_W, X86_RDI, at(X86_RSP, 8));
         jump(e, binding->handler);
@@ -238,6 +257,8 @@ static void emit_handler(struct emit *e, const struct dispatch_event *event,
     u32 kept = keep(e, event);
     if (filter)
         x86_lea(&e->x, X86_W, X86_RDI, at(X86_RSP, (i32)kept + 8));
+    load_closure(e, binding, binding->closure);
+    x86_mov_ri(&e->x, X86_R11, binding->cookie);
     call(e, binding->handler);
     x86_rr(&e->x, 0x85 | X86_W, X86_RDX, X86_RDX);
     u64 cancelled;
@@ -259,7 +280,7 @@ void emit_leaf(struct emit *e, const void *what) {
         if (!(binding->test_done & 1u << i))
             emit_test(e, &binding->tests[i], fail);
     for (u32 i = 0; !leaf->bare && i < binding->opaque_count; i++)
-        emit_opaque(e, leaf->event, binding->opaques[i], fail);
+        emit_opaque(e, leaf->event, binding, i, fail);
     if (leaf->bare)
         fail = block_code(leaf->event->none_block);
     emit_handler(e, leaf->event, binding, fail);
@@ -448,8 +469,10 @@ void emit_end(struct emit *e, const void *what) {
     x86_rm(&e->x, 0x8b, X86_RAX, in_frame(event, FRAME_RAN));
     x86_alu_ri(&e->x, X86_SUB, X86_W, X86_RAX, 1);
     forward(e, X86_B, &none);
-    load_counters(e, event);
-    x86_alu_mr(&e->x, X86_SUB, X86_W, at(X86_R10, (i32)event->counter_adjust * 8), X86_RAX);
+    if (!event->uncounted) {
+        load_counters(e, event);
+        x86_alu_mr(&e->x, X86_SUB, X86_W, at(X86_R10, (i32)event->counter_adjust * 8), X86_RAX);
+    }
     x86_load(&e->x, X86_RAX, in_frame(event, FRAME_RESULT));
     x86_alu_ri(&e->x, X86_ADD, X86_W, X86_RSP, frame_bytes(event));
     ret(e);
@@ -462,6 +485,10 @@ void emit_end(struct emit *e, const void *what) {
 void emit_stub(struct emit *e, const void *what) {
     const struct dispatch_event *event = what;
     put_word(e, block_code(event->miss));
+    if (event->raises) {
+        x86_mov_ri(&e->x, X86_R10, event->raises);
+        x86_rm(&e->x, 0xff | X86_W | X86_LOCK, 0, at(X86_R10, 0)); // inc
+    }
     jump_word(e, 0);
 }
 

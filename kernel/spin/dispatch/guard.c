@@ -13,9 +13,10 @@
 
 enum { STEPS_MAX = 2048, PENDING_MAX = 24 };
 
-enum value_kind { VALUE_UNKNOWN, VALUE_CONSTANT, VALUE_POINTER, VALUE_FIELD };
+enum value_kind { VALUE_UNKNOWN, VALUE_CONSTANT, VALUE_POINTER, VALUE_FIELD, VALUE_CLOSURE };
 
-// CONSTANT: number. POINTER: argument + (i64)number. FIELD: field.
+// CLOSURE: cut to 32 bits if number is not 0. CONSTANT: number. POINTER: argument + (i64)number.
+// FIELD: field.
 struct value {
     u8 kind;
     u8 argument;
@@ -159,6 +160,8 @@ enum outcome { OPEN, HOLDS, FAILS };
 static enum outcome decide(const struct path *path, const struct dispatch_test *test) {
     for (u32 i = 0; i < path->count; i++) {
         const struct dispatch_test *known = &path->tests[i];
+        if (known->closure)
+            continue;
         if (dispatch_field_equal(&known->field, &test->field)) {
             if (known->relation == DISPATCH_EQ)
                 return dispatch_test_holds(test, known->value) ? HOLDS : FAILS;
@@ -179,6 +182,12 @@ static enum outcome decide(const struct path *path, const struct dispatch_test *
 
 // Adds a test to a path. Returns false if the path is thereby impossible; *full if it does not fit.
 static bool assume(struct path *path, struct dispatch_test test, bool *full) {
+    if (test.closure) { // nothing is known of it
+        *full |= path->count == DISPATCH_TESTS;
+        if (path->count < DISPATCH_TESTS)
+            path->tests[path->count++] = test;
+        return true;
+    }
     if (!dispatch_test_normalise(&test))
         return false;
     switch (decide(path, &test)) {
@@ -194,7 +203,7 @@ static bool assume(struct path *path, struct dispatch_test test, bool *full) {
     if (test.relation == DISPATCH_EQ && is_whole(&test.field) && !test.field.sign) {
         for (u32 i = 0; i < path->count; i++) {
             struct dispatch_test *old = &path->tests[i];
-            if (same_word(&old->field, &test.field)) {
+            if (!old->closure && same_word(&old->field, &test.field)) {
                 if (!dispatch_test_holds(old, dispatch_field_finish(&old->field, test.value)))
                     return false;
                 if (old->field.sure == test.field.sure)
@@ -253,6 +262,8 @@ static struct value step_load(const struct analysis *a, const struct path *path,
 static struct value narrowed(struct value v) {
     if (v.kind == VALUE_CONSTANT) {
         v.number = (u32)v.number;
+    } else if (v.kind == VALUE_CLOSURE) {
+        v.number = 1;
     } else if (v.kind == VALUE_FIELD) {
         if (v.field.add)
             v.field.narrow = 1;
@@ -375,6 +386,39 @@ static const u8 relation_of[] = {
     [ENGINE_COND_JSET] = DISPATCH_NE,
 };
 
+// A field that is, or is not, the closure.
+static bool closure_test(struct value a, struct value b, enum engine_cond cond, unsigned bits,
+                         struct dispatch_test *test) {
+    if (b.kind == VALUE_FIELD) {
+        struct value v = a;
+        a = b;
+        b = v;
+    }
+    if (a.kind != VALUE_FIELD || b.kind != VALUE_CLOSURE ||
+        (cond != ENGINE_COND_JEQ && cond != ENGINE_COND_JNE))
+        return false;
+    if (bits == 32) {
+        a = narrowed(a);
+        b = narrowed(b);
+    }
+    if (a.field.add || a.field.narrow || a.field.sign)
+        return false;
+    *test = (struct dispatch_test){a.field, relation_of[cond], 0, b.number ? 2 : 1};
+    return true;
+}
+
+bool dispatch_tests_close(struct dispatch_test *tests, u32 count, u64 closure) {
+    bool possible = true;
+    for (u32 i = 0; i < count; i++) {
+        if (!tests[i].closure)
+            continue;
+        tests[i].value = tests[i].closure == 2 ? (u32)closure : closure;
+        tests[i].closure = 0;
+        possible &= dispatch_test_normalise(&tests[i]);
+    }
+    return possible;
+}
+
 // The test that the branch makes. False if it is not understood.
 static bool branch_test(const struct path *path, const struct engine_insn *insn,
                         struct dispatch_test *test) {
@@ -383,6 +427,8 @@ static bool branch_test(const struct path *path, const struct engine_insn *insn,
     struct value dst = path->regs[insn->dst];
     struct value src =
         engine_insn_uses_src(insn) ? path->regs[insn->src] : constant((u64)insn->imm);
+    if (dst.kind == VALUE_CLOSURE || src.kind == VALUE_CLOSURE)
+        return closure_test(dst, src, cond, bits, test);
     if (dst.kind != VALUE_FIELD || src.kind != VALUE_CONSTANT)
         return false;
     bool is_signed = relation_of[cond] >= DISPATCH_LESS;
@@ -400,7 +446,7 @@ static bool branch_test(const struct path *path, const struct engine_insn *insn,
         dst.field.mask &= src.number;
         src.number = 0;
     }
-    *test = (struct dispatch_test){dst.field, relation_of[cond], src.number};
+    *test = (struct dispatch_test){dst.field, relation_of[cond], src.number, 0};
     return true;
 }
 
@@ -441,7 +487,7 @@ static bool step_branch(struct analysis *a, struct path *path, const struct engi
             return false;
         bool narrow = engine_insn_bits(insn) == 32;
         struct dispatch_test known = {
-            {.narrow = narrow}, relation_of[cond], narrow ? (u32)src.number : src.number};
+            {.narrow = narrow}, relation_of[cond], narrow ? (u32)src.number : src.number, 0};
         path->pc = dispatch_test_holds(&known, narrow ? (u32)dst.number : dst.number)
                        ? insn->target
                        : path->pc + 1;
@@ -462,7 +508,7 @@ static bool step_exit(struct analysis *a, struct path *path) {
     struct value *r0 = &path->regs[0];
     bool full = false;
     if (r0->kind == VALUE_FIELD) {
-        struct dispatch_test test = {r0->field, DISPATCH_NE, 0};
+        struct dispatch_test test = {r0->field, DISPATCH_NE, 0, 0};
         if (assume(path, test, &full) && !full)
             found(a, path);
         return !full;
@@ -512,7 +558,8 @@ static bool follow(struct analysis *a, struct path *path) {
 
 void dispatch_guard_analyse(const struct engine_program *program,
                             const struct engine_verdict *verdict, u32 function,
-                            const struct engine_hook *hook, struct dispatch_guard *guard) {
+                            const struct engine_hook *hook, bool has_closure,
+                            struct dispatch_guard *guard) {
     const struct engine_host *host = &program->host;
     guard->kind = DISPATCH_GUARD_OPAQUE;
     guard->count = 0;
@@ -536,6 +583,8 @@ void dispatch_guard_analyse(const struct engine_program *program,
         else
             *v = (struct value){.kind = VALUE_POINTER, .argument = (u8)i};
     }
+    if (has_closure)
+        a->paths[0].regs[hook->argument_count] = (struct value){.kind = VALUE_CLOSURE};
     bool understood = true;
     while (understood && a->pending) {
         *path = a->paths[--a->pending];

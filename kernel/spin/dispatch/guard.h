@@ -58,6 +58,7 @@ struct dispatch_test {
     struct dispatch_field field;
     u8 relation;
     u64 value;
+    u8 closure; // value is the handler's closure, not known yet: 1 all of it, 2 its low 32 bits
 };
 
 enum dispatch_guard_kind {
@@ -74,9 +75,14 @@ struct dispatch_guard {
 
 // What function number `function` of a verified program asks of arguments of the hook's types.
 // Anything it does not understand, or has no memory for, makes the guard opaque. Bounded work.
+// has_closure: the hook's last argument is the closure of the handler.
 void dispatch_guard_analyse(const struct engine_program *program,
                             const struct engine_verdict *verdict, u32 function,
-                            const struct engine_hook *hook, struct dispatch_guard *guard);
+                            const struct engine_hook *hook, bool has_closure,
+                            struct dispatch_guard *guard);
+
+// Puts the closure into the tests that compare with it; false if one of them can never hold.
+bool dispatch_tests_close(struct dispatch_test *tests, u32 count, u64 closure);
 
 // Can the test be looked up: a sure field, as it lies in memory, under a mask, equal to a constant?
 static inline bool dispatch_test_is_key(const struct dispatch_test *test) {

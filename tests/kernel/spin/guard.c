@@ -195,7 +195,7 @@ static void test_compiled(const char *path) {
         const struct expectation *e = &expectations[i];
         struct dispatch_guard guard;
         u32 function = engine_program_find(program, e->name), keys = 0;
-        dispatch_guard_analyse(program, &verdict, function, &hook, &guard);
+        dispatch_guard_analyse(program, &verdict, function, &hook, false, &guard);
         for (u32 j = 0; j < guard.count; j++)
             keys += dispatch_test_is_key(&guard.tests[j]);
         if (!CHECK(e->name, guard.kind == e->kind) || !CHECK(e->name, guard.count == e->count) ||
@@ -286,7 +286,7 @@ static void test_random(unsigned rounds) {
         if (engine_program_from_slots(&host, slots, size, &interface, &program, &refusal) == 0) {
             if (engine_verify(program, &(struct engine_verify_options){0}, &verdict) == 0) {
                 struct dispatch_guard guard;
-                dispatch_guard_analyse(program, &verdict, 0, &hook, &guard);
+                dispatch_guard_analyse(program, &verdict, 0, &hook, false, &guard);
                 if (guard.kind != DISPATCH_GUARD_OPAQUE) {
                     unsigned before = failed;
                     understood++;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// SPDX-FileCopyrightText: 2026 The Tricolor authors
+//
+// Asynchronous handlers: a raise puts a copy of the arguments, and of the structures behind them,
+// into a queue of the handler's extension, which pays for it; the kernel runs them when it idles or
+// a timer's interrupt comes, at the cost of the env that installed them. A full queue loses calls,
+// and counts them.
+
+#include "base/string.h"
+#include "kernel/spin/event_priv.h"
+
+#define QUEUE_ITEMS 32
+#define COPY_BYTES  128
+#define RUN_AT_ONCE 4 // handlers per interrupt
+
+struct event_item {
+    struct event_handler *handler;
+    u64 arguments[ENGINE_ARGS];
+    u8 copy[COPY_BYTES] __attribute__((aligned(8)));
+};
+
+struct event_queue {
+    struct ext *ext;
+    struct event_queue *next; // of those that are not empty
+    u32 first, count;
+    u32 linked;
+    struct event_item items[QUEUE_ITEMS];
+};
+
+static struct event_queue *waiting, **last = &waiting;
+
+int event_can_wait(const struct event *event) {
+    u64 bytes = 0;
+    for (u32 i = 0; i < event->argument_count; i++)
+        if (event->arguments[i].kind != ENGINE_SCALAR) {
+            if (event->arguments[i].flags & ENGINE_TYPE_WRITE)
+                return 0; // its answer would come too late
+            bytes += (event->arguments[i].size + 7) & ~7ul;
+        }
+    return bytes <= COPY_BYTES;
+}
+
+i64 event_queue_make(struct ext *ext) {
+    if (ext->queue)
+        return 0;
+    ext->queue = memory_alloc(&ext->lasting, sizeof *ext->queue);
+    if (!ext->queue)
+        return -E_NOMEM;
+    memset(ext->queue, 0, sizeof *ext->queue);
+    ext->queue->ext = ext;
+    return 0;
+}
+
+void event_put_off(struct event_handler *handler, const u64 *arguments) {
+    struct event_queue *queue = handler->ext->queue;
+    const struct event *event = handler->event;
+    if (!event || queue->count == QUEUE_ITEMS) {
+        handler->row->lost++;
+        return;
+    }
+    struct event_item *item = &queue->items[(queue->first + queue->count++) % QUEUE_ITEMS];
+    u64 at = 0;
+    item->handler = handler;
+    memcpy(item->arguments, arguments, sizeof item->arguments);
+    for (u32 i = 0; i < event->argument_count; i++)
+        if (event->arguments[i].kind != ENGINE_SCALAR) {
+            memcpy(item->copy + at, (const void *)arguments[i], event->arguments[i].size);
+            item->arguments[i] = (u64)(item->copy + at);
+            at += (event->arguments[i].size + 7) & ~7ul;
+        }
+    if (!queue->linked) {
+        queue->linked = 1;
+        queue->next = 0;
+        *last = queue;
+        last = &queue->next;
+    }
+}
+
+void event_queue_forget(const struct event_handler *handler) {
+    struct event_queue *queue = handler->ext->queue;
+    for (u32 i = 0; i < QUEUE_ITEMS; i++)
+        if (queue->items[i].handler == handler)
+            queue->items[i].handler = 0;
+}
+
+static void unlink(struct event_queue *queue) {
+    struct event_queue **at = &waiting;
+    while (*at != queue)
+        at = &(*at)->next;
+    *at = queue->next;
+    if (!*at)
+        last = at;
+    queue->linked = 0;
+}
+
+void event_queue_drop(struct ext *ext) {
+    if (ext->queue && ext->queue->linked)
+        unlink(ext->queue);
+    ext->queue = 0;
+}
+
+// Extensions take turns. One that was taken out of its event meanwhile does not run any more.
+int event_run_later(void) {
+    for (u32 i = 0; i < RUN_AT_ONCE && waiting; i++) {
+        struct event_queue *queue = waiting;
+        struct event_item item = queue->items[queue->first];
+        struct event_context context;
+        u64 shift = (u64)&item - (u64)&queue->items[queue->first], value;
+        unlink(queue);
+        queue->first = (queue->first + 1) % QUEUE_ITEMS;
+        if (--queue->count) {
+            queue->linked = 1;
+            queue->next = 0;
+            *last = queue;
+            last = &queue->next;
+        }
+        const struct event *event = item.handler ? item.handler->event : 0;
+        if (!event)
+            continue;
+        for (u32 k = 0; k < event->argument_count; k++)
+            if (event->arguments[k].kind != ENGINE_SCALAR)
+                item.arguments[k] += shift;
+        struct engine_run *run = event_enter(&context, 0);
+        (void)event_call(item.handler, item.arguments, run, &value);
+        event_leave(&context);
+    }
+    return waiting != 0;
+}
