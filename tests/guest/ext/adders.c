@@ -113,3 +113,6 @@ ENTRY(u64, swap, (u64 from, u64 to)) {
 ENTRY(u64, what_was_seen, (void)) {
     return seen;
 }
+ENTRY(u64, what_was_spent, (void)) {
+    return spent;
+}
