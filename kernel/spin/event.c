@@ -16,8 +16,9 @@
 #include "kernel/spin/epoch.h"
 #include "kernel/spin/strand_priv.h"
 
-#define STACK_NEED (EXT_FRAME_MAX + EXT_NATIVE_MAX + 5 * 1024) // of what one handler may call
-#define RECLAIM    64                                          // blocks given back at once
+#define STACK_NEED  (EXT_FRAME_MAX + EXT_NATIVE_MAX + 5 * 1024) // of what one handler may call
+#define FORGET_COST 4  // pages whose freeing takes as long as taking a handler out
+#define RECLAIM     64 // blocks given back at once
 
 static struct object_table table;
 static struct abi_event nowhere; // row of those that are not shown
@@ -307,9 +308,15 @@ i64 event_install(struct ext *ext) {
 
 // --- the end -------------------------------------------------------------------------------------
 
+static void event_withdraw(struct event *event) {
+    if (!event->withdrawn)
+        domain_withdraw(event);
+    event->withdrawn = 1;
+}
+
 // Handlers of other extensions lose the event that they were for.
 void event_close(struct event *event) {
-    domain_withdraw(event);
+    event_withdraw(event);
     while (event->dispatch.handlers) {
         struct event_handler *handler = (struct event_handler *)event->dispatch.handlers;
         _Static_assert(!__builtin_offsetof(struct event_handler, binding), "binding is first");
@@ -323,16 +330,42 @@ void event_close(struct event *event) {
         object_release(&table, event->id);
 }
 
-void event_forget(struct ext *ext) {
-    for (struct event_handler *handler = ext->handlers; handler; handler = handler->next)
-        handler_forget(handler);
-    domain_forget(ext);
-    for (struct event *event = ext->events; event; event = event->next_of_ext)
-        event_close(event);
+void event_hide(struct ext *ext) {
     event_queue_drop(ext);
-    ext->handlers = 0;
-    ext->events = 0;
+    for (struct event *event = ext->events; event; event = event->next_of_ext)
+        event_withdraw(event);
 }
+
+// The handlers of an event that ends, some at a time.
+static u32 handlers_end(struct event *event, u32 budget) {
+    while (event->dispatch.handlers && budget >= FORGET_COST) {
+        handler_remove((struct event_handler *)event->dispatch.handlers, HANDLER_GONE);
+        budget -= FORGET_COST;
+    }
+    return event->dispatch.handlers ? 0 : budget;
+}
+
+u32 event_forget(struct ext *ext, u32 budget) {
+    while (ext->handlers && budget >= FORGET_COST) {
+        struct event_handler *handler = ext->handlers;
+        ext->handlers = handler->next;
+        handler_forget(handler);
+        event_handler_retire(handler);
+        budget -= FORGET_COST;
+    }
+    while (!ext->handlers && ext->events && budget >= FORGET_COST) {
+        struct event *event = ext->events;
+        budget = handlers_end(event, budget);
+        if (!budget)
+            return 0;
+        ext->events = event->next_of_ext;
+        event_close(event);
+        budget -= budget < FORGET_COST ? budget : FORGET_COST;
+    }
+    return ext->handlers || ext->events ? 0 : budget;
+}
+
+// --- counting ------------------------------------------------------------------------------------
 
 // Writes everything anew that says how handlers are called.
 static i64 recode(struct event *event) {
@@ -347,8 +380,6 @@ static i64 recode(struct event *event) {
         error = dispatch_swap(&event->dispatch, 0, 0, 0, 0);
     return event_error(error);
 }
-
-// --- counting ------------------------------------------------------------------------------------
 
 i64 event_count(struct ext *ext, u64 event_hash, int on) {
     struct event *event = ext->events;

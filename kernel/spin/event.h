@@ -146,8 +146,11 @@ i64 event_guard_analyse(struct ext *ext, const struct engine_verdict *verdict,
 // types differ, or a function may not run in a raise; E_RIGHTS: the exporter refuses; E_NOMEM.
 // After an error the extension must be killed.
 i64 event_install(struct ext *ext);
-// Takes the extension out of all events.
-void event_forget(struct ext *ext);
+// The extension dies: nobody finds its events any more, nor raises them.
+void event_hide(struct ext *ext);
+// Takes it out of all events, and its events from their handlers, a part of them at a time; returns
+// what is left of the budget, 0 if it has to be called again.
+u32 event_forget(struct ext *ext, u32 budget);
 
 // --- while an extension lives --------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ i64 event_queue_make(struct ext *ext) {
 void event_put_off(struct event_handler *handler, const u64 *arguments) {
     struct event_queue *queue = handler->ext->queue;
     const struct event *event = handler->event;
-    if (!event || queue->count == QUEUE_ITEMS) {
+    if (!event || !queue || queue->count == QUEUE_ITEMS) {
         handler->row->lost++;
         return;
     }
@@ -78,7 +78,7 @@ void event_put_off(struct event_handler *handler, const u64 *arguments) {
 
 void event_queue_forget(const struct event_handler *handler) {
     struct event_queue *queue = handler->ext->queue;
-    for (u32 i = 0; i < QUEUE_ITEMS; i++)
+    for (u32 i = 0; queue && i < QUEUE_ITEMS; i++)
         if (queue->items[i].handler == handler)
             queue->items[i].handler = 0;
 }

@@ -46,6 +46,7 @@ struct event {
     struct dispatch_block *successor; // in an upgrade: the next version's procedure
     struct dispatch_block *standby;   // code of the procedure, while there is a default handler
     u64 target;                       // where its raises begin
+    u32 withdrawn;                    // nobody finds it any more
     u32 pinned; // its handlers call more of its exporter than the procedure: guards, a merger
     struct event *next, *next_of_ext; // of the bucket of its name
 };

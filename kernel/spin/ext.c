@@ -122,11 +122,10 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
         return;
     ext_leave_env(ext);
     watch_forget(ext);
-    event_forget(ext);
+    event_hide(ext);
     ext->row->state = EXT_DYING;
     ext->row->detached = why;
     ext->doomed = 1;
-    ext->epoch = epoch_advance();
     ext->memory.inside = ext->scratch.inside = 0; // whoever loaded it never goes on
     ext->next = spin_dying;
     spin_dying = ext;
@@ -134,6 +133,15 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
 
 // Gives back what a dead extension has; returns what is left of the budget, 0 if something is left.
 static u32 ext_tear(struct ext *ext, u32 budget) {
+    if (!ext->forgotten) {
+        budget = event_forget(ext, budget);
+        if (!budget)
+            return 0;
+        domain_forget(ext);
+        ext->epoch = epoch_advance();
+        ext->forgotten = 1;
+    }
+    event_reclaim();
     if (!epoch_passed(ext->epoch) || !event_idle(ext))
         return 0;
     struct memory_pages *pages[] = {&ext->code_pages, &ext->arena, &ext->stack};

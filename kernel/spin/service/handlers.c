@@ -35,11 +35,15 @@ static u64 name_hash(u64 text, u64 length) {
     return ext_hash(name);
 }
 
+// The kernel's own work, which the meter does not see.
+#define INSTALL_COST 1000
+
 static u64 install(u64 text, u64 length, u64 closure, u64 d, u64 e, struct engine_run *run) {
     (void)d, (void)e;
     struct ext *ext = service_owner(run);
     u64 hash = name_hash(text, length);
     int strand = begin(run);
+    run->meter -= INSTALL_COST;
     i64 result = ext->row->state == EXT_DYING ? -E_DEAD
                  : may_go_on(run)             ? event_handler_install(ext, hash, closure)
                                               : -E_LIMIT;
@@ -59,6 +63,7 @@ SERVICE(handler_install) = {
 static u64 remove(u64 name, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
     (void)b, (void)c, (void)d, (void)e;
     int strand = begin(run);
+    run->meter -= INSTALL_COST;
     i64 result = event_handler_remove(service_owner(run), name);
     end(strand);
     return (u64)result;
@@ -77,6 +82,7 @@ static u64 swap(u64 text, u64 length, u64 from, u64 to, u64 e, struct engine_run
     struct ext *ext = service_owner(run);
     u64 hash = name_hash(text, length);
     int strand = begin(run);
+    run->meter -= INSTALL_COST;
     i64 result = ext->row->state == EXT_DYING ? -E_DEAD
                  : may_go_on(run)             ? event_handlers_swap(ext, hash, (u32)from, (u32)to)
                                               : -E_LIMIT;
