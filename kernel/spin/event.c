@@ -13,7 +13,6 @@
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
 #include "kernel/spin/domain.h"
-#include "kernel/spin/epoch.h"
 #include "kernel/spin/strand_priv.h"
 
 #define STACK_NEED  (EXT_FRAME_MAX + EXT_NATIVE_MAX + 5 * 1024) // of what one handler may call
@@ -112,11 +111,12 @@ static struct kernel_event *kernel_event_each(const char *name) {
 
 // --- what was unlinked ---------------------------------------------------------------------------
 
-// `fresh` has been unlinked since `waiting` began to wait for its epoch.
+// Code that raises runs with the kernel lock to its end, but changes can come from below it: then
+// the way back leads through what they have unlinked. So that rests until the processor has left
+// all code of extensions.
 static struct {
-    struct dispatch_block *fresh, *waiting;
-    struct event_handler *fresh_handlers, *waiting_handlers;
-    u64 epoch;
+    struct dispatch_block *blocks;
+    struct event_handler *handlers;
 } retired;
 
 void event_release(struct event *event) {
@@ -129,39 +129,30 @@ void event_release(struct event *event) {
     if (event->kernel && !event->owner)
         event->kernel->address = event->dispatch.address;
     while (block) {
-        struct dispatch_block *next = dispatch_block_chain(block, retired.fresh);
-        retired.fresh = block;
+        struct dispatch_block *next = dispatch_block_chain(block, retired.blocks);
+        retired.blocks = block;
         block = next;
     }
 }
 
 void event_handler_retire(struct event_handler *handler) {
     handler->ext->retired_handlers++;
-    handler->next = retired.fresh_handlers;
-    retired.fresh_handlers = handler;
+    handler->next = retired.handlers;
+    retired.handlers = handler;
 }
 
 void event_reclaim(void) {
-    if (!retired.waiting && !retired.waiting_handlers) {
-        if (!retired.fresh && !retired.fresh_handlers)
-            return;
-        retired.waiting = retired.fresh;
-        retired.waiting_handlers = retired.fresh_handlers;
-        retired.fresh = 0;
-        retired.fresh_handlers = 0;
-        retired.epoch = epoch_advance();
-    }
-    if (!epoch_passed(retired.epoch))
+    if (ext_run_here()->activation)
         return;
-    for (u32 i = 0; i < RECLAIM && retired.waiting_handlers; i++) {
-        struct event_handler *handler = retired.waiting_handlers;
-        retired.waiting_handlers = handler->next;
+    for (u32 i = 0; i < RECLAIM && retired.handlers; i++) {
+        struct event_handler *handler = retired.handlers;
+        retired.handlers = handler->next;
         handler->ext->retired_handlers--;
         memory_free(&handler->ext->lasting, handler, sizeof *handler);
     }
-    for (u32 i = 0; i < RECLAIM && retired.waiting; i++) {
-        struct dispatch_block *block = retired.waiting;
-        retired.waiting = dispatch_block_chain(block, 0);
+    for (u32 i = 0; i < RECLAIM && retired.blocks; i++) {
+        struct dispatch_block *block = retired.blocks;
+        retired.blocks = dispatch_block_chain(block, 0);
         dispatch_release(block);
     }
 }

@@ -8,7 +8,6 @@
 #include "base/format.h"
 #include "base/string.h"
 #include "kernel/aegis/env.h"
-#include "kernel/aegis/inside.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
@@ -49,7 +48,7 @@ struct engine_run *event_enter(struct event_context *context, struct ext *ext) {
                                       .stack_limit = run->stack_limit,
                                       .spent = run->spent,
                                       .activation = {.ext = ext, .outer = run->activation}};
-    run->stack_limit = event_stack_limit();
+    run->stack_limit = event_stack_limit_here();
     if (!run->activation)
         run->spent = INT64_MAX - EXT_FUEL;
     run->activation = &context->activation;
@@ -142,7 +141,7 @@ static void ext_failed(struct ext *ext, u32 status, const struct event_activatio
         env_tell(env, NOTIFY_HANDLER);
 }
 
-// With the lock. What the exporter's own procedure is stays in its event: whoever raises it decides
+// What the exporter's own procedure is stays in its event: whoever raises it decides
 // about the arguments.
 static void handler_failed(struct event_handler *handler, u32 status,
                            const struct event_activation *at) {
@@ -167,16 +166,16 @@ static void handler_failed(struct event_handler *handler, u32 status,
 // --- calling -------------------------------------------------------------------------------------
 
 // Time that was not the running env's.
-static void charge(const struct ext *ext, u64 ticks, int strand) {
+static void charge(const struct ext *ext, u64 ticks) {
     struct env *env = env_find(ext->row->env);
     if (!env)
         return;
     env->row->handled += ticks;
-    if (env != sched_current() && !strand)
+    if (env != sched_current())
         cpu_this()->since += ticks;
 }
 
-static void account(struct event_handler *handler, u64 own, int strand) {
+static void account(struct event_handler *handler, u64 own) {
     struct abi_handler *row = handler->row;
     row->calls++;
     row->ticks += own;
@@ -189,17 +188,12 @@ static void account(struct event_handler *handler, u64 own, int strand) {
             event->worst = own;
         event->unhandled += handler->is_procedure;
     }
-    charge(handler->ext, own, strand);
-}
-
-static int is_strand(const struct engine_run *run) {
-    return run != ext_run_here();
+    charge(handler->ext, own);
 }
 
 u32 event_call(struct event_handler *handler, const u64 *arguments, struct engine_run *run,
                u64 *value) {
     struct event_activation *outer = run->activation, here = {.ext = handler->ext, .outer = outer};
-    int strand = is_strand(run);
     u64 from = sal_tsc();
     run->activation = &here;
     u32 status = ext_run_nested(run, handler->ext, handler->function->function, arguments,
@@ -208,13 +202,9 @@ u32 event_call(struct event_handler *handler, const u64 *arguments, struct engin
     u64 ticks = sal_tsc() - from;
     if (outer)
         outer->nested += ticks;
-    if (strand)
-        inside_lock();
-    account(handler, ticks - here.nested, strand);
+    account(handler, ticks - here.nested);
     if (status)
         handler_failed(handler, status, &here);
-    if (strand)
-        inside_unlock();
     return status;
 }
 
@@ -222,14 +212,9 @@ struct event_result event_activate(struct event_handler *handler, const u64 *arg
                                    struct engine_run *run) {
     struct event_result result = {0, 0};
     if (handler->kind & HANDLER_ASYNC) {
-        int strand = is_strand(run);
-        if (strand)
-            inside_lock();
         if (handler->event)
             result.value = dispatch_identity(&handler->event->dispatch);
         event_put_off(handler, arguments);
-        if (strand)
-            inside_unlock();
         return result;
     }
     result.cancelled = event_call(handler, arguments, run, &result.value);

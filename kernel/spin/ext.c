@@ -16,7 +16,6 @@
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
 #include "kernel/spin/domain.h"
-#include "kernel/spin/epoch.h"
 #include "kernel/spin/event.h"
 #include "kernel/spin/service.h"
 
@@ -133,19 +132,18 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
 
 // Gives back what a dead extension has; returns what is left of the budget, 0 if something is left.
 static u32 ext_tear(struct ext *ext, u32 budget) {
+    struct memory_pages *pages[] = {&ext->code_pages, &ext->arena, &ext->stack};
+    if (strand_crew_end(&ext->crew))
+        return 0;
     if (!ext->forgotten) {
         budget = event_forget(ext, budget);
         if (!budget)
             return 0;
         domain_forget(ext);
-        ext->epoch = epoch_advance();
         ext->forgotten = 1;
     }
     event_reclaim();
-    if (!epoch_passed(ext->epoch) || !event_idle(ext))
-        return 0;
-    struct memory_pages *pages[] = {&ext->code_pages, &ext->arena, &ext->stack};
-    if (strand_crew_end(&ext->crew))
+    if (!event_idle(ext))
         return 0;
     for (u32 i = 0; i < sizeof pages / sizeof *pages; i++) {
         budget = memory_pages_tear(&ext->memory, pages[i], budget);
@@ -465,7 +463,7 @@ __attribute__((noinline)) enum engine_status ext_run_nested(struct engine_run *r
     i64 meter = run->meter;
     u64 stack_top = run->stack_top, stack_low = run->stack_low;
     void *cookie = run->cookie;
-    if ((u64)frames < limit - EXT_FRAME_MAX)
+    if ((u64)frames < run->stack_limit - EXT_FRAME_MAX)
         return ENGINE_RUN_STACK;
     run->meter = budget;
     run->stack_low = (u64)frames;

@@ -109,7 +109,6 @@ struct ext {
     u32 retired_handlers;      // that wait to be freed
     struct event_queue *queue; // of asynchronous handlers: event_async.c
     u32 forgotten;             // DYING: it is in no event any more
-    u64 epoch;                 // DYING: when it was taken out of everything
     struct event_handler *handlers;
     struct domain_entry *entries; // domain_made.c
     // service/strand.c

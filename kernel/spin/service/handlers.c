@@ -4,7 +4,6 @@
 // Services with which an extension installs and removes its own handlers while it lives.
 
 #include "base/string.h"
-#include "kernel/aegis/inside.h"
 #include "kernel/sal/sal.h"
 #include "kernel/spin/event.h"
 #include "kernel/spin/service.h"
@@ -12,18 +11,6 @@
 #define NAME_MAX 64
 
 // Installing asks the exporter, whose code needs stack.
-static int begin(const struct engine_run *run) {
-    int strand = run != ext_run_here();
-    if (strand)
-        inside_lock();
-    return strand;
-}
-
-static void end(int strand) {
-    if (strand)
-        inside_unlock();
-}
-
 static int may_go_on(const struct engine_run *run) {
     return (u64)__builtin_frame_address(0) >= run->stack_limit;
 }
@@ -42,12 +29,10 @@ static u64 install(u64 text, u64 length, u64 closure, u64 d, u64 e, struct engin
     (void)d, (void)e;
     struct ext *ext = service_owner(run);
     u64 hash = name_hash(text, length);
-    int strand = begin(run);
     run->meter -= INSTALL_COST;
     i64 result = ext->row->state == EXT_DYING ? -E_DEAD
                  : may_go_on(run)             ? event_handler_install(ext, hash, closure)
                                               : -E_LIMIT;
-    end(strand);
     return (u64)result;
 }
 
@@ -62,10 +47,8 @@ SERVICE(handler_install) = {
 
 static u64 remove(u64 name, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
     (void)b, (void)c, (void)d, (void)e;
-    int strand = begin(run);
     run->meter -= INSTALL_COST;
     i64 result = event_handler_remove(service_owner(run), name);
-    end(strand);
     return (u64)result;
 }
 
@@ -81,12 +64,10 @@ static u64 swap(u64 text, u64 length, u64 from, u64 to, u64 e, struct engine_run
     (void)e;
     struct ext *ext = service_owner(run);
     u64 hash = name_hash(text, length);
-    int strand = begin(run);
     run->meter -= INSTALL_COST;
     i64 result = ext->row->state == EXT_DYING ? -E_DEAD
                  : may_go_on(run)             ? event_handlers_swap(ext, hash, (u32)from, (u32)to)
                                               : -E_LIMIT;
-    end(strand);
     return (u64)result;
 }
 

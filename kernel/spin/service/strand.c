@@ -23,6 +23,7 @@ void strand_import_begin(struct engine_run *run) {
     sal_interrupts_off();
     kernel_lock();
     run->mode = EXT_RUN_LOCKED;
+    run->spent = INT64_MAX - EXT_FUEL;
 }
 
 void strand_import_end(struct engine_run *run) {
