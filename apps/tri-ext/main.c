@@ -153,20 +153,46 @@ static int unload(const char *name) {
     return error ? fail(name, error) : 0;
 }
 
-static int call(int argc, char **argv) {
-    ext_id ext = ext_named(argv[2]);
-    struct ext_call c = {.function = ext_hash(argv[3])};
-    if (!ext)
-        return 1;
-    for (int i = 4; i < argc && i < 9; i++)
-        c.args[i - 4] = strtoul(argv[i], NULL, 0);
+// FUNCTION [NUMBER ...]; waits as long as the result is ~0, up to so many milliseconds.
+static int call(ext_id ext, int argc, char **argv, u32 patience) {
+    struct ext_call c = {.function = ext_hash(argv[0])};
+    for (int i = 1; i < argc && i < 6; i++)
+        c.args[i - 1] = strtoul(argv[i], NULL, 0);
     i64 error = sys_ext_call(CAP_SLOT_ACCOUNT, ext, (u64)&c);
+    for (; !error && c.result == ~0ul && patience; patience--) {
+        usleep(1000);
+        error = sys_ext_call(CAP_SLOT_ACCOUNT, ext, (u64)&c);
+    }
     if (error == -E_CANCELLED)
         fprintf(stderr, "tri-ext: ended at instruction %u, status %u\n", c.slot, c.status);
     if (error)
-        return fail(argv[3], error);
-    printf("%lu\n", c.result);
+        return fail(argv[0], error);
+    printf("%ld\n", c.result);
     return 0;
+}
+
+static int run(int argc, char **argv) {
+    struct ext_load request = {0};
+    struct ext_report report = {0};
+    int bad = 0;
+    void *object = file_read(argv[2], &request.bytes);
+    if (!object)
+        return 1;
+    request.object = (u64)object;
+    i64 ext = sys_ext_load(CAP_SLOT_ACCOUNT, own_account(), (u64)&request, (u64)&report);
+    if (ext == -E_REFUSED)
+        explain_report(argv[2], &report);
+    if (ext < 0)
+        return fail(argv[2], ext);
+    for (int i = 3, end; i < argc && !bad; i = end + 1) {
+        for (end = i; end < argc && strcmp(argv[end], ","); end++)
+            ;
+        if (end > i)
+            bad = call((ext_id)ext, end - i, argv + i, 10000);
+    }
+    while (sys_ext_unload(CAP_SLOT_ACCOUNT, (ext_id)ext) == -E_AGAIN)
+        ;
+    return bad;
 }
 
 static int resolve(const char *source, const char *target) {
@@ -189,8 +215,14 @@ int main(int argc, char **argv) {
         return load(argc, argv);
     if (!strcmp(command, "unload") && argc == 3)
         return unload(argv[2]);
-    if (!strcmp(command, "call") && argc >= 4)
-        return call(argc, argv);
+    if (!strcmp(command, "call") && argc >= 4) {
+        ext_id ext = ext_named(argv[2]);
+        return ext ? call(ext, argc - 3, argv + 3, 0) : 1;
+    }
+    if (!strcmp(command, "run") && argc >= 4)
+        return run(argc, argv);
+    if (!strcmp(command, "hash") && argc == 3)
+        return printf("%lu\n", ext_hash(argv[2])) < 0;
     if (!strcmp(command, "resolve") && argc == 4)
         return resolve(argv[2], argv[3]);
     if (!strcmp(command, "explain") && argc == 3)

@@ -95,6 +95,8 @@ static void come_and_go(void *nothing) {
         i64 ext = cycles_left & 1 ? LOAD(hello, 0) : LOAD(handlers10, 0);
         CHECK(ext > 0);
         unload(ext);
+        if (cycles_left && cycles_left % 10000 == 0)
+            say("extensions: about %lu cycles to go\n", cycles_left);
     }
 }
 
