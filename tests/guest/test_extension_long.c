@@ -17,6 +17,7 @@
 OBJECT(hello);
 OBJECT(exporter);
 OBJECT(raiser);
+OBJECT(handlers1);
 OBJECT(handlers10);
 OBJECT(cross_a);
 OBJECT(asked);
@@ -73,9 +74,9 @@ static volatile u64 cycles_left, raises;
 static void raise_for_ever(void *nothing) {
     (void)nothing;
     while (!stop) {
-        struct ext_call c = {.function = ext_hash("raise"), .args = {15}};
+        struct ext_call c = {.function = ext_hash("raise"), .args = {10}};
         CHECK_EQ(sys_ext_call(CAP_SLOT_ACCOUNT, (ext_id)raiser, (u64)&c), 0);
-        CHECK(c.result == 0 || c.result == 1015);
+        CHECK(c.result == 0 || c.result == 1010);
         __atomic_add_fetch(&raises, 1, __ATOMIC_SEQ_CST);
     }
 }
@@ -92,7 +93,7 @@ static int cycle_take(void) {
 static void come_and_go(void *nothing) {
     (void)nothing;
     while (cycle_take()) {
-        i64 ext = cycles_left & 1 ? LOAD(hello, 0) : LOAD(handlers10, 0);
+        i64 ext = cycles_left & 1 ? LOAD(ticker, 0) : LOAD(handlers1, 0);
         CHECK(ext > 0);
         unload(ext);
         if (cycles_left && cycles_left % 10000 == 0)
