@@ -5,7 +5,7 @@
 // that are damaged at random. Frames are counted before and after. Short here; by hand as long as
 // one likes:
 //
-//     make test-kernel GUEST_ARGS='--smp 4 --test extensions_come_and_go --words cycles=100000
+//     make test-kernel GUEST_ARGS='--smp 4 --test extensions_come_and_go --append cycles=100000
 //     --timeout 3600' make test-kernel GUEST_ARGS='--smp 4 --test extension_fuzz --words
 //     objects=1000000 --timeout 3600'
 
