@@ -5,9 +5,10 @@
 // that are damaged at random. Frames are counted before and after. Short here; by hand as long as
 // one likes:
 //
-//     make test-kernel GUEST_ARGS='--smp 4 --test extensions_come_and_go --append cycles=100000
-//     --timeout 3600' make test-kernel GUEST_ARGS='--smp 4 --test extension_fuzz --words
-//     objects=1000000 --timeout 3600'
+// make test-kernel GUEST_ARGS='--smp 4 --test extensions_come_and_go --append cycles=100000'
+// make test-kernel GUEST_ARGS='--smp 4 --test extension_fuzz --append objects=1000000'
+//
+// (with --timeout 3600).
 
 #include "abi/extension.h"
 #include "base/string.h"
