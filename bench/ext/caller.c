@@ -20,6 +20,17 @@ ENTRY(u64, raise_many, (u64 count)) {
     return sum;
 }
 
+// The turns of these loops, and nothing else.
+ENTRY(u64, turn_many, (u64 count)) {
+    struct field field = {15, 1};
+    u64 sum = 0;
+    for (u64 i = 0; i < count; i++) {
+        __asm__ volatile("" : : "r"(&field) : "memory");
+        sum += field.value;
+    }
+    return sum;
+}
+
 ENTRY(u64, call_many, (u64 count)) {
     struct field field = {15, 1};
     u64 sum = 0;

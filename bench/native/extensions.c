@@ -13,6 +13,7 @@ OBJECT(caller);
 OBJECT(handlers1);
 OBJECT(handlers10);
 OBJECT(handlers50);
+OBJECT(closures);
 
 #define CALLS 1000ul
 
@@ -61,28 +62,83 @@ static void call(const char *name, u64 count) {
     must((i64)c.result, (i64)count, "sum of results");
 }
 
-static void run_raise(u64 count) {
-    call("raise_many", count);
-}
-ROW(raise_1, CALLS, prepare_1, 0, run_raise, finish);
-ROW(raise_10, CALLS, prepare_10, 0, run_raise, finish);
-ROW(raise_50, CALLS, prepare_50, 0, run_raise, finish);
-
 static inline u64 ticks(void) {
     u32 lo, hi;
     __asm__ volatile("lfence\n rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
     return (u64)hi << 32 | lo;
 }
 
-// What a call of another extension's procedure takes over one of its own.
-static u64 sample_call(void) {
+// What a turn of the second loop takes over one of the first.
+static u64 sample(const char *without, const char *with) {
     u64 at[3];
     at[0] = ticks();
-    call("call_many", CALLS);
+    call(without, CALLS);
     at[1] = ticks();
-    call("raise_many", CALLS);
+    call(with, CALLS);
     at[2] = ticks();
-    u64 own = at[1] - at[0], other = at[2] - at[1];
-    return other > own ? (other - own) / CALLS : 0;
+    u64 first = at[1] - at[0], second = at[2] - at[1];
+    return second > first ? (second - first + CALLS / 2) / CALLS : 0;
+}
+
+static u64 sample_raise(void) {
+    return sample("turn_many", "raise_many");
+}
+ROW_SAMPLED(raise_1, prepare_1, sample_raise, finish);
+ROW_SAMPLED(raise_10, prepare_10, sample_raise, finish);
+ROW_SAMPLED(raise_50, prepare_50, sample_raise, finish);
+
+static i64 install(u64 kind) {
+    i64 handler = sys_handler_install(CAP_SLOT_ACCOUNT, (ext_id)handlers, ext_hash("handle"), kind);
+    if (handler <= 0)
+        fail("handler_install", handler);
+    return handler;
+}
+
+static void prepare_many(u64 count) {
+    prepare();
+    handlers = load(object_closures, object_closures_end);
+    for (u64 kind = 0; kind < count; kind++)
+        (void)install(kind);
+}
+static void prepare_1000(void) {
+    prepare_many(1000);
+}
+static void prepare_10000(void) {
+    prepare_many(10000);
+}
+ROW_SAMPLED(raise_1000, prepare_1000, sample_raise, finish);
+ROW_SAMPLED(raise_10000, prepare_10000, sample_raise, finish);
+
+static u64 sample_install(void) {
+    u64 from = ticks();
+    i64 handler = install(1000000);
+    u64 took = ticks() - from;
+    must(sys_handler_remove(CAP_SLOT_ACCOUNT, (ext_id)handlers, (u64)handler), 0, "handler_remove");
+    return took;
+}
+ROW_SAMPLED(install_10000, prepare_10000, sample_install, finish);
+
+// The longest call among those that an unloading takes; the event is raised in between.
+static u64 sample_pause(void) {
+    u64 worst = 0;
+    i64 error;
+    prepare_1000();
+    do {
+        u64 from = ticks();
+        error = sys_ext_unload(CAP_SLOT_ACCOUNT, (ext_id)handlers);
+        u64 took = ticks() - from;
+        worst = took > worst ? took : worst;
+        call("raise_many", CALLS);
+    } while (error == -E_AGAIN);
+    handlers = 0;
+    finish();
+    return worst;
+}
+static void nothing(void) {}
+ROW_SAMPLED(ext_pause, nothing, sample_pause, nothing);
+
+// What a call of another extension's procedure takes over one of its own.
+static u64 sample_call(void) {
+    return sample("call_many", "raise_many");
 }
 ROW_SAMPLED(ext_call, prepare, sample_call, finish);

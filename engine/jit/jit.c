@@ -223,7 +223,12 @@ static void join_calls(struct jit *c, uint64_t execute) {
         if (!x86_fits32(rel))
             continue;
         struct x86 x = {c->text, c->text_size, call->at};
-        x86_nops(&x, call->length - 5);
+        // Segment prefixes mean nothing to a call, and are no instruction of their own.
+        uint32_t pad = call->length - 5;
+        if (pad > 5)
+            x86_nops(&x, pad);
+        for (; pad && pad <= 5; pad--)
+            x86_byte(&x, 0x2e);
         x86_byte(&x, 0xe8);
         x86_u32(&x, (uint32_t)rel);
     }

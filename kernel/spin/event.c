@@ -16,8 +16,8 @@
 #include "kernel/spin/strand_priv.h"
 
 #define STACK_NEED  (EXT_FRAME_MAX + EXT_NATIVE_MAX + 5 * 1024) // of what one handler may call
-#define FORGET_COST 4  // pages whose freeing takes as long as taking a handler out
-#define RECLAIM     64 // blocks given back at once
+#define FORGET_COST 8  // pages whose freeing takes as long as taking a handler out
+#define RECLAIM     16 // blocks given back at once
 
 static struct object_table table;
 static struct abi_event nowhere; // row of those that are not shown

@@ -345,7 +345,7 @@ static i64 order_set(struct event_handler *handler, const struct event *event,
 static void row_open(struct event_handler *handler, const struct event *event) {
     struct abi_handler *row = &nowhere;
     for (struct event_handler *other = handler->ext->handlers; other; other = other->next)
-        if (other->function == handler->function && other->id && other->row->event == event->id) {
+        if (other->function == handler->function && other->row->event == event->id) {
             handler->row = other->row; // closures share it
             return;
         }

@@ -539,6 +539,8 @@ i64 sys_ext_call(u64 cap, ext_id id, u64 at) {
     return error ? error : call.status ? -E_CANCELLED : 0;
 }
 
+#define UNLOAD_PAGES 24 // given back by one call
+
 i64 sys_ext_unload(u64 cap, ext_id id) {
     struct ext *ext;
     i64 error = ext_check(cap, id, CAP_RIGHT_DESTROY, &ext);
@@ -554,7 +556,7 @@ i64 sys_ext_unload(u64 cap, ext_id id) {
             (void)ext_run(ext, fini->function, arguments, EXT_BUDGET, &result);
         ext_kill(ext, EXT_DETACHED_UNLOAD);
     }
-    spin_reap(32);
+    spin_reap(UNLOAD_PAGES);
     return ext_find(id) ? -E_AGAIN : 0;
 }
 
