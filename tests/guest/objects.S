@@ -15,7 +15,7 @@ object_\name\()_end:
     .irp name, hello, tracer, inject, sandbox, cow, barrier, pager, kthreads, cthreads, prithreads
     OBJECT \name bpf/ext/\name\().o
     .endr
-    .irp name, exporter, raiser, handlers1, handlers10, handlers50, wrong_type, wrong_guard, looping, recursive, watcher, strands, sums, sums_raiser, adders
+    .irp name, exporter, raiser, handlers1, handlers10, handlers50, wrong_type, wrong_guard, looping, recursive, watcher, strands, sums, sums_raiser, adders, fanout
     OBJECT \name bpf/tests/guest/ext/\name\().o
     .endr
     .irp name, large_call, large_packet, large_guard, written_packet, memory_probe, predicates, reserve, spinning_fault

@@ -20,6 +20,7 @@ OBJECT(watcher);
 OBJECT(sums);
 OBJECT(sums_raiser);
 OBJECT(adders);
+OBJECT(fanout);
 
 static i64 load(const char *from, const char *end) {
     struct ext_load request = {.object = (u64)from, .bytes = (u64)(end - from)};
@@ -330,4 +331,41 @@ TEST(event_is_counted_when_asked) {
     CHECK_EQ(event->raises, 10);
     CHECK_EQ(sys_event_count(CAP_SLOT_ACCOUNT, (ext_id)s.sums, 1, 1), -E_STALE);
     sums_end(&s);
+}
+
+TEST(event_raised_many_times_below_itself_ends) {
+    u64 frames = account_row(my_account())->frames;
+    i64 exporter = LOAD(exporter), fanout = LOAD(fanout), raiser = LOAD(raiser);
+    CHECK(fanout > 0);
+    (void)call(raiser, "raise", 1);
+    u64 calls = call(fanout, "calls_made", 0);
+    CHECK(calls > 50 && calls < 4000000);
+    u64 before = calls;
+    (void)call(raiser, "raise", 1); // the next one begins anew
+    CHECK(call(fanout, "calls_made", 0) > before);
+    unload(raiser);
+    unload(fanout);
+    unload(exporter);
+    settle(frames);
+}
+
+// An account below the exporter's may load extensions, and not handle the exporter's events.
+TEST(event_of_an_account_above_cannot_be_handled) {
+    u64 frames = account_row(my_account())->frames;
+    i64 account = sys_account_create(CAP_SLOT_ACCOUNT, my_account(), 400, 0);
+    CHECK(account > 0);
+    i64 exporter = LOAD(exporter);
+    const char *from = object_handlers10, *end = object_handlers10_end;
+    struct ext_load request = {.object = (u64)from, .bytes = (u64)(end - from)};
+    CHECK_EQ(sys_ext_load(CAP_SLOT_ACCOUNT, (account_id)account, (u64)&request, 0), -E_RIGHTS);
+    i64 ten = LOAD(handlers10);
+    CHECK(ten > 0);
+    unload(ten);
+    unload(exporter);
+    i64 error;
+    do
+        error = sys_account_destroy(CAP_SLOT_ACCOUNT, (account_id)account);
+    while (error == -E_AGAIN);
+    CHECK_EQ(error, 0);
+    settle(frames);
 }
