@@ -5,7 +5,7 @@
 
 NATIVE_SRC := $(wildcard bench/native/*.c bench/native/*.S)
 NATIVE_OBJ := $(addprefix $(BUILD)/user/,$(addsuffix .o,$(basename $(NATIVE_SRC)))) \
-              $(addprefix $(BUILD)/user/,libos/rt/crt0.o libos/rt/calls.o base/string.o base/format.o) \
+              $(addprefix $(BUILD)/user/,libos/rt/crt0.o libos/rt/calls.o libos/rt/lrpc.o libos/rt/lrpc_pages.o libos/rt/frames.o base/string.o base/format.o) \
               $(addprefix $(BUILD)/user/libos/pager/,pager.o linear.o hashed.o)
 NATIVE_ELF := $(BUILD)/user/bench-native.elf
 

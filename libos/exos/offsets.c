@@ -5,6 +5,7 @@
 
 #include "abi/caps.h"
 #include "abi/env.h"
+#include "abi/errors.h"
 #include "abi/tables.h"
 #include "gen/syscalls.h"
 #include "libos/exos/fs/file.h"
@@ -15,6 +16,7 @@
 #include "libos/exos/process.h"
 #include "libos/exos/trap.h"
 #include "libos/exos/vm.h"
+#include "libos/rt/lrpc.h"
 
 #define THREAD_OFFSET(field) (sizeof(struct env_uarea) + __builtin_offsetof(struct thread, field))
 #define DEFINE(name, value)  __asm__ volatile(".ascii \"->" #name " %c0\"" : : "i"((i64)(value)))
@@ -28,6 +30,20 @@ void offsets(void) {
     DEFINE(NUMBER_env_accept, SYS_env_accept);
     DEFINE(NUMBER_env_pass, SYS_env_pass);
     DEFINE(NUMBER_env_return, SYS_env_return);
+    DEFINE(E_RECALLED, E_RECALLED);
+    DEFINE(E_DEAD, E_DEAD);
+    DEFINE(E_NOSYS, E_NOSYS);
+    DEFINE(INFO_FEATURES, __builtin_offsetof(struct abi_info, features));
+    DEFINE(FEATURE_PKU, ABI_FEATURE_PKU);
+    DEFINE(LRPC_CAP, __builtin_offsetof(struct lrpc, cap));
+    DEFINE(LRPC_SERVER, __builtin_offsetof(struct lrpc, server));
+    DEFINE(LRPC_BROKEN, __builtin_offsetof(struct lrpc, broken));
+    DEFINE(SERVICE_PROCEDURES, __builtin_offsetof(struct lrpc_service, procedures));
+    DEFINE(SERVICE_FS, __builtin_offsetof(struct lrpc_service, fs_base));
+    DEFINE(SERVICE_GS, __builtin_offsetof(struct lrpc_service, gs_base));
+    DEFINE(SERVICE_MXCSR, __builtin_offsetof(struct lrpc_service, mxcsr));
+    DEFINE(SERVICE_PKRU, __builtin_offsetof(struct lrpc_service, pkru));
+    DEFINE(SERVICE_CONTROL, __builtin_offsetof(struct lrpc_service, control));
     DEFINE(NUMBER_ext_load, SYS_ext_load);
     DEFINE(NUMBER_env_wait, SYS_env_wait);
     DEFINE(NUMBER_env_sleep_until, SYS_env_sleep_until);

@@ -5,7 +5,7 @@
 
 GUEST_SRC := $(wildcard tests/guest/*.c tests/guest/*.S)
 GUEST_OBJ := $(addprefix $(BUILD)/user/,$(addsuffix .o,$(basename $(GUEST_SRC)))) \
-             $(addprefix $(BUILD)/user/,libos/rt/crt0.o libos/rt/calls.o libos/rt/frames.o base/string.o) $(BUILD)/user/base/format.o
+             $(addprefix $(BUILD)/user/,libos/rt/crt0.o libos/rt/calls.o libos/rt/lrpc.o libos/rt/lrpc_pages.o libos/rt/frames.o base/string.o) $(BUILD)/user/base/format.o
 GUEST_ELF := $(BUILD)/user/guest-tests.elf
 
 ALL += $(GUEST_ELF)

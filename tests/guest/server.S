@@ -8,7 +8,7 @@
     .section .rodata
     .balign 16
     .global server_start, server_call, server_call_end, server_send, server_spin, server_die
-    .global server_counts, server_sleepy, server_relay, server_traitor, server_back, server_returns, server_end
+    .global server_counts, server_sleepy, server_relay, server_traitor, server_back, server_returns, server_trash, server_end
 server_start: // accepts for ever
     mov $0x80000000 + NUMBER_env_accept, %eax
     syscall
@@ -77,6 +77,31 @@ server_returns:
     neg %rax
     mov %rax, (%rcx)
     jmp server_counts
+server_trash: // returns with as much changed as it can
+    mov $0x123456, %eax
+    wrfsbase %rax
+    wrgsbase %rax
+    mov %rbx, %rdx // what it was shown
+    or %rbp, %rdx
+    or %r12, %rdx
+    or %r13, %rdx
+    or %r14, %rdx
+    or %r15, %rdx
+    mov %rax, %rbx
+    mov %rax, %rbp
+    mov %rax, %r12
+    mov %rax, %r13
+    mov %rax, %r14
+    mov %rax, %r15
+    push $0x5f80
+    ldmxcsr (%rsp)
+    movw $0x77f, (%rsp)
+    fldcw (%rsp)
+    pop %rax
+    std
+    mov $0x80000000 + NUMBER_env_return, %eax
+    syscall
+    ud2
 server_end:
 
     .text

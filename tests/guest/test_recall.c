@@ -26,6 +26,15 @@ struct server {
     struct shared *shared;
 };
 
+// One without positions gets our slice until it is in that state.
+static void server_run_until(const struct server *s, enum env_state state) {
+    u64 until = tsc() + ms(5000);
+    while (env_row(s->child.env)->state != state && tsc() < until)
+        if (s->slice != ABI_ANY || sys_env_yield(CAP_SLOT_ACCOUNT, s->child.env))
+            sys_env_yield(0, 0);
+    CHECK_EQ(env_row(s->child.env)->state, state);
+}
+
 // Accepting, with a position on cpu, or none (ABI_ANY).
 static void server_make(struct server *s, u32 number, const char *call, u64 cpu) {
     u64 caps = CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT);
@@ -48,9 +57,7 @@ static void server_make(struct server *s, u32 number, const char *call, u64 cpu)
     struct env_setup setup = {.call_entry = SERVER(call), .call_stack = DATA_VA + 2048};
     CHECK_EQ(sys_env_set(CAP_SLOT_ACCOUNT, s->child.env, (u64)&setup), 0);
     CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, s->child.env), 0);
-    if (cpu == ABI_ANY)
-        CHECK_EQ(sys_env_yield(CAP_SLOT_ACCOUNT, s->child.env), 0);
-    worker_wait_state(s->child.env, ENV_ACCEPTING);
+    server_run_until(s, ENV_ACCEPTING);
 }
 
 static void server_free(struct server *s) {
@@ -58,15 +65,6 @@ static void server_free(struct server *s) {
     CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), (u64)s->shared, 1), 1);
     if (s->slice != ABI_ANY)
         CHECK_EQ(sys_slice_free(CAP_SLOT_ACCOUNT, s->slice, 1), 0);
-}
-
-// One without positions gets our slice until it is in that state.
-static void server_run_until(const struct server *s, enum env_state state) {
-    u64 until = tsc() + ms(5000);
-    while (env_row(s->child.env)->state != state && tsc() < until)
-        if (s->slice != ABI_ANY || sys_env_yield(CAP_SLOT_ACCOUNT, s->child.env))
-            sys_env_yield(0, 0);
-    CHECK_EQ(env_row(s->child.env)->state, state);
 }
 
 static volatile env_id target, next;

@@ -35,8 +35,8 @@ static void server_make(struct child *server, const char *call, u64 cpu) {
     CHECK_EQ(client_call(CAP_SLOT_ACCOUNT, server->env, message),
              -E_BUSY); // it does not accept yet
     CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, server->env), 0);
-    if (cpu == ABI_ANY)
-        CHECK_EQ(sys_env_yield(CAP_SLOT_ACCOUNT, server->env), 0);
+    while (cpu == ABI_ANY && env_row(server->env)->state == ENV_READY)
+        sys_env_yield(CAP_SLOT_ACCOUNT, server->env);
     worker_wait_state(server->env, ENV_ACCEPTING);
     i64 slot = sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env(), CAP_RIGHT_CALL,
                             server->env, CAP_MINT_ENV);
