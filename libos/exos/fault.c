@@ -42,11 +42,12 @@ static i64 page_copy(space_id space, const struct area *area, u64 page) {
                          entry_bits(area->prot) | SPACE_MAP_REPLACE | SPACE_MAP_COPY);
 }
 
-// A write to a present page that is marked copy-on-write.
+// A write to a private page that is present and can't be written: marked copy-on-write, or not
+// because it was protected already when the process forked.
 static int copy_on_write(struct mm *mm, const struct area *area, u64 page, u64 pte) {
     const volatile struct abi_frame *f = kernel_frame(ABI_PTE_FRAME(pte));
     if (f->maps == 1 && (f->flags & FRAME_AUTO) &&
-        sys_space_protect(POD_CAP, mm->space, page, 1, VM_COW, ABI_PTE_W) == 1)
+        sys_space_protect(POD_CAP, mm->space, page, 1, VM_COW | VM_CLEAN, ABI_PTE_W) == 1)
         return 0;
     return page_copy(mm->space, area, page) == 1 ? 0 : SIGKILL;
 }
@@ -147,7 +148,8 @@ static int map_zero(struct mm *mm, const struct area *area, u64 page, bool write
     if (user_memory_low())
         return SIGKILL;
     u64 count = write ? zero_count(area, page) : 1;
-    i64 n = sys_space_map(POD_CAPS, mm->space, page, ABI_ANY, count, entry_bits(area->prot));
+    i64 n =
+        sys_space_map(POD_CAPS, mm->space, page, ABI_ANY, count, entry_bits(area->prot) | VM_CLEAN);
     if (n > 0)
         mm->resident += (u64)n;
     else if (n == -E_NOMEM && !kernel_pte(page))
@@ -159,13 +161,28 @@ void mm_copy_ahead(struct mm *mm, u64 start, u64 end) {
     const struct area *area = areas_find(&mm->areas, start);
     if (area && !user_memory_low())
         sys_space_map(POD_CAPS, mm->space, start, ABI_ANY, (end - start) >> ABI_PAGE_SHIFT,
-                      entry_bits(area->prot) | SPACE_MAP_REPLACE | SPACE_MAP_COPY);
+                      entry_bits(area->prot) | VM_CLEAN | SPACE_MAP_REPLACE | SPACE_MAP_COPY);
+}
+
+void mm_drop_clean(struct mm *mm) {
+    const u64 mask = VM_CLEAN | ABI_PTE_D;
+    for (u32 i = 0; i < mm->areas.count; i++) {
+        const struct area *a = &mm->areas.list[i];
+        for (u64 at = a->start; !(a->flags & AREA_SHARED) && at < a->end;) {
+            i64 n = sys_space_unmap_if(POD_CAP, mm->space, at, (a->end - at) >> ABI_PAGE_SHIFT,
+                                       mask, VM_CLEAN);
+            if (n <= 0)
+                break;
+            at += (u64)n << ABI_PAGE_SHIFT;
+        }
+    }
 }
 
 void mm_zero_ahead(struct mm *mm, const struct area *area) {
     if (area->vnode || !(area->prot & PROT_WRITE) || pod_memory_low(POD_RESERVE_USER))
         return;
-    if (sys_space_map(POD_CAPS, mm->space, area->start, ABI_ANY, 1, entry_bits(area->prot)) == 1)
+    if (sys_space_map(POD_CAPS, mm->space, area->start, ABI_ANY, 1,
+                      entry_bits(area->prot) | VM_CLEAN) == 1)
         mm->resident++;
 }
 
@@ -219,11 +236,9 @@ int mm_fault(u64 address, u64 error, i32 *code) {
                            : map_zero(mm, area, page, write);
     if (!write || pte & ABI_PTE_W)
         return 0; // another thread was first
-    if (pte & VM_COW)
-        return copy_on_write(mm, area, page, pte);
     if (area->vnode && area->flags & AREA_SHARED)
         return map_file(mm, area, page, true, code);
-    return sys_space_protect(POD_CAP, mm->space, page, 1, 0, ABI_PTE_W) == 1 ? 0 : SIGSEGV;
+    return copy_on_write(mm, area, page, pte);
 }
 
 i64 mm_touch(u64 address, bool write) {

@@ -60,6 +60,8 @@ int mm_page_place(struct mm *mm, u64 page, u32 prot);
 void mm_map_ahead(struct mm *mm, u64 start, u64 end);
 // Makes private copies of pages so mapped that are likely to be written; all in one area.
 void mm_copy_ahead(struct mm *mm, u64 start, u64 end);
+// Unmaps the private pages that a fault would make again as they are (VM_CLEAN).
+void mm_drop_clean(struct mm *mm);
 // Maps the page of an area of one page, if it is private memory to be written: who asks for one
 // page is about to use it. Without effect if there is no memory.
 void mm_zero_ahead(struct mm *mm, const struct area *area);

@@ -8,9 +8,11 @@
 #include "abi/tables.h"
 #include "libos/exos/kernel.h"
 #include "libos/exos/linux/uapi_signal.h"
+#include "libos/exos/mm.h"
 #include "libos/exos/pod.h"
 #include "libos/exos/pod_priv.h"
 #include "libos/exos/process.h"
+#include "libos/exos/process_priv.h"
 #include "libos/exos/signal.h"
 
 static u32 killed; // that process; until it is gone nobody else is
@@ -47,6 +49,12 @@ void squeeze_answer(void) {
     if (!row()->wanted || row()->first != ABI_ANY || !missing())
         return;
     pod_trim(missing());
+    if (missing())
+        thread_reclaim();
+    PROCESS_FOR_EACH(p) {
+        if (missing() && p->mm)
+            mm_drop_clean(p->mm);
+    }
     struct process *p = missing() && !(killed && process_find(killed)) ? largest() : NULL;
     if (!p)
         return;

@@ -12,9 +12,10 @@
 //       POD_MODULE ..               the boot module, read-only, mapped at first touch
 //
 // Soft bits of page-table entries: S0 copy-on-write, S1 shared (never copied), S2 of a file, and
-// can be mapped again (fork leaves it out if it was not accessed). Private anonymous frames are
-// FRAME_AUTO; frames of files and of the pod are not, which is how copy-on-write knows what it may
-// take over.
+// can be mapped again (fork leaves it out if it was not accessed), S3 a private page that a fault
+// would make again as it is, while D is not set: who writes to it otherwise than by this entry
+// clears S3. Private anonymous frames are FRAME_AUTO; frames of files and of the pod are not, which
+// is how copy-on-write knows what it may take over.
 
 #ifndef EXOS_VM_H
 #define EXOS_VM_H
@@ -37,6 +38,7 @@
 #define VM_COW    ABI_PTE_S0
 #define VM_SHARED ABI_PTE_S1
 #define VM_FILE   ABI_PTE_S2
+#define VM_CLEAN  ABI_PTE_S3
 
 struct vnode;
 

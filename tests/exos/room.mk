@@ -76,3 +76,14 @@ test-exos-watched: $(BUILD)/guest/watched all
 	@bad=0; for cpus in 1 2; do line="--smp $$cpus --timeout 100 --add $< $(addprefix --add ,$(WATCHED_EXT)) -- /watched"; \
 	  ./tricolor run $$line </dev/null || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
 	done; echo "exos-watched: $$((2 - bad)) passed, $$bad failed"; [ $$bad = 0 ]
+# Memory that is asked back: what is clean goes, nobody is killed, and the programs find what they had written.
+GUEST_TESTS += test-exos-clean
+.PHONY: test-exos-clean
+$(BUILD)/guest/clean: tests/exos/clean.c
+	$(call say,GUESTCC,$@)
+	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -static -o $@ $<
+test-exos-clean: $(BUILD)/guest/clean all
+	@bad=0; for cpus in 1 2 4; do line="--smp $$cpus --timeout 100 --kernel-arg squeeze=4000 --log $(BUILD)/guest/clean.log --add $< -- /clean"; \
+	  ./tricolor run $$line </dev/null && grep -q ' 0 of them by force' $(BUILD)/guest/clean.log && \
+	  ! grep -q 'killing process' $(BUILD)/guest/clean.log || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
+	done; echo "exos-clean: $$((3 - bad)) passed, $$bad failed"; [ $$bad = 0 ]

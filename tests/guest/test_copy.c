@@ -120,6 +120,24 @@ TEST(map_copy_to_another_space) {
     CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 1), 1);
 }
 
+// What was written is dirty in the copy of its mapping too; used it is not.
+TEST(copies_are_dirty) {
+    struct child child;
+    CHECK_EQ(child_make(&child, my_account(), "\xeb\xfe", 2, ABI_ANY), 0);
+    CHECK_EQ(map_new(SCRATCH, 2), 2);
+    *(volatile u64 *)SCRATCH = 1;
+    (void)*(volatile u64 *)(SCRATCH + ABI_PAGE);
+    CHECK_EQ(sys_space_copy(CAP_SLOT_ACCOUNT, child.space, SCRATCH, 2, 0, ABI_PTE_S0), 2);
+    CHECK_EQ(sys_space_unmap_if(CAP_SLOT_ACCOUNT, child.space, SCRATCH, 2, ABI_PTE_A, ABI_PTE_A),
+             2);
+    CHECK_EQ(frame_row(frame_at(SCRATCH))->maps, 2);
+    CHECK_EQ(sys_space_unmap_if(CAP_SLOT_ACCOUNT, child.space, SCRATCH, 2, ABI_PTE_D, 0), 2);
+    CHECK_EQ(frame_row(frame_at(SCRATCH))->maps, 2);
+    CHECK_EQ(frame_row(frame_at(SCRATCH + ABI_PAGE))->maps, 1);
+    child_free(&child);
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 2), 2);
+}
+
 TEST(map_copy_errors) {
     i64 account = sys_account_create(CAP_SLOT_ACCOUNT, my_account(), 1, 0);
     i64 small = sys_cap_mint(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SELF), my_env(), CAP_RIGHTS_ALL,

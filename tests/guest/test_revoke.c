@@ -582,6 +582,93 @@ TEST(who_ignores_it_goes_on) {
     account_free(account);
 }
 
+// A processor writes to a frame while it is taken, by force and for somebody else: what it wrote
+// last before it faulted is the last that anybody sees.
+static volatile u64 writes;
+
+static void write_on(void *argument) {
+    (void)argument;
+    set_upcall_handler(note_fault);
+    reading = 1;
+    u32 before = faults;
+    while (faults == before) { // mov %rdx, (%rax)
+        __asm__ volatile(".byte 0x48, 0x89, 0x10" : : "a"(SCRATCH), "d"(writes + 1) : "memory");
+        writes = writes + (faults == before);
+    }
+}
+
+TEST(taking_what_another_cpu_writes) {
+    for (u32 round = 0; round < 20; round++) {
+        account_id account = account_make(4), heir = account_make(4);
+        pfn_t pfn = frame_make(account, 0);
+        map(my_space(), SCRATCH, pfn, RW);
+        faults = reading = 0;
+        writes = 0;
+        env_id worker = worker_start(cpus() - 1, write_on, 0);
+        while (!writes)
+            sys_env_yield(0, 0);
+        CHECK_EQ(sys_account_ask(CAP_SLOT_ACCOUNT, account, REVOKE_FRAMES, pfn, 1, 0), 0);
+        CHECK_EQ(take_all(account, REVOKE_FRAMES, heir), 1);
+        CHECK_EQ(frame_row(pfn)->owner, heir);
+        map(my_space(), SCRATCH + ABI_PAGE, pfn, RW);
+        for (u32 i = 0; i < 1000; i++)
+            CHECK_EQ(*(volatile u64 *)(SCRATCH + ABI_PAGE), 0); // nobody writes any more
+        worker_wait(worker);
+        CHECK_EQ(faults, 1);
+        CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH + ABI_PAGE, 1), 1);
+        account_free(account);
+        account_free(heir);
+    }
+}
+
+// All that two accounts have is taken, the page that an env saves its state in (its upcall stack)
+// and the page of another's handler with it: both are stopped as decision 011 says, alone, and one
+// that had nothing to lose goes on.
+TEST(taking_a_save_area_and_a_handler) {
+    struct child child[3];
+    account_id account[2] = {account_make(16), account_make(16)};
+    u64 slice = 200;
+    CHECK_EQ(sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), my_account(), slice, 3),
+             0);
+    // ud2; jmp to itself. The first two have page or stack from an account that loses it.
+    for (u32 i = 0; i < 3; i++)
+        CHECK_EQ(child_make(&child[i], my_account(),
+                            i == 1 ? "\x0f\x0b\xeb\xfe" : "\xeb\xfe\xeb\xfe", 4, slice + i),
+                 0);
+    pfn_t stack = frame_make(account[0], 0), handler = frame_make(account[1], 0);
+    map(child[0].space, DATA_VA + ABI_PAGE, stack, RW);
+    map(child[1].space, CODE_VA + ABI_PAGE, handler, 0);
+    struct env_setup setup = {
+        .upcall_entry = CODE_VA, .upcall_stack = DATA_VA + ABI_PAGE, .upcall_pages = 1};
+    CHECK_EQ(sys_env_set(CAP_SLOT_ACCOUNT, child[0].env, (u64)&setup), 0);
+    setup = (struct env_setup){
+        .upcall_entry = CODE_VA + ABI_PAGE, .upcall_stack = DATA_VA, .upcall_pages = 1};
+    CHECK_EQ(sys_env_set(CAP_SLOT_ACCOUNT, child[1].env, (u64)&setup), 0);
+    CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, child[0].env), 0);
+    CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, child[2].env), 0);
+    for (u32 i = 0; i < 2; i++) {
+        CHECK_EQ(sys_account_ask(CAP_SLOT_ACCOUNT, account[i], REVOKE_FRAMES, ABI_ANY, 16, 0), 0);
+        CHECK_EQ(take_all(account[i], REVOKE_FRAMES, 0), 16);
+        CHECK_EQ(account_row(account[i])->frames, 0);
+    }
+    CHECK_EQ(frame_row(stack)->kind, FRAME_FREE);
+    CHECK_EQ(frame_row(handler)->kind, FRAME_FREE);
+    CHECK_EQ(env_row(child[0].env)->state, ENV_STOPPED);
+    CHECK_EQ(env_row(child[0].env)->stop_reason, ENV_STOP_TAKEN);
+    CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, child[1].env), 0);
+    worker_wait_state(child[1].env, ENV_STOPPED);
+    CHECK_EQ(env_row(child[1].env)->stop_reason, ENV_STOP_STACK);
+    u64 ran = env_row(child[2].env)->ran, until = tsc() + ms(5000);
+    while (env_row(child[2].env)->ran == ran && tsc() < until)
+        sys_env_yield(0, 0);
+    CHECK(env_row(child[2].env)->ran != ran);
+    for (u32 i = 0; i < 3; i++)
+        child_free(&child[i]);
+    for (u32 i = 0; i < 2; i++)
+        account_free(account[i]);
+    CHECK_EQ(sys_slice_free(CAP_SLOT_ACCOUNT, slice, 3), 0);
+}
+
 TEST(ask_and_take_slices) {
     struct victim victim;
     victim_make(&victim, 4);
