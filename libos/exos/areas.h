@@ -44,8 +44,9 @@ struct area *areas_find(const struct areas *areas, u64 address);
 // Makes sure that n more areas fit: 0 or -ENOMEM. Afterwards calls that add at most n cannot fail.
 i64 areas_reserve_more(struct areas *areas, u32 n);
 static inline i64 areas_reserve(struct areas *areas, u32 n) {
-    bool before = areas->list >= areas->block + n;
-    bool after = areas->list + areas->count + n <= areas->block + areas->capacity;
+    const u64 each = sizeof(struct area), block = (u64)areas->block, list = (u64)areas->list;
+    bool before = list >= block + n * each;
+    bool after = list + (areas->count + n) * each <= block + areas->capacity * each;
     return before && after ? 0 : areas_reserve_more(areas, n);
 }
 
