@@ -58,6 +58,7 @@ ABI_ASSERT_OFFSET(struct abi_info, command_line, 488);
 #define ABI_FEATURE_PKU    (1ul << 0)
 #define ABI_FEATURE_XSAVE  (1ul << 1)
 #define ABI_FEATURE_RDRAND (1ul << 2)
+#define ABI_FEATURE_GIGA   (1ul << 3) // mappings of 1 GiB (space_join)
 
 enum frame_kind {
     FRAME_ABSENT = 0, // no memory there, or the firmware's

@@ -101,6 +101,26 @@ static i64 copy_run(struct copy_request *request, u64 *source, u64 va, u64 n) {
     return error;
 }
 
+// A large mapping, all of it. Its frames get a mapping more each, or, if one is being taken from
+// those who map it, none does.
+static i64 copy_large(struct copy_request *request, u64 *source, u64 va) {
+    u64 entry = *source, *target;
+    i64 error = space_upper_make(request->to, va, &target);
+    if (error || *target & ABI_PTE_P)
+        return error || *target & ABI_PTE_PS ? error : -E_EXIST;
+    struct abi_frame *rows = frame_row(ABI_PTE_FRAME(entry));
+    for (u64 i = 0; i < LARGE_PAGES; i++) {
+        if (rows[i].kind == FRAME_LOST)
+            return 0;
+        if (rows[i].maps == ~0u)
+            return -E_LIMIT;
+    }
+    if ((entry & (ABI_PTE_W | request->share)) == ABI_PTE_W)
+        entry = copy_mark(request, source);
+    return large_map(request->to, va, ABI_PTE_FRAME(entry),
+                     entry & ~(ABI_PTE_FRAME_MASK | ABI_PTE_A));
+}
+
 i64 sys_space_copy(u64 cap, space_id to, u64 va, u64 count, u64 share, u64 mark) {
     struct copy_request request = {.share = share & ~SPACE_COPY_UNUSED(SOFT_LOW),
                                    .mark = mark,
@@ -119,10 +139,14 @@ i64 sys_space_copy(u64 cap, space_id to, u64 va, u64 count, u64 share, u64 mark)
     request.shared = space_is_shared(request.from, va, count);
     u64 done = 0, budget = ENTRIES_PER_CALL;
     while (done < count && budget && !error) {
-        struct run run = run_next(request.from, va + (done << ABI_PAGE_SHIFT), count - done);
+        u64 at = va + (done << ABI_PAGE_SHIFT), *large;
+        struct run run = run_next(request.from, at, count - done);
         if (!run.entry) {
-            done += run.pages;
-            budget--;
+            error = large_whole(request.from, at, count - done, &large);
+            if (!error && large && !(*large & request.unused && !(*large & ABI_PTE_A)))
+                error = copy_large(&request, large, at);
+            done += error ? 0 : large ? LARGE_PAGES : run.pages;
+            budget -= large && budget > LARGE_PAGES ? LARGE_PAGES : 1;
             continue;
         }
         u64 pages = run.pages < budget ? run.pages : budget;

@@ -26,17 +26,50 @@ static void unmap_large(struct abi_space *space, u64 va, u64 *entry) {
     large_unmap(old);
 }
 
+// Leaf tables that became empty: unlinked, not yet flushed.
+#define EMPTIED_MAX 8
+struct emptied {
+    u32 count;
+    pfn_t pfn[EMPTIED_MAX];
+};
+
+// After the entries of a leaf table before one were removed: is the table empty, and the call about
+// everything up to its end? Then it goes. Returns how many pages are left up to there.
+static u64 empty_table(struct abi_space *space, u64 *entry, u64 va, u64 end,
+                       struct emptied *emptied) {
+    u64 index = va >> ABI_PAGE_SHIFT & 511, *table = entry - index;
+    u64 behind = (va & ~(LARGE_BYTES - 1)) + LARGE_BYTES;
+    pfn_t pfn = sal_phys(table) >> ABI_PAGE_SHIFT;
+    struct used used = table_used(pfn);
+    if (end < behind || emptied->count == EMPTIED_MAX ||
+        table_next(table, used.at, used.end) < used.end)
+        return 0;
+    *space_above(space, va, 21) = 0;
+    emptied->pfn[emptied->count++] = pfn;
+    return (behind - va) >> ABI_PAGE_SHIFT;
+}
+
+static void emptied_flush(struct emptied *emptied, struct dropped *dropped, struct abi_space *space,
+                          u64 va, u64 pages) {
+    tlb_flush_tables(space, va, pages);
+    dropped_unmap(dropped);
+    for (u32 i = 0; i < emptied->count; i++)
+        space_table_end(space, emptied->pfn[i], frame_row(emptied->pfn[i])->where);
+}
+
 __attribute__((noinline)) static i64 unmap_slowly(u64 cap, space_id id, u64 va, u64 count) {
     struct abi_space *space;
     struct dropped dropped;
+    struct emptied emptied;
+    emptied.count = 0;
     dropped.count = 0;
     i64 error = range_space(cap, id, va, &space);
     if (!error)
         error = space_check_range(va, count);
     if (error)
         return error;
-    u64 done = 0, budget = ENTRIES_PER_CALL;
-    while (done < count && budget && dropped.count < DROPPED_MAX) {
+    u64 done = 0, budget = ENTRIES_PER_CALL, va_end = va + (count << ABI_PAGE_SHIFT);
+    while (done < count && budget && dropped.count < DROPPED_MAX && emptied.count < EMPTIED_MAX) {
         u64 at = va + (done << ABI_PAGE_SHIFT), *large;
         struct run run = run_used(space, at, count - done);
         if (!run.entry) {
@@ -58,8 +91,12 @@ __attribute__((noinline)) static i64 unmap_slowly(u64 cap, space_id id, u64 va, 
         }
         done += i;
         budget -= i;
+        u64 left = i < run.pages ? 0 : empty_table(space, run.entry, at, va_end, &emptied);
+        done += left ? left - i : 0;
     }
-    if (dropped.count)
+    if (emptied.count)
+        emptied_flush(&emptied, &dropped, space, va, done);
+    else if (dropped.count)
         dropped_flush(&dropped, space, va, done);
     return error && !done ? error : (i64)done;
 }
@@ -174,6 +211,19 @@ static u64 *protect_run_shared(u64 *entry, u64 *end, const struct change *change
     return entry;
 }
 
+// The large mapping at va, if there is one, and its pages: one of 1 GiB only if all of it is meant.
+static i64 large_meant(const struct abi_space *space, u64 va, u64 pages, u64 **entry, u64 *mapped) {
+    u64 bytes;
+    *entry = large_entry(space, va, &bytes);
+    if (!*entry)
+        return 0;
+    *mapped = bytes >> ABI_PAGE_SHIFT;
+    if (!(va & (bytes - 1)) && pages >= *mapped)
+        return 0;
+    *mapped = LARGE_PAGES;
+    return large_whole(space, va, pages, entry);
+}
+
 static i64 protect_range(struct abi_space *space, u64 va, u64 count, const struct change *change) {
     int shared = space_is_shared(space, va, count);
     u64 done = 0, budget = ENTRIES_PER_CALL;
@@ -181,12 +231,13 @@ static i64 protect_range(struct abi_space *space, u64 va, u64 count, const struc
         u64 at = va + (done << ABI_PAGE_SHIFT), *large;
         struct run run = run_next(space, at, count - done);
         if (!run.entry) {
-            i64 error = large_whole(space, at, count - done, &large);
+            u64 pages = run.pages;
+            i64 error = large_meant(space, at, count - done, &large, &pages);
             if (error)
                 return done ? (i64)done : error;
             if (large && protect_run_shared(large, large + 1, change) == large)
                 return -E_RIGHTS;
-            done += run.pages;
+            done += pages;
             budget--;
             continue;
         }

@@ -32,12 +32,16 @@ struct dropped {
     pfn_t pfn[DROPPED_MAX];
 };
 
-static inline void dropped_flush(struct dropped *dropped, struct abi_space *space, u64 va,
-                                 u64 pages) {
-    tlb_flush(space, va, pages);
+static inline void dropped_unmap(struct dropped *dropped) {
     for (u32 i = 0; i < dropped->count; i++)
         frame_unmap(dropped->pfn[i]);
     dropped->count = 0;
+}
+
+static inline void dropped_flush(struct dropped *dropped, struct abi_space *space, u64 va,
+                                 u64 pages) {
+    tlb_flush(space, va, pages);
+    dropped_unmap(dropped);
 }
 
 // Stores an entry computed from old; retries in the caller if the processor set A or D meanwhile on
@@ -83,7 +87,7 @@ static inline struct run run_used(const struct abi_space *space, u64 va, u64 pag
 
 // The large mapping at va, of which pages are meant. E_INVAL: not all of it is.
 static inline i64 large_whole(const struct abi_space *space, u64 va, u64 pages, u64 **entry) {
-    *entry = large_entry(space, va);
+    *entry = large_entry_small(space, va);
     return *entry && (va & (LARGE_BYTES - 1) || pages < LARGE_PAGES) ? -E_INVAL : 0;
 }
 

@@ -105,7 +105,12 @@ static void search_table(struct search *search, pfn_t pfn, u32 shift, u64 base) 
             search->stopped = 1;
             return;
         }
-        if (table[i] & ABI_PTE_PS) {
+        if (table[i] & ABI_PTE_PS && shift == 30) {
+            if ((search->want >> ABI_PAGE_SHIFT) - ABI_PTE_FRAME(table[i]) >= GIGA_PAGES)
+                continue;
+            large_split_giga(&table[i]);
+            search->work -= LARGE_PAGES / 4;
+        } else if (table[i] & ABI_PTE_PS) {
             search_large(search, pfn, &table[i], va);
             continue;
         }

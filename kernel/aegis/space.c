@@ -88,9 +88,21 @@ static i64 table_make(struct abi_space *space, u64 *table, u64 va, u32 shift, u6
         return error;
     table[index] = pfn << ABI_PAGE_SHIFT | TABLE_LINK;
     frame_row(pfn)->where = va >> shift << shift;
+    frame_row(pfn)->entry = 0; // large.h
     space->tables += !(slot & SLOT_SHARED);
     table_note(table, index, index);
     return 0;
+}
+
+void space_table_begin(struct abi_space *space, pfn_t pfn, u64 va, u32 shift) {
+    frame_row(pfn)->where = va >> shift << shift;
+    frame_row(pfn)->entry = 0;
+    space->tables += !(*space_slot(space, va) & SLOT_SHARED);
+}
+
+void space_table_end(struct abi_space *space, pfn_t pfn, u64 va) {
+    space->tables -= !(*space_slot(space, va) & SLOT_SHARED);
+    frame_give_zero(pfn);
 }
 
 // Goes down to the table whose entries stand for 2^stop bytes, which is made if need be.
@@ -195,7 +207,9 @@ static void tear_below(u32 *tables, u64 *entry, u32 level, u32 *budget) {
         for (u64 i = used.at; (i = table_next(table, i, used.end)) < used.end; i++) {
             if (!*budget)
                 return;
-            if (table[i] & ABI_PTE_PS) {
+            if (table[i] & ABI_PTE_PS && level == 3) {
+                large_split_giga(&table[i]);
+            } else if (table[i] & ABI_PTE_PS) {
                 large_unmap(table[i]);
                 table[i] = 0;
                 --*budget;
@@ -251,10 +265,11 @@ i64 space_tear(struct abi_space *space) {
 
 void *space_memory(u64 va, u64 bits) {
     const struct abi_space *space = space_find(sched_current()->row->space);
-    const u64 *entry = space_entry(space, va), *large = entry ? 0 : large_entry(space, va);
+    u64 bytes;
+    const u64 *entry = space_entry(space, va), *large = entry ? 0 : large_entry(space, va, &bytes);
     bits |= ABI_PTE_P | ABI_PTE_U;
     if (large && (*large & bits) == bits)
-        return (u8 *)sal_frame(ABI_PTE_FRAME(*large)) + (va & (LARGE_BYTES - 1));
+        return (u8 *)sal_frame(ABI_PTE_FRAME(*large)) + (va & (bytes - 1));
     if (!entry || (*entry & bits) != bits)
         return 0;
     return (u8 *)sal_frame(ABI_PTE_FRAME(*entry)) + (va & (ABI_PAGE - 1));

@@ -50,7 +50,10 @@ u64 tlb_users(const struct abi_space *space, u64 va, u64 pages);
 // Flushes translations of a range of a space on every processor that has it, or one that shares
 // tables of the range, loaded, and waits.
 void tlb_flush(struct abi_space *space, u64 va, u64 pages);
-// The same for a part of what a table maps, in every space that has the table.
+// Flushes everything, tables included, on every processor that may have walked the space's tables
+// of a range.
+void tlb_flush_tables(struct abi_space *space, u64 va, u64 pages);
+// The same as tlb_flush for a part of what a table maps, in every space that has the table.
 void tlb_flush_table(pfn_t table, u64 va, u64 pages);
 // The same on all processors, of all that is not global.
 void tlb_flush_everywhere(void);

@@ -24,13 +24,18 @@ static inline u64 *space_slot(const struct abi_space *space, u64 va) {
 i64 space_entry_make(struct abi_space *space, u64 va, u64 **entry);
 // The same of the level above: the entry for the 2 MiB that it lies in.
 i64 space_upper_make(struct abi_space *space, u64 va, u64 **entry);
+// Makes the frame, which is zero, a table of the space for what va lies in at a level; not yet
+// entered there.
+void space_table_begin(struct abi_space *space, pfn_t pfn, u64 va, u32 shift);
+// The opposite, of a table that is entered nowhere any more, flushed, and zero.
+void space_table_end(struct abi_space *space, pfn_t pfn, u64 va);
 // The entry for a user address, or null if its tables are missing or it is mapped large. *end: the
 // first address that the leaf table, or the part of the tree that is missing, does not cover.
 static inline u64 *space_walk(const struct abi_space *space, u64 va, u64 *end) {
     u64 *table = sal_frame(space->root);
     for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9) {
         u64 entry = table[va >> shift & 511];
-        u64 what = shift == 21 ? ABI_PTE_P | ABI_PTE_PS : ABI_PTE_P; // large mappings: large.h
+        u64 what = shift <= 30 ? ABI_PTE_P | ABI_PTE_PS : ABI_PTE_P; // large mappings: large.h
         if ((entry & what) != ABI_PTE_P) {
             *end = ((va >> shift) + 1) << shift;
             return 0;
@@ -41,6 +46,17 @@ static inline u64 *space_walk(const struct abi_space *space, u64 va, u64 *end) {
     if (!table)
         __builtin_unreachable();
     return &table[va >> ABI_PAGE_SHIFT & 511];
+}
+// The entry, for 2^shift bytes, that va lies in, whatever it is; null if a table above is missing.
+static inline u64 *space_above(const struct abi_space *space, u64 va, u32 shift) {
+    u64 *table = sal_frame(space->root);
+    for (u32 at = SLOT_SHIFT; at > shift; at -= 9) {
+        u64 entry = table[va >> at & 511];
+        if ((entry & ABI_PTE_P) == 0 || entry & ABI_PTE_PS)
+            return 0;
+        table = sal_virt(entry & ABI_PTE_FRAME_MASK);
+    }
+    return &table[va >> shift & 511];
 }
 // A table remembers in its frame's row (next, unused while the frame is owned) which of its entries
 // were ever written, so that tearing it down need not look at the others: the bound above in the

@@ -72,6 +72,13 @@ void tlb_flush(struct abi_space *space, u64 va, u64 pages) {
     flush_others(others, va, pages);
 }
 
+void tlb_flush_tables(struct abi_space *space, u64 va, u64 pages) {
+    u64 others = sal_machine.cpus > 1 ? tlb_users(space, va, pages) : 0;
+    if (tlb_sees(sal_cpu(), space, va, pages))
+        sal_tlb_flush_all();
+    flush_others(others, 0, ~0ul);
+}
+
 // A processor whose walk of va comes to that table may hold translations of it.
 static int tlb_walks(u32 cpu, pfn_t table, u64 va) {
     u64 entry = cpu_get(cpu)->loaded_root;

@@ -30,3 +30,9 @@ test-slices: $(GUEST_ELF) $(BUILD)/kernel/tricolor.elf
 	$(Q)$(PYTHON) tests/guest/run.py --name test-slices --kernel $(BUILD)/kernel/tricolor.elf --program $(GUEST_ELF) \
 	    --qemu-arg=-icount --qemu-arg=shift=0,sleep=off --append slice_us=1000 --test 'excess*' $(GUEST_ARGS)
 GUEST_TESTS += test-slices
+# Mappings of 1 GiB, on a machine that has an aligned GiB of free memory.
+GUEST_TESTS += test-giga
+.PHONY: test-giga
+test-giga: $(GUEST_ELF) $(BUILD)/kernel/tricolor.elf
+	$(Q)$(PYTHON) tests/guest/run.py --kernel $(BUILD)/kernel/tricolor.elf --program $(GUEST_ELF) --name test-giga --smp 1,2 \
+	  --test 'giga_*' --qemu-arg=-m --qemu-arg=3G

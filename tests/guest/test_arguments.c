@@ -88,6 +88,12 @@ static void good_arguments(u32 call, const struct spare *spare, u64 *a) {
         a[4] = 1;
         a[5] = ABI_PTE_NX | SPACE_MAP_REPLACE;
         break;
+    case SYS_space_join:
+    case SYS_space_split:
+        a[1] = spare->child.space;
+        a[2] = SCRATCH;
+        a[3] = 512;
+        break;
     case SYS_space_unmap:
     case SYS_space_unmap_if:
     case SYS_space_protect:
@@ -307,7 +313,8 @@ TEST(capability_errors_are_told_apart) {
         SYS_space_protect,  SYS_space_copy,  SYS_env_set,       SYS_env_start,
         SYS_env_stop,       SYS_env_wake,    SYS_env_notify,    SYS_env_yield,
         SYS_env_call,       SYS_env_send,    SYS_space_destroy, SYS_account_guarantee,
-        SYS_account_ask,    SYS_env_pass,    SYS_env_recall,    SYS_space_unmap_if};
+        SYS_account_ask,    SYS_env_pass,    SYS_env_recall,    SYS_space_unmap_if,
+        SYS_space_join,     SYS_space_split};
     for (u32 i = 0; i < sizeof single / sizeof *single; i++) {
         u64 a[6];
         good_arguments(single[i], &spare, a);
@@ -346,7 +353,8 @@ static const u32 storm_calls[] = {
     SYS_env_yield,      SYS_env_call,      SYS_env_send,     SYS_account_create,
     SYS_slice_assign,   SYS_space_destroy, SYS_frame_revoke, SYS_account_guarantee,
     SYS_account_listen, SYS_account_ask,   SYS_account_take, SYS_space_share,
-    SYS_space_move,     SYS_frame_pin,     SYS_frame_unpin,  SYS_space_unmap_if};
+    SYS_space_move,     SYS_frame_pin,     SYS_frame_unpin,  SYS_space_unmap_if,
+    SYS_space_join,     SYS_space_split};
 
 static void storm(void *argument) {
     u64 state = (u64)argument | 1;

@@ -89,6 +89,7 @@ static int has(u8 word, u8 bit) {
 #define HAS_ERMS   has(F_7B, 9)
 #define HAS_SMAP   has(F_7B, 20)
 #define HAS_UMIP   has(F_7C, 2)
+#define HAS_GIGA   has(F_81D, 26)
 #define HAS_PKU    has(F_7C, 3)
 
 // QEMU's TCG (7.2; mended in 9.1) makes the stack accesses of an IRETQ that user mode executes as
@@ -129,9 +130,9 @@ void processor_check(void) {
                   text);
         sal_exit(MACHINE_EXIT_PANIC);
     }
-    sal_machine.features = (HAS_PKU && HAS_XSAVE ? ABI_FEATURE_PKU : 0) |
-                           (HAS_XSAVE ? ABI_FEATURE_XSAVE : 0) |
-                           (HAS_RDRAND ? ABI_FEATURE_RDRAND : 0);
+    sal_machine.features =
+        (HAS_PKU && HAS_XSAVE ? ABI_FEATURE_PKU : 0) | (HAS_XSAVE ? ABI_FEATURE_XSAVE : 0) |
+        (HAS_RDRAND ? ABI_FEATURE_RDRAND : 0) | (HAS_GIGA ? ABI_FEATURE_GIGA : 0);
 }
 
 // --- stacks --------------------------------------------------------------------------------------
