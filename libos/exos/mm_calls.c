@@ -112,8 +112,6 @@ static i64 mmap_place(struct mm *mm, struct area *area, u64 populate) {
         i = areas_search(&mm->areas, area->start);
     }
     areas_insert_at(&mm->areas, i, area);
-    if (area->end - area->start == ABI_PAGE)
-        mm_zero_ahead(mm, area);
     if (populate) {
         for (u64 at = area->start; at < area->end; at += ABI_PAGE) {
             if (mm_touch(at, area->prot & PROT_WRITE))
@@ -153,7 +151,10 @@ i64 linux_mmap(u64 address, u64 bytes, u64 prot, u64 flags, i32 fd, u64 offset) 
     }
     area.start = (u64)at;
     area.end = area.start + length;
-    return mmap_place(mm, &area, flags & (MAP_POPULATE | MAP_LOCKED));
+    at = mmap_place(mm, &area, flags & (MAP_POPULATE | MAP_LOCKED));
+    if (at > 0 && length == ABI_PAGE)
+        mm_zero_ahead(mm, &area);
+    return at;
 }
 
 i64 linux_munmap(u64 address, u64 bytes) {

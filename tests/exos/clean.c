@@ -52,6 +52,9 @@ int main(void) {
     mprotect(memory + 100 * PAGE, 100 * PAGE, PROT_READ | PROT_WRITE);
     strcpy(other + 5 * PAGE, "moved");
     other = mremap(other, 64 * PAGE, 128 * PAGE, MREMAP_MAYMOVE);
+    char *page = map(1), *place = map(3);
+    strcpy(page, "one page");
+    page = mremap(page, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place + PAGE);
     data[2 * PAGE] = 2;
     int child = fork(), status = 0;
     if (!child) {
@@ -61,6 +64,7 @@ int main(void) {
     }
     sleep(5);
     int wrong = check(memory, !child) + !!strcmp(other + 5 * PAGE, "moved") +
+                (page == MAP_FAILED || strcmp(page, "one page")) +
                 (data[0] != 1 || data[2 * PAGE] != 2 || data[3 * PAGE]);
     if (!child)
         _exit(wrong ? 1 : 0);
