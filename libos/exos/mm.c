@@ -53,17 +53,23 @@ i64 mm_map_exos(space_id space) {
     return sys_space_share(POD_CAPS, space, current_space(), EXOS_SLOT) ? -ENOMEM : 0;
 }
 
-// Copies the page table of all areas; neighbours without a hole of more than a page table go as
-// one.
+// The areas from *i on that one range operation is for: neighbours without a large hole. *i becomes
+// the index after them.
+static struct area next_run(const struct areas *areas, u32 *i) {
+    struct area run = areas->list[*i];
+    while (++*i < areas->count && areas->list[*i].start - run.end < (64ul << ABI_PAGE_SHIFT))
+        run.end = areas->list[*i].end;
+    return run;
+}
+
+// Copies the page table of all areas.
 static i64 copy_pages(const struct areas *areas, space_id to) {
     struct batch_op ops[16];
     u32 n = 0;
     batch_space_share(&ops[n++], POD_CAPS, to, current_space(), EXOS_SLOT);
     for (u32 i = 0; i < areas->count;) {
-        u64 start = areas->list[i].start, end = areas->list[i].end;
-        while (++i < areas->count && areas->list[i].start - end < (64ul << ABI_PAGE_SHIFT))
-            end = areas->list[i].end;
-        op_copy(&ops[n++], to, start, end);
+        struct area run = next_run(areas, &i);
+        op_copy(&ops[n++], to, run.start, run.end);
         if (n == 16 || i == areas->count) {
             if (rt_batch_run(ops, n, NULL))
                 return -ENOMEM;
@@ -130,11 +136,11 @@ void mm_clear(struct mm *mm) {
     struct batch_op ops[16];
     u32 n = 0;
     patch_drop(mm);
-    for (u32 i = 0; i < mm->areas.count; i++) {
-        struct area *a = &mm->areas.list[i];
-        batch_space_unmap(&ops[n++], POD_CAP, mm->space, a->start,
-                          (a->end - a->start) >> ABI_PAGE_SHIFT);
-        if (n == 16 || i + 1 == mm->areas.count) {
+    for (u32 i = 0; i < mm->areas.count;) {
+        struct area run = next_run(&mm->areas, &i);
+        batch_space_unmap(&ops[n++], POD_CAP, mm->space, run.start,
+                          (run.end - run.start) >> ABI_PAGE_SHIFT);
+        if (n == 16 || i == mm->areas.count) {
             rt_batch_run(ops, n, NULL);
             n = 0;
         }
