@@ -194,7 +194,7 @@ static void while_others_write(u64 count, u32 rounds) {
 TEST(join_while_others_write) {
     pfn_t first = run_take(my_account());
     map_pages(my_space(), AT, first, COUNT);
-    while_others_write(COUNT, 100);
+    while_others_write(COUNT, 30);
     unmap_all(my_space(), AT, COUNT);
     CHECK_EQ(sys_frame_free(CAP_SLOT_ACCOUNT, first, COUNT), 0);
 }
@@ -471,7 +471,7 @@ TEST(giga_mappings_copied_and_moved) {
     unmap_all(my_space(), AT + 2 * GIGA, GIGA_COUNT);
     giga_map(my_space(), AT, first);
     CHECK_EQ(split(AT, GIGA_COUNT), 0);
-    while_others_write(GIGA_COUNT, 30);
+    while_others_write(GIGA_COUNT, 10);
     unmap_all(my_space(), AT, GIGA_COUNT);
     giga_free(first);
 }
