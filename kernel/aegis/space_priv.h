@@ -33,19 +33,24 @@ void space_table_end(struct abi_space *space, pfn_t pfn, u64 va);
 // first address that the leaf table, or the part of the tree that is missing, does not cover.
 static inline u64 *space_walk(const struct abi_space *space, u64 va, u64 *end) {
     u64 *table = sal_frame(space->root);
-    for (u32 shift = 39; shift > ABI_PAGE_SHIFT; shift -= 9) {
-        u64 entry = table[va >> shift & 511];
-        u64 what = shift <= 30 ? ABI_PTE_P | ABI_PTE_PS : ABI_PTE_P; // large mappings: large.h
-        if ((entry & what) != ABI_PTE_P) {
+    for (u32 shift = SLOT_SHIFT; shift > ABI_PAGE_SHIFT; shift -= 9) {
+        u64 entry = table[va >> shift & 511], wrong = ~entry & ABI_PTE_P;
+        if (shift < SLOT_SHIFT) {
+            entry ^= ABI_PTE_P;
+            __asm__("" : "+r"(entry)); // one test for both bits; the compiler would take it apart
+            wrong = entry & (ABI_PTE_P | ABI_PTE_PS); // large mappings: large.h
+        }
+        if (wrong) {
             *end = ((va >> shift) + 1) << shift;
             return 0;
         }
         table = sal_virt(entry & ABI_PTE_FRAME_MASK);
     }
     *end = ((va >> 21) + 1) << 21;
+    table += va >> ABI_PAGE_SHIFT & 511;
     if (!table)
         __builtin_unreachable();
-    return &table[va >> ABI_PAGE_SHIFT & 511];
+    return table;
 }
 // The entry, for 2^shift bytes, that va lies in, whatever it is; null if a table above is missing.
 static inline u64 *space_above(const struct abi_space *space, u64 va, u32 shift) {
