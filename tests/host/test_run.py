@@ -111,7 +111,8 @@ def test_memory_is_asked_back():
             with open(log, "rb") as source:
                 said = source.read()
             assert (status, out) == (0, b"here\n") and b", 0 of them by force" in said, (status, out, said)
-            expect(b"killing process" in said, killed, said)
+            # Where the machine is slow it grows only afterwards, and is refused the frame: it goes by that.
+            expect(b"killing process" in said or b"signal 9" in said, killed, said)
 
 
 def test_time_out():
