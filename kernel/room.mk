@@ -28,10 +28,11 @@ $(filter-out $(KERNEL_OFTEN),$(filter $(BUILD)/kernel/kernel/sal/% $(BUILD)/kern
 $(KERNEL_SELDOM:%=$(BUILD)/kernel/kernel/aegis/%.o): EXTRA_CFLAGS += -Oz
 
 # Offsets of structure members for assembly: an offsets.c is compiled to text, in which DEFINE() left lines "->NAME value".
-KERNEL_OFFSETS := $(BUILD)/gen/gen/kernel_offsets.h $(BUILD)/gen/gen/aegis_offsets.h
+KERNEL_OFFSETS := $(addprefix $(BUILD)/gen/gen/,kernel_offsets.h aegis_offsets.h spin_offsets.h)
 GEN += $(KERNEL_OFFSETS)
 $(BUILD)/gen/gen/kernel_offsets.h: kernel/sal/x86_64/offsets.c
 $(BUILD)/gen/gen/aegis_offsets.h: kernel/aegis/x86_64/offsets.c
+$(BUILD)/gen/gen/spin_offsets.h: kernel/spin/offsets.c
 $(KERNEL_OFFSETS): | $(BUILD)/gen/gen/syscalls.h $(BUILD)/gen/gen/tables.h
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) $(BUILD)/kernel && $(CC) $(KERNEL_CFLAGS) -MMD -MP -MF $(BUILD)/kernel/$(@F).d -MT $@ \

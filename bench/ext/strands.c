@@ -28,6 +28,7 @@ STRAND(fork_join, (u64 rounds)) {
 static u64 first, turns;
 
 STRAND(partner, (u64 rounds)) {
+    strand_block(~0ul);
     for (u64 i = 0; i < rounds; i++) {
         turns++;
         strand_pass(first);
@@ -40,10 +41,12 @@ STRAND(ping_pong, (u64 rounds)) {
     first = strand_self();
     turns = 0;
     other = (u64)strand_fork(partner, rounds);
+    strand_yield(); // it waits now
     from = clock_ticks();
     for (u64 i = 0; i < rounds; i++)
         strand_pass(other);
     ticks = clock_ticks() - from;
+    strand_unblock(other);
     strand_join(other, &result);
     checked = turns;
     return 0;

@@ -13,7 +13,7 @@
 
 // Preemption point: entries looked at in one call.
 #define ENTRIES_PER_CALL 1024
-#define DROPPED_MAX      256
+#define DROPPED_MAX      128
 
 // cap_check_space with MAP, quick where the capability is for the space or its account.
 static inline i64 range_space(u64 cap, space_id id, u64 va, struct abi_space **space) {

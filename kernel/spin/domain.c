@@ -226,7 +226,7 @@ i64 domain_import(struct ext *ext, const struct engine_symbol *symbol, const str
     if (!service)
         return import_event(ext, symbol, btf, import);
     *import = service->import;
-    ext->strands |= (service->flags & SERVICE_SWITCHES) != 0;
+    ext->strands |= (service->flags & (SERVICE_SWITCHES | SERVICE_STRANDS)) != 0;
     return 0;
 }
 

@@ -114,7 +114,8 @@ struct ext {
     // service/strand.c
     struct strand_crew crew;
     struct strand_policy policy;
-    int strands; // it imports what strands need
+    int strands;         // it imports what strands need
+    u32 strand_function; // + 1: which was found to fit a strand's stack
     // service/watch.c
     struct env *watched;                 // envs whose events go to it
     struct ext_range ranges[EXT_RANGES]; // pages that can be absent, if it says so

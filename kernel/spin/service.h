@@ -33,6 +33,8 @@ struct service {
 #define SERVICE_SWITCHES 2u
 // It wants neither the lock nor interrupts off.
 #define SERVICE_ANYWHERE 4u
+// Who imports it has strands.
+#define SERVICE_STRANDS 8u
 
 #define SERVICE(name)                                                                              \
     static const struct service service_##name;                                                    \
@@ -59,7 +61,7 @@ extern const struct service *const spin_services_start[], *const spin_services_e
 
 // Where calls from a strand's own code go (strand_import.S), what to call being in r11; and those
 // of functions that switch from elsewhere.
-extern const char strand_import[];
+extern const char strand_import[], strand_pass_import[];
 u64 strand_refused(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run);
 
 // The extension that called a function with SERVICE_OWNER.

@@ -14,13 +14,20 @@
 #define SPARES_MAX 4
 
 static struct object_table strands;
-static struct strand **strand_of; // by row
+// Known to strand_import.S.
+struct strand **strand_of; // by row; free ones are nobody's
+u32 strand_rows;
+
+static struct strand nobody;
 
 void strand_init(void) {
     u32 count = stack_init();
+    strand_rows = count;
     object_table_init(&strands, ABI_TABLE_STRANDS, sizeof(struct abi_strand), count);
     u64 bytes = count * sizeof *strand_of;
     strand_of = sal_frame(sal_boot_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
+    for (u32 i = 0; i < count; i++)
+        strand_of[i] = &nobody;
 }
 
 struct strand *strand_find(const struct strand_crew *crew, strand_id id) {
@@ -338,7 +345,7 @@ static void forget(struct strand *strand) {
         strand->all_next->all_previous = strand->all_previous;
     crew->count--;
     crew->seats[strand->seat / 64] &= ~(1ul << strand->seat % 64);
-    strand_of[ABI_INDEX(strand->id)] = 0;
+    strand_of[ABI_INDEX(strand->id)] = &nobody;
     object_release(&strands, strand->id);
     strand->id = 0;
 }
@@ -413,6 +420,13 @@ void strand_crew_init(struct strand_crew *crew, struct env *owner) {
     owner->all_crews = crew;
 }
 
+void strand_crew_schedule(struct strand_crew *crew, const struct strand_policy *policy,
+                          void *context) {
+    crew->policy = policy;
+    crew->policy_context = context;
+    crew->scheduled = policy != 0;
+}
+
 static void crew_forget(struct strand_crew *crew) {
     struct env *owner = crew->owner;
     struct strand_crew **at = &owner->all_crews;
@@ -432,7 +446,7 @@ u32 strand_crew_end(struct strand_crew *crew) {
     if (!crew->owner)
         return 0;
     crew->dying = 1;
-    crew->policy = 0;
+    strand_crew_schedule(crew, 0, 0);
     struct strand *next;
     for (struct strand *strand = crew->all; strand; strand = next) {
         next = strand->all_next;

@@ -54,6 +54,7 @@ struct strand_crew {
     u64 seats[STRAND_CREW_MAX / 64]; // taken
     u8 queued;                       // at the owner; may be so with none READY until somebody looks
     u8 dying;
+    u8 scheduled; // has a policy
 };
 
 typedef u64 strand_function(u64 argument);
@@ -85,9 +86,15 @@ enum {
     STRAND_ANYWHERE = 1 << 1, // may be preempted and ended at every instruction
 };
 
+extern struct strand **strand_of; // by index of the name
+extern u32 strand_rows;
+
 // --- crews ---------------------------------------------------------------------------------------
 
 void strand_crew_init(struct strand_crew *crew, struct env *owner);
+// Who schedules it; null: nobody, the oldest runs.
+void strand_crew_schedule(struct strand_crew *crew, const struct strand_policy *policy,
+                          void *context);
 // Ends all strands of a crew; those on other processors are told to. Returns how many still run:
 // call again until 0. Then the crew has no memory left, and no owner. Nothing for a crew without.
 u32 strand_crew_end(struct strand_crew *crew);

@@ -530,7 +530,7 @@ static void policy_run(const struct strand_policy *policy) {
     victim_make();
     order = order_count = 0;
     enter();
-    victim.crew.policy = policy;
+    strand_crew_schedule(&victim.crew, policy, 0);
     for (u64 i = 1; i <= 3; i++)
         strand_create(&victim.crew, note, i, STRAND_DETACHED, &strand);
     leave();

@@ -14,24 +14,6 @@
 
 #define OFFSET(type, member) __builtin_offsetof(type, member)
 
-// --- the way into the kernel, from a strand's own code -------------------------------------------
-
-void strand_import_begin(struct engine_run *run);
-void strand_import_end(struct engine_run *run);
-
-void strand_import_begin(struct engine_run *run) {
-    sal_interrupts_off();
-    kernel_lock();
-    run->mode = EXT_RUN_LOCKED;
-    run->spent = INT64_MAX - EXT_FUEL;
-}
-
-void strand_import_end(struct engine_run *run) {
-    run->mode = EXT_RUN_STRAND;
-    kernel_unlock();
-    sal_interrupts_on();
-}
-
 u64 strand_refused(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
     (void)a, (void)b, (void)c, (void)d, (void)e, (void)run;
     return (u64)-E_INVAL;
@@ -83,7 +65,7 @@ static u64 policy_ask(void *context, enum ext_role role, u64 id) {
     const struct ext_function *function = function_of_role(ext, role);
     if (ext_run(ext, function->function, arguments, EXT_BUDGET, &result) != ENGINE_RUN_OK) {
         ext->row->faults++;
-        ext->crew.policy = 0;
+        strand_crew_schedule(&ext->crew, 0, 0);
         return 0;
     }
     return result;
@@ -117,8 +99,7 @@ static void policy_make(struct ext *ext) {
     if (function_of_role(ext, EXT_ROLE_RESUME))
         p->resume = policy_resume;
     if (p->unblocked || p->blocked || p->checkpoint || p->resume)
-        ext->crew.policy = p;
-    ext->crew.policy_context = ext;
+        strand_crew_schedule(&ext->crew, p, ext);
 }
 
 static int crew_make(struct ext *ext) {
@@ -147,6 +128,18 @@ static u32 function_of(const struct ext *ext, u64 callable) {
     return (u32)function;
 }
 
+// Has a strand enough stack for it? Mostly the same function is forked again.
+static int fits(struct ext *ext, u32 function) {
+    if (ext->strand_function == function + 1)
+        return 1;
+    struct engine_code_entry entry = engine_code_entry(&ext->code, function);
+    if (!entry.address || entry.recurses || entry.frame_need > EXT_FRAME_MAX ||
+        entry.native_need > EXT_NATIVE_MAX)
+        return 0;
+    ext->strand_function = function + 1;
+    return 1;
+}
+
 static u64 service_fork(u64 callable, u64 argument, u64 c, u64 d, u64 e, struct engine_run *run) {
     (void)c, (void)d, (void)e;
     struct ext *ext = service_owner(run);
@@ -156,9 +149,7 @@ static u64 service_fork(u64 callable, u64 argument, u64 c, u64 d, u64 e, struct 
         return (u64)-E_INVAL;
     if (!crew_make(ext))
         return (u64)-E_DEAD;
-    struct engine_code_entry entry = engine_code_entry(&ext->code, function);
-    if (!entry.address || entry.recurses || entry.frame_need > EXT_FRAME_MAX ||
-        entry.native_need > EXT_NATIVE_MAX)
+    if (!fits(ext, function))
         return (u64)-E_LIMIT;
     i64 error = strand_create(&ext->crew, ext_strand, argument, 0, &strand);
     if (error)
@@ -249,19 +240,21 @@ SERVICE(strand_block) = {{.name = "strand_block",
                           .prototype = "s64(u64)"},
                          SERVICE_SWITCHES};
 
-static u64 service_pass(u64 id, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
+// Behind strand_pass_import.
+u64 strand_pass_slowly(u64 id, u64 b, u64 c, u64 d, u64 e, struct engine_run *run);
+u64 strand_pass_slowly(u64 id, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
     (void)b, (void)c, (void)d, (void)e, (void)run;
     struct strand *to = strand_find(strand_current()->crew, id);
     return to ? (u64)strand_pass(to) : (u64)-E_STALE;
 }
 
 SERVICE(strand_pass) = {{.name = "strand_pass",
-                         .function = service_pass,
+                         .function = (engine_import_function *)strand_pass_import,
                          .result = SERVICE_NUMBER,
                          .arguments = {SERVICE_NUMBER},
                          .argument_count = 1,
                          .prototype = "s64(u64)"},
-                        SERVICE_SWITCHES};
+                        SERVICE_ANYWHERE | SERVICE_STRANDS};
 
 static u64 service_yield(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
     (void)a, (void)b, (void)c, (void)d, (void)e, (void)run;
