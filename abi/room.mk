@@ -28,6 +28,6 @@ $(BUILD)/gen/gen/tables.h: abi/tables.def tools/gen/tables.py
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(@D) && $(PYTHON) tools/gen/tables.py abi/tables.def structures $@
 
-docs/tables.md: abi/tables.def tools/gen/tables.py
+docs/tables.md: abi/tables.def abi/trace.def tools/gen/tables.py
 	$(call say,GEN,$@)
 	$(Q)$(PYTHON) tools/gen/tables.py abi/tables.def page $@

@@ -70,6 +70,7 @@ enum frame_kind {
     FRAME_MODULE = 6, // the boot module; owned by the first account
     FRAME_EXT = 7,    // an extension's: code, memory, stacks of its strands
     FRAME_LOST = 8,   // owned, and being taken from those who map it: may not be mapped
+    FRAME_TRACE = 9,  // what the kernel knows of a trace (abi/trace.h)
 };
 
 #define FRAME_AUTO  1u // freed with its last mapping

@@ -13,6 +13,7 @@
 #include "kernel/aegis/revoke.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/sal/sal.h"
 
 static struct object_table accounts;
@@ -23,6 +24,7 @@ void account_init(u32 count) {
     object_table_init(&accounts, ABI_TABLE_ACCOUNTS, sizeof(struct abi_account), count);
     account_rows = (struct abi_account *)accounts.rows;
     revoke_init(count);
+    trace_init(count);
     i64 error = object_take(&accounts, &first_account);
     ASSERT(!error);
 }
@@ -144,6 +146,7 @@ static i64 account_tear(struct abi_account *account) {
     error = sched_release_account(account->id);
     if (error)
         return error;
+    trace_account_dies(account->id);
     revoke_reset(account->id);
     return account->frames ? frame_give_all(account->id) : 0;
 }

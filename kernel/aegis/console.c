@@ -10,6 +10,7 @@
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/sal/sal.h"
 
 #define RING            65536u
@@ -38,6 +39,7 @@ struct env *console_interrupt(void) {
     if (!env)
         return 0;
     env->row->wakes++;
+    trace_env(env, TRACE_WAKE, 0, 0, 0, 0);
     if (env->row->state == ENV_SLEEPING || env->row->state == ENV_WAITING ||
         (env->row->state == ENV_ACCEPTING && env->waits)) {
         env->context.rax = 0;

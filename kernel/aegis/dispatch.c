@@ -12,6 +12,7 @@
 #include "kernel/aegis/lock.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/sal/sal.h"
 
 typedef i64 handler(u64, u64, u64, u64, u64, u64);
@@ -61,7 +62,8 @@ i64 sys_null(void) {
     return 0;
 }
 
-extern const void *const calls[];
+extern const void *const calls[], *const calls_traced[];
+extern const char call_slow[], return_slow[]; // transfer.S
 #define HANDLER(name)            (const void *)locked_##name,
 #define ENTRY(name)              (const void *)entry_message_##name,
 #define locked_null              null_call
@@ -71,6 +73,16 @@ extern const void *const calls[];
 #define entry_message_env_return entry_message_return
 #define entry_message_env_send   entry_message_send
 const void *const calls[] = {SYSCALL_DISPATCH(HANDLER, ENTRY)};
+#undef locked_env_yield
+#undef locked_env_pass
+#undef entry_message_env_call
+#undef entry_message_env_return
+// Without the short ways.
+#define locked_env_yield         entry_yield_slow
+#define locked_env_pass          entry_pass_slow
+#define entry_message_env_call   call_slow
+#define entry_message_env_return return_slow
+const void *const calls_traced[] = {SYSCALL_DISPATCH(HANDLER, ENTRY)};
 #undef locked_null
 #undef locked_env_yield
 #undef locked_env_pass
@@ -151,6 +163,7 @@ static struct batch_op *batch_at(u64 at, u64 *page, const u64 **entry) {
 static i64 batch_one(struct batch_op *op) {
     if (op->call >= SYS_COUNT || !batchable[op->call])
         return -E_NOSYS;
+    trace_env(sched_current(), TRACE_CALL, op->call, op->args[0], op->args[1], op->args[2]);
     return batchable[op->call](op->args[0], op->args[1], op->args[2], op->args[3], op->args[4],
                                op->args[5]);
 }

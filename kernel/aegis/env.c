@@ -17,6 +17,7 @@
 #include "kernel/aegis/lock.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space_priv.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/sal/sal.h"
 
 static struct object_table envs;
@@ -76,13 +77,15 @@ static void env_unpin(struct env *env) {
         if (--row->pins == 0 && !row->maps && row->flags & FRAME_AUTO)
             frame_give(pfn);
     }
-    env->context.upcall_size = env->context.upcall_short = 0;
+    env->context.upcall_bytes = env->context.upcall_size = env->context.upcall_short = 0;
 }
 
 void env_update_short(struct env *env) {
     struct sal_context *context = &env->context;
     u32 what = env->watch.what;
-    __atomic_store_n(&context->upcall_short, what & WATCH_FAULTS ? 0 : context->upcall_size,
+    u64 size = env->traced ? 0 : context->upcall_bytes;
+    __atomic_store_n(&context->upcall_size, size, __ATOMIC_RELAXED);
+    __atomic_store_n(&context->upcall_short, what & WATCH_FAULTS ? 0 : size,
                      __ATOMIC_RELAXED);
     __atomic_store_n(&context->foreign_short, what & WATCH_CALLS ? 0 : context->foreign_entry,
                      __ATOMIC_RELAXED);
@@ -106,8 +109,10 @@ int env_lose_stack(struct env *env, pfn_t pfn) {
         sched_unready(env);
         env->row->state = ENV_STOPPED;
     }
-    if (env->row->state == ENV_STOPPED)
+    if (env->row->state == ENV_STOPPED) {
         env->row->stop_reason = ENV_STOP_TAKEN;
+        trace_env(env, TRACE_STOP, ENV_STOP_TAKEN, 0, 0, 0);
+    }
     return 1;
 }
 
@@ -129,7 +134,7 @@ static void env_apply(struct env *env, const struct env_setup *setup, const pfn_
     for (u64 i = 0; i < setup->upcall_pages; i++)
         context->upcall_frames[i] = (u64)sal_frame(frames[i]);
     context->upcall_low = setup->upcall_stack;
-    context->upcall_size = setup->upcall_entry ? setup->upcall_pages << ABI_PAGE_SHIFT : 0;
+    context->upcall_bytes = setup->upcall_entry ? setup->upcall_pages << ABI_PAGE_SHIFT : 0;
     context->upcall_entry = setup->upcall_entry;
     context->foreign_entry = setup->foreign_entry;
     env->call_entry = setup->call_entry;
@@ -205,6 +210,7 @@ i64 env_make(account_id payer, struct abi_space *space, const struct env_setup *
     env->row->stop_reason = ENV_STOP_NEW;
     account->envs++;
     space->envs++;
+    trace_env_made(env);
     *made = env;
     return 0;
 }
@@ -266,6 +272,9 @@ void env_reap(void) {
 }
 
 void env_free(struct env *env) {
+    const struct env *by = sched_current();
+    trace_env(env, TRACE_DEATH, by ? by->id : 0, 0, 0, 0);
+    trace_env_dies(env);
     env->row->state = ENV_DYING;
     console_forget(env);
     spin_env_dies(env);
@@ -295,7 +304,7 @@ static struct env_uarea *env_uarea(const struct env *env) {
 static u64 upcall_frame_take(const struct sal_context *context, u64 rsp,
                              struct upcall_frame **frame) {
     i64 offset = (i64)(rsp - context->upcall_low);
-    offset = (u64)offset > context->upcall_size ? (i64)context->upcall_size : offset - 128;
+    offset = (u64)offset > context->upcall_bytes ? (i64)context->upcall_bytes : offset - 128;
     offset = (offset - (i64)sizeof(struct upcall_frame)) & -128;
     if (offset <= 0)
         return 0;
@@ -319,11 +328,12 @@ int upcall_deliver(struct env *env, struct sal_regs *regs, enum upcall_vector ve
     struct sal_context *context = &env->context;
     struct sal_regs switched;
     struct upcall_frame *frame;
-    if (!context->upcall_size)
+    if (!context->upcall_bytes)
         return 0;
     struct env_uarea *uarea = env_uarea(env);
     if (uarea->masked) {
         uarea->pending |= vector == UPCALL_NOTIFY ? ENV_PENDING_NOTIFY : ENV_PENDING_SLICE_END;
+        trace_env(env, TRACE_MASKED, vector, 0, 0, 0);
         return 1;
     }
     int in_context = !regs && !context->full;
@@ -345,6 +355,7 @@ int upcall_deliver(struct env *env, struct sal_regs *regs, enum upcall_vector ve
                                    .rflags = at->rflags,
                                    .rsp = at->rsp,
                                    .ss = at->ss};
+    trace_env(env, TRACE_UPCALL, vector, at->rip, frame->error, 0);
     if (vector == UPCALL_NOTIFY)
         env->reasons = 0;
     at->rax = vector;
@@ -363,17 +374,59 @@ int upcall_deliver(struct env *env, struct sal_regs *regs, enum upcall_vector ve
     return 1;
 }
 
-// An exception or foreign call that could not be delivered (entry.S): the env stops where it is.
-void upcall_refused(const struct sal_regs *regs, u64 address);
-void upcall_refused(const struct sal_regs *regs, u64 address) {
+// As entry.S does it, for an env that is traced. Returns 0 if there is no room.
+static int upcall_exception(struct env *env, struct sal_regs *regs, u64 address) {
+    struct sal_context *context = &env->context;
+    int foreign = regs->vector == UPCALL_SYSCALL;
+    struct upcall_frame *frame;
+    u64 at = context->upcall_bytes ? upcall_frame_take(context, regs->rsp, &frame) : 0;
+    if (!at)
+        return 0;
+    trace_env(env, foreign ? TRACE_FOREIGN : TRACE_EXCEPTION, foreign ? regs->rax : regs->vector,
+              regs->rip, foreign ? regs->rdi : address, foreign ? regs->rsi : regs->error);
+    frame->vector = regs->vector;
+    frame->error = regs->error;
+    frame->address = address;
+    frame->rax = regs->rax;
+    frame->rcx = regs->rcx;
+    frame->rdx = regs->rdx;
+    frame->rdi = regs->rdi;
+    frame->r11 = regs->r11;
+    frame->rip = regs->rip;
+    frame->cs = regs->cs;
+    frame->rflags = regs->rflags;
+    frame->rsp = regs->rsp;
+    frame->ss = regs->ss;
+    regs->rip = foreign ? context->foreign_entry : context->upcall_entry;
+    regs->rsp = at;
+    regs->rflags = SAL_RFLAGS_CLEAN;
+    regs->rcx = regs->r11 = 0;
+    if (foreign)
+        return 1;
+    regs->rax = regs->vector;
+    regs->rdi = at;
+    regs->rdx = 0;
+    return 1;
+}
+
+// An exception or foreign call that entry.S could not deliver: the env stops where it is, unless
+// it is only traced.
+void upcall_refused(struct sal_regs *regs, u64 address);
+void upcall_refused(struct sal_regs *regs, u64 address) {
     kernel_lock();
     struct env *env = sched_current();
+    address = regs->vector == UPCALL_PF ? address : 0;
+    if (env->traced && upcall_exception(env, regs, address)) {
+        kernel_unlock();
+        return;
+    }
     sal_context_save_full(&env->context, regs);
-    env->row->stop_reason = env->context.upcall_size ? ENV_STOP_STACK : ENV_STOP_EXCEPTION;
+    env->row->stop_reason = env->context.upcall_bytes ? ENV_STOP_STACK : ENV_STOP_EXCEPTION;
     env->row->stop_vector = (u32)regs->vector;
     env->row->stop_rip = regs->rip;
-    env->row->stop_address = regs->vector == UPCALL_PF ? address : 0;
+    env->row->stop_address = address;
     env->row->state = ENV_STOPPED;
+    trace_env(env, TRACE_STOP, env->row->stop_reason, regs->vector, regs->rip, address);
     sched_unready(env);
     sched_next();
 }
@@ -412,6 +465,7 @@ i64 sys_env_create(u64 caps, account_id payer, space_id in, u64 setup_va, u64 sl
     cap_fill(env, CAP_SLOT_SELF, CAP_ENV, env->id, 0, CAP_RIGHTS_ALL, parent);
     cap_fill(env, CAP_SLOT_SPACE, CAP_SPACE, in, 0, creator->caps[mapping].rights,
              cap_ref_of(creator, mapping));
+    trace_env(env, TRACE_CREATE, creator->id, payer, in, 0);
     spin_watch_too(env, creator);
     if (slice != ABI_ANY)
         sched_assign(slice, env);
@@ -483,6 +537,7 @@ i64 sys_env_stop(u64 cap, env_id id) {
         env_save_switched(env, 0);
         env->row->stop_reason = ENV_STOP_REQUEST;
         env->row->state = ENV_STOPPED;
+        trace_env(env, TRACE_STOP, ENV_STOP_REQUEST, 0, 0, 0);
         sched_unready(env);
         sched_next();
     default:
@@ -491,6 +546,7 @@ i64 sys_env_stop(u64 cap, env_id id) {
         sched_unready(env);
         env->row->stop_reason = ENV_STOP_REQUEST;
         env->row->state = ENV_STOPPED;
+        trace_env(env, TRACE_STOP, ENV_STOP_REQUEST, 0, 0, 0);
         return 0;
     }
 }
@@ -514,13 +570,15 @@ i64 sys_env_destroy(u64 cap, env_id id) {
 }
 
 static void env_wake(struct env *env, int notify) {
+    const struct env *by = sched_current();
+    trace_env(env, TRACE_WAKE, by ? by->id : 0, (u64)notify, 0, 0);
     __atomic_store_n(&env->row->wakes, env->row->wakes + 1, __ATOMIC_RELEASE);
     if (notify && env == sched_current()) {
-        if (env->context.upcall_size)
+        if (env->context.upcall_bytes)
             env_uarea(env)->pending |= ENV_PENDING_NOTIFY;
         return;
     }
-    env->notify |= (u16)notify;
+    env->notify |= (u8)notify;
     env_update_fast(env);
     if (env_sleeps(env)) {
         env->context.rax = 0;

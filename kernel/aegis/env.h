@@ -65,7 +65,8 @@ struct env {
     // Any of these not 0 keeps the env off the fast way.
     union {
         struct {
-            u16 notify; // UPCALL_NOTIFY is to be delivered
+            u8 notify;  // UPCALL_NOTIFY is to be delivered
+            u8 traced;  // trace.h
             u8 stop;    // what another processor is to do when it leaves user mode: ENV_STOP_*
             u8 waits;   // its last env_accept or env_wait was an env_wait
             u32 slices; // first of its slices + 1, 0 if none (sched.c)
@@ -88,6 +89,8 @@ struct env {
                 // READY or STOPPED
     u32 whole;  // the processor, + 1, that it asked to have alone (slice.c)
     u32 recall; // that work is to end as soon as it is seen, with E_DEAD
+    struct trace *trace; // that it began
+    u32 traced_call;     // the call that it is in
     struct env_watch {
         u64 call;     // code that is asked at foreign calls
         u64 fault[3]; // and at page faults, by enum watch_fault

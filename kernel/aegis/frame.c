@@ -162,7 +162,7 @@ static void give(pfn_t pfn, u32 flags) {
     if (row->waiters)
         word_lost(pfn);
     account_row(row->owner)->frames--;
-    if (row->kind == FRAME_ENV || row->kind == FRAME_EXT)
+    if (row->kind == FRAME_ENV || row->kind == FRAME_EXT || row->kind == FRAME_TRACE)
         row->owner = 0; // what it holds is the kernel's: dirty for nobody
     else if (row->kind == FRAME_LOST)
         rmap_forget(pfn);

@@ -15,6 +15,7 @@
 #include "kernel/aegis/frame.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space_priv.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/sal/sal.h"
 
 #define RANGE_MAX 512
@@ -162,6 +163,7 @@ i64 sys_account_ask(u64 slot, account_id id, u64 kind, u64 first, u64 count, u64
         account->slices_deadline = deadline;
         account->wanted_slices = (u32)count;
     }
+    trace_account(id, TRACE_ASK, kind, count, deadline);
     if (count && kind == REVOKE_FRAMES)
         spin_account_asked(account);
     if (count)

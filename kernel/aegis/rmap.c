@@ -12,6 +12,7 @@
 #include "kernel/aegis/revoke.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space_priv.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/aegis/word.h"
 #include "kernel/sal/sal.h"
 
@@ -184,6 +185,8 @@ static int break_pins(pfn_t pfn, i64 *work) {
     row->pins++; // so that it is not freed meanwhile
     for (; index < end && row->pins > row->dma + 1u; index++) {
         struct env *env = env_at(index);
+        if (env)
+            trace_lose(env, pfn);
         if (env && !env_lose_stack(env, pfn))
             break;
     }

@@ -18,6 +18,7 @@
 #include "kernel/aegis/revoke.h"
 #include "kernel/aegis/sched_priv.h"
 #include "kernel/aegis/space.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/aegis/word.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
@@ -304,8 +305,10 @@ void sched_charge(struct env *env) {
 static void leave(struct processor *p, u64 now) {
     struct env *env = sched_current();
     cpu_this()->context = 0;
-    if (env)
+    if (env) {
         charge(env, now);
+        trace_env(env, TRACE_LEAVE, env->row->state, 0, 0, 0);
+    }
     if (p->owner)
         p->owner->row->ran += now - cpu_this()->since;
     p->owner = 0;
@@ -330,6 +333,8 @@ void sched_enter(struct env *env) {
     cpu_this()->vector_owner = env;
     env->fast_entry = 0;
     load_space(env->cr3);
+    trace_entry_update(env);
+    trace_env(env, TRACE_ENTER, p->position, env->context.rip, env->context.rax, 0);
     if (env->notify || env->stop)
         sal_ipi((u32)(p - processors), SAL_INTERRUPT_RESCHEDULE);
 }
@@ -440,7 +445,8 @@ void sched_switch(struct env *env) {
     struct processor *p = here();
     struct cpu *cpu = cpu_this();
     struct env *self = cpu->context;
-    if (self->caller || env->notify || env->stop || env->context.full || p->whole ||
+    if (self->caller || (self->traced | env->traced) || env->notify || env->stop ||
+        env->context.full || p->whole ||
         sched_sleep_first() < cpu_this()->timer)
         run(p, env);
     u64 now = sal_tsc();
@@ -543,6 +549,7 @@ static void slice_ended(struct processor *p, struct env *env, struct sal_regs *r
         return;
     }
     env->row->forced++;
+    trace_env(env, TRACE_FORCED, regs->rip, 0, 0, 0);
     if (cpu_this()->grace && excess_forced(p, env, now)) {
         revoke_tell(account_find(env->row->account), NOTIFY_OVERRUN);
         sched_end();
@@ -571,6 +578,7 @@ void aegis_interrupt(enum sal_interrupt what) {
     }
     sched_sleep_expire(now, &from);
     if (env) {
+        trace_entry_update(env);
         if (env->recall)
             force(env, regs, ENV_READY);
         if (env->stop == ENV_STOP_LEAVE) {
@@ -580,6 +588,7 @@ void aegis_interrupt(enum sal_interrupt what) {
         if (env->stop) {
             env->stop = 0;
             env->row->stop_reason = ENV_STOP_REQUEST;
+            trace_env(env, TRACE_STOP, ENV_STOP_REQUEST, 0, regs->rip, 0);
             force(env, regs, ENV_STOPPED);
         }
         if (env->notify && !env->inside) {

@@ -6,6 +6,7 @@
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/above.h"
 #include "kernel/aegis/sched_priv.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
 
@@ -98,6 +99,7 @@ void sched_sleep_expire(u64 now, u64 *from) {
         }
         struct env *env = sleeper_env(sleeper);
         env->context.rax = 0;
+        trace_env(env, TRACE_WAKE, 0, 0, 0, 0);
         sched_ready(env);
         sched_charge_interrupt(env, from);
     }
@@ -110,6 +112,7 @@ i64 sys_env_pass(u64 cap, env_id id, u64 seen, u64 deadline) {
     i64 error = cap_check_env(cap, id, CAP_RIGHT_WAKE | CAP_RIGHT_YIELD, &to);
     if (error)
         return error;
+    trace_env(to, TRACE_WAKE, env->id, 0, 0, 0);
     __atomic_store_n(&to->row->wakes, to->row->wakes + 1, __ATOMIC_RELEASE);
     int waits = env_sleeps(to);
     if (waits)

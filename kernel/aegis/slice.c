@@ -16,6 +16,7 @@
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/revoke.h"
 #include "kernel/aegis/sched_priv.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/sal/sal.h"
 
 #define RELEASE_LOOK 4096 // rows, and
@@ -111,6 +112,7 @@ static void unlink(u32 slice, struct env *env) {
     if (next)
         slice_before[next - 1] = before;
     env->row->slices--;
+    trace_env(env, TRACE_SLICE, slice, 0, 0, 0);
     slice_rows[slice].env = 0;
     position_mark(slice, 0);
     whole_count(sched_processor(slice / ABI_SLICES), env, -1u);
@@ -132,6 +134,7 @@ i64 sched_assign(u64 slice, struct env *env) {
     env->slices = (u32)slice + 1;
     env->row->slices++;
     env->fast_entry = 0;
+    trace_env(env, TRACE_SLICE, slice, 1, 0, 0);
     u32 state = env->row->state;
     position_mark((u32)slice, state_runs(state) || env->crews);
     whole_count(sched_processor((u32)(slice / ABI_SLICES)), env, 1);

@@ -15,6 +15,7 @@
 #include "kernel/aegis/rmap.h"
 #include "kernel/aegis/sched_priv.h"
 #include "kernel/aegis/space_priv.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/sal/sal.h"
 
 // What one call may do, in units of some hundred instructions.
@@ -447,6 +448,8 @@ i64 sys_account_take(u64 caps, account_id id, u64 kind, account_id to) {
         result = take_slices(&taking);
     else if (taking.account->wanted)
         result = taking.account->first == ABI_ANY ? take_any(&taking) : take_particular(&taking);
+    if (taking.losses)
+        trace_account(id, TRACE_TAKE, kind, taking.losses, 0);
     if (taking.losses)
         revoke_tell(taking.account, NOTIFY_TAKEN);
     return result;

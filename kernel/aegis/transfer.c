@@ -4,12 +4,14 @@
 // Protected control transfer and directed yield. entry.S keeps the registers, which are the
 // message; here the right to transfer is checked and the processor changes hands.
 
+#include "gen/syscalls.h"
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/cap.h"
 #include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/env.h"
 #include "kernel/aegis/lock.h"
 #include "kernel/aegis/sched.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/sal/sal.h"
 
 #define CALL_DEPTH_MAX 8
@@ -53,6 +55,11 @@ static u32 depth(const struct env *env) {
     return n;
 }
 
+static void trace_transfer(struct env *by, struct env *into, u64 call) {
+    trace_env(by, TRACE_TRANSFER, by->id, into->id, call, 0);
+    trace_env(into, TRACE_TRANSFER, by->id, into->id, call, 0);
+}
+
 struct sal_context *transfer_call(u64 cap, env_id id, struct transfer_exit *exit) {
     struct env *callee, *caller;
     kernel_lock();
@@ -68,6 +75,7 @@ struct sal_context *transfer_call(u64 cap, env_id id, struct transfer_exit *exit
     caller->callee = callee;
     caller->row->state = ENV_CALLING;
     callee->caller = caller;
+    trace_transfer(caller, callee, SYS_env_call);
     return enter(callee, callee->call_entry, callee->call_stack, caller->id, exit);
 }
 
@@ -78,6 +86,7 @@ struct sal_context *transfer_return(u64 cap, env_id id, struct transfer_exit *ex
     struct env *callee = sched_current(), *caller = callee->caller;
     if (!caller)
         return refuse(-E_INVAL, exit);
+    trace_transfer(callee, caller, SYS_env_return);
     sched_enter(caller); // as long as the time is the caller's
     callee->caller = 0;
     caller->callee = 0;
@@ -100,6 +109,7 @@ struct sal_context *transfer_send(u64 cap, env_id id, struct transfer_exit *exit
     if (callee->row->state != ENV_ACCEPTING || !callee->send_entry)
         return refuse(-E_BUSY, exit);
     caller = sched_current();
+    trace_transfer(caller, callee, SYS_env_send);
     env_save_switched(caller, 0);
     sched_offer(caller);
     sched_enter(callee);

@@ -9,5 +9,7 @@
 #include "tests/guest/guest.h"
 
 void guest_init(void);
+void trace_everything(void); // until the machine ends
+int trace_excludes(const char *test);
 
 #endif

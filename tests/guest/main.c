@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
 // Runs the tests: chosen by the command line word test=PATTERN (a * matches anything), in an order
-// shuffled by seed=N.
+// shuffled by seed=N; traced=1: with all envs but one traced.
 
 #include "base/format.h"
 #include "base/string.h"
@@ -128,10 +128,13 @@ void rt_main(u64 argument) {
     option("test", pattern, sizeof pattern);
     random_state = option("seed", seed, sizeof seed) ? number(seed) | 1 : tsc() | 1;
     u64 printed = random_state;
+    int traced = option("traced", seed, sizeof seed) != 0;
     guest_init();
+    if (traced)
+        trace_everything();
     for (const struct guest_test *t = __start_guest_tests;
          t < __stop_guest_tests && chosen < TESTS_MAX; t++)
-        if (matches(pattern, t->name))
+        if (matches(pattern, t->name) && !(traced && trace_excludes(t->name)))
             tests[chosen++] = t;
     for (u32 i = chosen; i > 1; i--) {
         u32 j = (u32)(guest_random() % i);

@@ -18,7 +18,7 @@ TIMEOUT = 240
 
 def boot(options, machine, smp, seed):
     """One boot; returns (passed, failed, log)."""
-    words = f"test={options.test}" + (f" seed={seed}" if seed else "") + (f" {options.append}" if options.append else "")
+    words = f"test={options.test}" + (f" seed={seed}" if seed else "") + (f" {options.append}" if options.append else "") + (" traced=1" if options.traced else "")
     command = ["qemu-system-x86_64", "-M", machine, "-cpu", options.cpu, "-m", "256", "-smp", str(smp), "-nodefaults",
                "-no-reboot", "-display", "none", "-kernel", options.kernel, "-initrd", options.program, "-append", words,
                "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-debugcon", "stdio"] + options.qemu_arg
@@ -53,6 +53,7 @@ def main():
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--timeout", type=float, default=TIMEOUT)
     parser.add_argument("--qemu-arg", action="append", default=[])
+    parser.add_argument("--traced", action="store_true", help="with all envs but one traced")
     parser.add_argument("-v", action="store_true")
     options = parser.parse_args()
     total_passed = total_failed = 0

@@ -51,11 +51,17 @@ static struct lock lock = LOCK_INIT("test", 5), low_lock = LOCK_INIT("low", 2);
 // What entry.S refers to.
 extern const u64 calls[];
 const u64 calls[512];
-void upcall_refused(const struct sal_regs *regs, u64 address);
+extern const u64 calls_traced[];
+const u64 calls_traced[512];
+void trace_call(void);
+void trace_result(void);
+void trace_call(void) {}
+void trace_result(void) {}
+void upcall_refused(struct sal_regs *regs, u64 address);
 void transfer_call(void);
 void transfer_return(void);
 void transfer_send(void);
-void upcall_refused(const struct sal_regs *regs, u64 address) {
+void upcall_refused(struct sal_regs *regs, u64 address) {
     panic("upcall at %#lx, %#lx", regs->rip, address);
 }
 void transfer_call(void) {}

@@ -91,9 +91,24 @@ def page(tables):
     return out
 
 
+def trace_points(path):
+    """The section on trace points, of abi/trace.def."""
+    out = ("\n# Trace points\n\nWhat `trace_set` can write to a ring, each event a `struct trace_event` (abi/trace.h); "
+           "[tracing.md](tracing.md) says how.\n\n| bit | point | an event when | a | b | c | d |\n|---|---|---|---|---|---|---|\n")
+    points = re.findall(r'^TRACE_POINT\((\w+), (\d+), "(.*?)", "(.*?)", "(.*?)", "(.*?)", "(.*?)"\)$',
+                        open(path, encoding="utf-8").read(), re.M)
+    for i, (name, number, *words) in enumerate(points):
+        if int(number) != i:
+            sys.exit(f"{path}: {name} is number {number}, and should be {i}")
+        out += f"| {number} | {name} | {' | '.join(words)} |\n"
+    return out
+
+
 def main():
     definition, kind, output = sys.argv[1:]
     text = {"structures": structures, "page": page}[kind](parse(definition))
+    if kind == "page":
+        text += trace_points(definition.replace("tables.def", "trace.def"))
     with open(output, "w", encoding="utf-8") as file:
         file.write(text)
 

@@ -414,10 +414,12 @@ pass_unlock:
 
 call_unlock:
     UNLOCK
+    .global call_slow
 call_slow:
     MESSAGE transfer_call
 return_unlock:
     UNLOCK
+    .global return_slow
 return_slow:
     MESSAGE transfer_return
     .global entry_message_send

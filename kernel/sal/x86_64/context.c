@@ -6,6 +6,7 @@
 #include "kernel/sal/x86_64/context.h"
 
 #include "kernel/sal/sal.h"
+#include "kernel/sal/x86_64/x86.h"
 
 // An XSAVE area in its initial configuration: XRSTOR from it resets every component.
 // Aegis' short way of env_yield does so too.
@@ -52,4 +53,9 @@ void sal_vector_clear(void) {
                          : "memory");
     else
         __asm__ volatile("fxrstor64 (%0)" : : "r"(sal_vector_initial) : "memory");
+}
+
+extern const char entry_syscall[], entry_syscall_traced[];
+void sal_entry_trace(int traced) {
+    x86_msr_write(MSR_LSTAR, (u64)(traced ? entry_syscall_traced : entry_syscall));
 }

@@ -5,9 +5,10 @@
 // An env embeds one; the running one is in struct cpu. entry.S reads it on every upcall, so its
 // offsets are exported (offsets.c).
 //
-// Invariant: upcall_size is 0 if there is no upcall stack or no upcall_entry; otherwise
-// upcall_frames[] hold direct-map addresses of upcall_size / 4096 pinned frames. Addresses in it
-// are user addresses below ABI_USER_END, so that SYSRET never sees a non-canonical one.
+// Invariant: upcall_bytes is 0 if there is no upcall stack or no upcall_entry; otherwise
+// upcall_frames[] hold direct-map addresses of upcall_bytes / 4096 pinned frames. upcall_size is
+// the same, or 0 to have everything come to upcall_refused. Addresses in it are user addresses
+// below ABI_USER_END, so that SYSRET never sees a non-canonical one.
 
 #ifndef KERNEL_SAL_X86_64_CONTEXT_H
 #define KERNEL_SAL_X86_64_CONTEXT_H
@@ -32,6 +33,7 @@ struct sal_context {
     // where extensions that watch the env are asked (kernel/aegis/x86_64/watch.S).
     u64 upcall_short, foreign_short;
     u64 upcall_frames[ENV_UPCALL_PAGES];
+    u64 upcall_bytes;
     // How to go on. After a call that switches: rip, rsp, rax, and fs_base and rdi of the first
     // start (0 later). After a forced end of a slice: everything, in regs and xsave.
     u64 full; // 1: regs, fs_base, gs_base and xsave hold
@@ -85,6 +87,9 @@ static inline void sal_pkru_load(const struct sal_context *context) {
     if (context->pkru)
         __asm__ volatile("wrpkru" : : "a"((u32)context->pkru), "c"(0), "d"(0) : "memory");
 }
+
+// System calls of this processor enter at entry_syscall_traced, or at entry_syscall.
+void sal_entry_trace(int traced);
 
 // Where the running env entered the kernel by a system call.
 u64 sal_entry_rip(void);

@@ -56,6 +56,8 @@ struct cpu {
     u32 slice_first;  // number of its first position, + 1
     u64 *runnable;    // a bit for each of its positions
     u32 *slice_links; // of its positions: the next of the same env
+    u32 traced;       // entry_syscall_traced is the way in (kernel/aegis/trace.h)
+    u32 reserved;
 
     u64 *counters;   // of events (kernel/spin/event.c)
     void *run;       // struct engine_run of extensions in kernel context here

@@ -52,6 +52,46 @@ syscall_return:
     swapgs
     sysretq
 
+// The same for a traced env (kernel/aegis/trace.h): the running one's calls enter here while it is.
+    .balign 16
+    .global entry_syscall_traced
+entry_syscall_traced:
+    swapgs
+    mov %rsp, %gs:CPU_USER_RSP
+    mov %gs:CPU_STACK, %rsp
+    push %rax
+    push %rcx
+    push %r11
+    push %rdi
+    push %rsi
+    push %rdx
+    push %r10
+    push %r8
+    push %r9
+    mov %rsp, %rdi
+    call trace_call
+    pop %r9
+    pop %r8
+    pop %r10
+    pop %rdx
+    pop %rsi
+    pop %rdi
+    pop %r11
+    pop %rcx
+    pop %rax
+    add $-0x80000000, %rax
+    cmp $CALLS, %rax
+    jae not_a_call
+    push %rcx
+    push %r11
+    mov %r10, %rcx
+    call *calls_traced(, %rax, 8)
+    push %rax
+    mov %rax, %rdi
+    call trace_result
+    pop %rax
+    jmp syscall_return
+
 // A number below 2^31 (or above all that will ever be ours) is a foreign call: rax = number - 2^31.
 not_a_call:
     sub $-0x80000000, %rax
@@ -204,7 +244,9 @@ refused: // GS is the kernel's; on the stack: vector, error, rip, cs, rflags, rs
     call save_regs
     mov %rsp, %rdi
     mov %cr2, %rsi
-    call upcall_refused // struct sal_regs *, CR2; does not return
+    call upcall_refused // struct sal_regs *, CR2; returns if it could deliver it after all
+    swapgs
+    jmp restore_regs
 
 kernel_exception:
     call save_regs
