@@ -19,7 +19,8 @@
 #define ABI_PAGE_SHIFT 12
 #define ABI_USER_END   0x00007ffffffff000ul
 
-#define ABI_TABLES 0xffffa00000000000ul
+#define ABI_TABLES   0xffffa00000000000ul
+#define ABI_SEQUENCE 0xffffa07fffff0000ul // counts changes of the tables (abi/tables.h)
 
 #define ABI_PT_SLOT 321ul
 #define ABI_PTES    ((const volatile u64 *)0xffffa08000000000ul)

@@ -8,8 +8,11 @@
 //
 // The rows are defined in abi/tables.def; docs/tables.md shows them.
 //
-// The kernel writes rows with single stores; a reader that needs several fields of one moment reads
-// again until two readings agree. Rows of free objects are zero but for their use count.
+// The kernel writes each field with a single store. Fields, and rows, of one moment are read
+// between abi_read_begin and abi_read_done, again until nothing has changed meanwhile. The short
+// ways of yields, transfers and ends of slices are not counted there: what they change is state,
+// cpu, ran, wakes and upcalls of envs, and the rows of cpus, each field right by itself. Rows of
+// free objects are zero but for their use count.
 
 #ifndef ABI_TABLES_H
 #define ABI_TABLES_H
@@ -76,6 +79,19 @@ enum frame_kind {
 #define FRAME_AUTO  1u // freed with its last mapping
 #define FRAME_ZERO  2u // free and known to be zero
 #define FRAME_TAKEN 4u // freed with its last pin
+
+// Reading what belongs together:   do s = abi_read_begin(); ... while (!abi_read_done(s));
+// Keep it short: under load, the tables of one moment are a few rows of them.
+static inline u64 abi_read_begin(void) {
+    u64 sequence;
+    while ((sequence = __atomic_load_n((const u64 *)ABI_SEQUENCE, __ATOMIC_ACQUIRE)) & 1)
+        __asm__ volatile("pause");
+    return sequence;
+}
+static inline int abi_read_done(u64 sequence) {
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return *(const volatile u64 *)ABI_SEQUENCE == sequence;
+}
 
 // Row i of table t.
 static inline const volatile void *abi_row(enum abi_table_number t, u64 i) {

@@ -9,6 +9,9 @@
 #ifndef KERNEL_AEGIS_LOCK_H
 #define KERNEL_AEGIS_LOCK_H
 
+// Boot: what counts the lock's uses is shown to programs (ABI_SEQUENCE).
+void kernel_lock_init(void);
+
 void kernel_lock(void);
 void kernel_unlock(void);
 

@@ -13,6 +13,7 @@
 #include "kernel/aegis/elf.h"
 #include "kernel/aegis/env.h"
 #include "kernel/aegis/frame.h"
+#include "kernel/aegis/lock.h"
 #include "kernel/aegis/sched_priv.h"
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
@@ -104,6 +105,7 @@ __attribute__((weak)) void aegis_selftest(void);
 void aegis_start(void) {
     u64 frames = sal_machine.frames;
     u32 objects = clamp(frames / 32, 256, 16384);
+    kernel_lock_init();
     frame_init();
     account_init(objects / 4);
     space_init(objects);

@@ -104,6 +104,11 @@ static inline void lock_release(struct lock *lock) LOCK_RELEASES(lock) LOCK_UNCH
     __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
 }
 
+// Counts before and after changes that others look at without the lock: odd while they are made.
+static inline void lock_count(u64 *sequence) {
+    __asm__ volatile("incq %0" : "+m"(*sequence) : : "memory");
+}
+
 // Does this processor hold it? Debug builds only.
 static inline int lock_held(const struct lock *lock) {
     return *(const volatile u32 *)&lock->holder == cpu_this()->number + 1;

@@ -25,3 +25,9 @@ HOST_TESTS += test-pager
 test-ext: all
 	$(Q)$(PYTHON) tests/apps/ext.py --build $(BUILD) $(EXT_ARGS)
 GUEST_TESTS += test-ext
+
+# tri-top and tri-trace, from the shell.
+.PHONY: test-tri
+test-tri: all
+	$(Q)$(PYTHON) tests/apps/tri.py $(TRI_ARGS)
+GUEST_TESTS += test-tri

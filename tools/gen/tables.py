@@ -83,7 +83,8 @@ def structures(tables):
 def page(tables):
     out = (f"<!-- {GENERATED} -->\n\n# Exposed tables\n\nReadable at `ABI_TABLES` in every space, without a call. `struct abi_info` "
            "(abi/tables.h) stands first and says where each table is, how long its rows are, and its version. Step by the stride "
-           "that is told there, not by the size known when the program was compiled.\n")
+           "that is told there, not by the size known when the program was compiled. `abi_read_begin` and `abi_read_done` read "
+           "fields that belong together, at one moment: the kernel counts its changes at `ABI_SEQUENCE`.\n")
     for t in tables:
         out += f"\n## {t.name.lower()}\n\nTable {t.number}, `struct {t.struct}`, {t.size} bytes, version {t.version}. {' '.join(t.text)}\n"
         out += "\n| offset | field | type | |\n|---|---|---|---|\n"

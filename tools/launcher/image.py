@@ -26,7 +26,7 @@ FILE = stat.S_IFREG | 0o644
 
 
 def build_root(build, root, adds):
-    """The guest's root as a tree: the default one or the folder `root`, and what was added."""
+    """The guest's root as a tree: the default one with Tricolor's own programs, or the folder `root`; and what was added."""
     if root is None:
         if not trees.is_static_elf(BUSYBOX):
             raise Trouble(f"{BUSYBOX} is not there or not static; install the package busybox-static")
@@ -35,6 +35,9 @@ def build_root(build, root, adds):
             path = os.path.join(build, "guest", name)
             if os.path.exists(path):
                 tree.put_host(path, "usr/bin/" + name)
+        folder = os.path.join(build, "user", "bin")
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+            tree.put_host(os.path.join(folder, name), "usr/local/bin/" + name)
     else:
         if not os.path.isdir(root):
             raise Trouble(f"--root: {root} is not a folder")
