@@ -3,7 +3,7 @@
 #
 # Native programs. first is what the kernel starts: $(BUILD)/user/first.elf.
 
-FIRST_SRC := apps/first/main.c libos/rt/crt0.S libos/rt/calls.S libos/rt/batch.c libos/exos/elf.c \
+FIRST_SRC := apps/first/main.c apps/first/config.c libos/rt/crt0.S libos/rt/calls.S libos/rt/batch.c libos/exos/elf.c \
              libos/exos/fs/cpio.c base/string.c base/format.c
 FIRST_OBJ := $(addprefix $(BUILD)/user/,$(addsuffix .o,$(basename $(FIRST_SRC))))
 ALL += $(BUILD)/user/first.elf

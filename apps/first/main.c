@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// The first program. It gets every resource, and hands them on by a simple policy: the library OSes
-// named in the command line (libos=NAME[,NAME...], exos by default) get an account each, with equal
-// parts of every processor's slices; the first of them gets most of the memory, the console and the
-// right to end the machine, the others an eighth of the memory and the console. Then it watches:
-// when the first library OS is gone without having ended the machine, it says so and does.
+// The first program. It gets every resource, and hands them on as the boot configuration says
+// (config.h): each library OS gets an account with memory and positions of every processor. The
+// first of the list also gets the console's input and the right to end the machine. Then it
+// watches: when the first library OS is gone without having ended the machine, it says so and does;
+// what another leaves behind it takes back.
 //
 // Extensions of the archive (boot/ext/WHO/NAME.o) are loaded before that: those of `first` at this
 // program's cost, and so with the machine's rights; those of `libos` at the first library OS's.
@@ -20,6 +20,7 @@
 #include "abi/pte.h"
 #include "abi/revoke.h"
 #include "abi/tables.h"
+#include "apps/first/config.h"
 #include "base/format.h"
 #include "base/string.h"
 #include "gen/syscalls_user.h"
@@ -36,7 +37,7 @@
 #define WINDOW          0x200000000ul // where frames of others are written
 #define RUN_MAX         32ul          // of one frame_alloc
 #define RESERVED_FRAMES 64ul
-#define LIBOSES_MAX     4
+#define GIVEN_UP        125 // the launcher's exit status then
 #define LIBOS_LOW       0x10000ul
 #define LIBOS_HIGH      RT_START_PAGE
 #define WATCH_MS        100
@@ -44,14 +45,15 @@
 #define SQUEEZE_TIME    20 // likewise
 
 struct libos {
-    char name[32];
+    const struct config_libos *config;
+    u32 first_slice; // of each processor's
     account_id account;
     space_id space;
     env_id env;
 };
 
-static struct libos liboses[LIBOSES_MAX];
-static u32 count;
+static struct config config;
+static struct libos liboses[CONFIG_LIBOSES];
 static account_id own_account;
 static space_id own_space;
 static env_id own_env;
@@ -72,18 +74,18 @@ static void say(const char *format, ...) {
     sys_log_write(CAP_SLOT_CONSOLE, (u64)text, n);
 }
 
-// Ends the machine with a message for whoever started it.
+// Ends the machine with a message for whoever started it, and an exit status.
 static void give_up(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 static void give_up(const char *format, ...) {
-    char text[260] = "\xffM";
+    static const char end[] = {(char)0xff, 'X', GIVEN_UP, 0};
+    char text[264] = "\xffM";
     va_list arguments;
     va_start(arguments, format);
     u64 n = format_write_va(text + 2, sizeof(text) - 7, format, arguments);
     va_end(arguments);
-    n = (n < sizeof(text) - 8 ? n : sizeof(text) - 8) + 2;
-    text[n] = 0;
-    memcpy(text + n + 1, "\xffX\x7d", 4); // and the run's status: 125
-    n += 5;
+    n = (n < sizeof(text) - 8 ? n : sizeof(text) - 8) + 3;
+    memcpy(text + n, end, sizeof end);
+    n += sizeof end;
     for (u64 done = 0; done < n;) {
         i64 taken = sys_console_write(CAP_SLOT_CONSOLE, (u64)text + done, n - done);
         if (taken < 0)
@@ -228,11 +230,10 @@ static i64 image_load(const struct libos *l, const struct cpio_entry *e, u64 *en
 // --- starting
 // ---------------------------------------------------------------------------------------------------------------
 
-static i64 slices_give(const struct libos *l, u32 index) {
-    u64 part = (ABI_SLICES - 1) / count;
+static i64 slices_give(const struct libos *l) {
     for (u64 cpu = 0; cpu < ABI_INFO->cpus; cpu++) {
-        u64 first = cpu * ABI_SLICES + 1 + index * part;
-        i64 error = sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP), l->account, first, part);
+        i64 error = sys_slice_alloc(CAP_PAIR(CAP_SLOT_SLICES, CAP), l->account,
+                                    cpu * ABI_SLICES + l->first_slice, l->config->slices);
         if (error)
             return error;
     }
@@ -247,7 +248,7 @@ static u32 cap_give(const struct libos *l, u32 slot, u64 rights, u64 first, u64 
 
 static i64 start_page(const struct libos *l, u32 index) {
     struct rt_start s = {.magic = RT_START_MAGIC,
-                         .version = 1,
+                         .version = 2,
                          .account = l->account,
                          .space = l->space,
                          .env = l->env,
@@ -259,24 +260,23 @@ static i64 start_page(const struct libos *l, u32 index) {
     u64 pages = (ABI_INFO->module_bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
     s.cap_module = cap_give(l, CAP, CAP_RIGHT_READ | CAP_RIGHT_EXEC | CAP_RIGHT_MINT,
                             ABI_INFO->module_first, pages);
-    s.cap_console =
-        cap_give(l, CAP_SLOT_CONSOLE,
-                 CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_LOG | CAP_RIGHT_MINT, 0, 0);
+    u64 console = CAP_RIGHT_WRITE | CAP_RIGHT_LOG | CAP_RIGHT_MINT;
+    s.cap_console = cap_give(l, CAP_SLOT_CONSOLE, console | (index ? 0 : CAP_RIGHT_READ), 0, 0);
     if (!index)
         s.cap_machine = cap_give(l, CAP_SLOT_MACHINE, CAP_RIGHT_POWER, 0, 0);
+    memcpy(s.run, l->config->run, sizeof s.run);
     return pages_give(l, RT_START_PAGE, 1, &s, sizeof(s), ABI_PTE_NX);
 }
 
-static i64 libos_start(struct libos *l, u32 index) {
-    const volatile struct abi_account *a = account_row(own_account);
+static i64 libos_start(u32 index) {
+    struct libos *l = &liboses[index];
     struct cpio_entry e;
     u64 entry;
-    if (!image_find(l->name, &e))
-        give_up("first: the boot image has no library OS called %s", l->name);
-    u64 frames = a->quota - a->frames - RESERVED_FRAMES, envs = a->env_quota - a->envs - 4;
-    bool rest = index + 1 == count; // started last: the first of the list
-    i64 id =
-        sys_account_create(CAP, own_account, rest ? frames : frames / 8, rest ? envs : envs / 8);
+    if (!image_find(l->config->name, &e))
+        give_up("first: the boot image has no library OS called %s", l->config->name);
+    const volatile struct abi_account *a = account_row(own_account);
+    u64 envs = a->env_quota - a->envs - 4; // the first of the list is started last
+    i64 id = sys_account_create(CAP, own_account, l->config->frames, index ? envs / 8 : envs);
     if (id < 0)
         return id;
     l->account = (account_id)id;
@@ -287,17 +287,18 @@ static i64 libos_start(struct libos *l, u32 index) {
     if (!error)
         error = pages_give(l, RT_STACK_LOW, RT_STACK_PAGES, NULL, 0, ABI_PTE_W | ABI_PTE_NX);
     if (!error)
-        error = slices_give(l, index);
+        error = slices_give(l);
     if (error)
         return error;
     struct env_setup setup = {.rip = entry,
                               .rsp = RT_STACK_LOW + (RT_STACK_PAGES << ABI_PAGE_SHIFT),
                               .arg = RT_START_PAGE};
-    u64 slice = 1 + index * ((ABI_SLICES - 1) / count);
-    if ((id = sys_env_create(CAPS, l->account, l->space, (u64)&setup, slice)) < 0)
+    u64 cpu = index % ABI_INFO->cpus;
+    id = sys_env_create(CAPS, l->account, l->space, (u64)&setup, cpu * ABI_SLICES + l->first_slice);
+    if (id < 0)
         return id;
     l->env = (env_id)id;
-    return start_page(l, rest ? 0 : 1);
+    return start_page(l, index);
 }
 
 // Loads what the archive has for WHO; nothing runs if one is refused.
@@ -323,23 +324,17 @@ static void extensions_load(const char *who, account_id account) {
     }
 }
 
-// The names of the command line, the first one last.
-static void choose(void) {
-    const char *line = (const char *)ABI_INFO->command_line, *list = "exos";
-    for (const char *p = line; *p; p++) {
-        if ((p == line || p[-1] == ' ') && !strncmp(p, "libos=", 6))
-            list = p + 6;
-    }
-    while (*list && *list != ' ' && count < LIBOSES_MAX) {
-        u64 n = 0;
-        while (list[n] && list[n] != ',' && list[n] != ' ')
-            n++;
-        memmove(&liboses[1], &liboses[0], count * sizeof(liboses[0]));
-        memset(&liboses[0], 0, sizeof(liboses[0]));
-        memcpy(liboses[0].name, list,
-               n < sizeof(liboses[0].name) ? n : sizeof(liboses[0].name) - 1);
-        count++;
-        list += n + (list[n] == ',');
+// What there is, and who gets what of it.
+static void divide(void) {
+    const volatile struct abi_account *a = account_row(own_account);
+    const char *wrong = config_parse((const char *)ABI_INFO->command_line, &config);
+    if (!wrong)
+        wrong = config_divide(&config, a->quota - a->frames - RESERVED_FRAMES, ABI_SLICES - 1);
+    if (wrong)
+        give_up("first: libos=: %s", wrong);
+    for (u32 i = 0, slice = 1; i < config.count; slice += config.libos[i++].slices) {
+        liboses[i].config = &config.libos[i];
+        liboses[i].first_slice = slice;
     }
 }
 
@@ -368,7 +363,8 @@ static void squeeze(const struct libos *l, u64 leave, u32 turn) {
     const volatile struct abi_account *a = account_row(l->account);
     i64 n = 0;
     if (turn == SQUEEZE_AFTER && a->quota > leave) {
-        say("first: asks %s for %lu frames; it has %lu", l->name, a->quota - leave, a->frames);
+        say("first: asks %s for %lu frames; it has %lu", l->config->name, a->quota - leave,
+            a->frames);
         n = sys_account_ask(CAP, l->account, REVOKE_FRAMES, ABI_ANY, a->quota - leave,
                             now() + ABI_INFO->tsc_hz / 1000 * WATCH_MS * SQUEEZE_TIME);
     }
@@ -377,22 +373,46 @@ static void squeeze(const struct libos *l, u64 leave, u32 turn) {
     while ((n = sys_account_take(CAP, l->account, REVOKE_FRAMES, 0)) > 0 || n == -E_AGAIN)
         given += n > 0 ? (u64)n : 0;
     if (!n)
-        say("first: got %lu frames of %s, %lu of them by force", given, l->name, a->taken);
+        say("first: got %lu frames of %s, %lu of them by force", given, l->config->name, a->taken);
 }
 
-static void watch(const struct libos *l) {
+static int ended(const struct libos *l) {
     const volatile struct abi_env *row = env_row(l->env);
+    return row->id != l->env ||
+           (row->state == ENV_STOPPED && row->stop_reason >= ENV_STOP_EXCEPTION);
+}
+
+static void watch_first(const struct libos *l) {
+    const volatile struct abi_env *row = env_row(l->env);
+    if (row->id != l->env)
+        give_up("first: the library OS %s is gone", l->config->name);
+    if (ended(l))
+        give_up("first: the library OS %s was stopped: reason %u, exception %u at %lx, address %lx",
+                l->config->name, row->stop_reason, row->stop_vector, row->stop_rip,
+                row->stop_address);
+}
+
+// One that ended beside the first: all that it had comes back.
+static void watch_other(struct libos *l, u32 index) {
+    i64 error;
+    if (!l->account || !ended(l))
+        return;
+    do
+        error = sys_account_destroy(CAP, l->account);
+    while (error == -E_AGAIN);
+    say("first: library OS %u, %s, has ended", index, l->config->name);
+    l->account = 0;
+}
+
+static void watch(void) {
     u64 leave = number_option("squeeze=");
     for (u32 turn = 0;; turn++) {
         sys_env_sleep(env_row(own_env)->wakes, now() + ABI_INFO->tsc_hz / 1000 * WATCH_MS);
         if (leave)
-            squeeze(l, leave, turn);
-        if (row->id != l->env)
-            give_up("first: the library OS %s is gone", l->name);
-        if (row->state == ENV_STOPPED && row->stop_reason >= ENV_STOP_EXCEPTION)
-            give_up(
-                "first: the library OS %s was stopped: reason %u, exception %u at %lx, address %lx",
-                l->name, row->stop_reason, row->stop_vector, row->stop_rip, row->stop_address);
+            squeeze(&liboses[0], leave, turn);
+        watch_first(&liboses[0]);
+        for (u32 i = 1; i < config.count; i++)
+            watch_other(&liboses[i], i);
     }
 }
 
@@ -400,19 +420,18 @@ void rt_main(void *nothing) {
     (void)nothing;
     find_self();
     module_map();
-    choose();
-    if (!count)
-        give_up("first: libos= names nothing");
+    divide();
     cursor = ABI_INFO->frames / 2;
     extensions_load("first", own_account);
-    for (u32 i = 0; i < count; i++) {
-        i64 error = libos_start(&liboses[i], i);
+    for (u32 i = config.count; i-- > 0;) {
+        i64 error = libos_start(i);
         if (error)
-            give_up("first: cannot start the library OS %s: error %ld", liboses[i].name, -error);
+            give_up("first: cannot start the library OS %s: error %ld", liboses[i].config->name,
+                    -error);
     }
-    extensions_load("libos", liboses[count - 1].account);
-    for (u32 i = count; i-- > 0;)
+    extensions_load("libos", liboses[0].account);
+    for (u32 i = 0; i < config.count; i++)
         sys_env_start(CAP, liboses[i].env);
-    watch(&liboses[count - 1]);
+    watch();
     __builtin_unreachable();
 }

@@ -15,6 +15,8 @@ struct exos_boot {
     u32 cap_console, cap_machine; // slots; the console's is the same in every process, the
                                   // machine's only in init
     u32 cap_module;
+    u32 beside;    // another library OS has the console and the machine: output goes to the log
+    char run[104]; // the program, or empty: boot/argv says
 };
 
 extern struct exos_boot exos_boot;

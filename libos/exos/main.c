@@ -188,9 +188,9 @@ static i64 find_program(struct exec_strings *strings, struct exec_plan **plan) {
 }
 
 static i64 program_strings(struct exec_strings *s) {
-    i64 error = add_boot_strings(s, "boot/argv", &s->argc);
+    i64 error = *exos_boot.run ? 0 : add_boot_strings(s, "boot/argv", &s->argc);
     if (!error && !s->argc) {
-        error = exec_strings_add(s, "/bin/sh");
+        error = exec_strings_add(s, *exos_boot.run ? exos_boot.run : "/bin/sh");
         s->argc = 1;
     }
     if (!error)
@@ -287,6 +287,8 @@ void exos_main(const struct rt_start *start) {
     exos_boot.cap_module = start->cap_module;
     exos_boot.cap_console = start->cap_console;
     exos_boot.cap_machine = start->cap_machine;
+    exos_boot.beside = !start->cap_machine;
+    memcpy(exos_boot.run, start->run, sizeof(exos_boot.run));
     exos_boot.archive = (const u8 *)POD_MODULE + start->archive_offset;
     exos_boot.archive_bytes = start->archive_bytes;
     pod_has_xsave = ABI_INFO->features & ABI_FEATURE_XSAVE;
@@ -301,7 +303,7 @@ void exos_main(const struct rt_start *start) {
     i64 error = fs_boot();
     if (error)
         pod_panic("exos: fs_boot: %ld", error);
-    if (exos_boot.cap_console)
+    if (exos_boot.cap_console && !exos_boot.beside)
         sys_console_bind(CAP_PAIR(exos_boot.cap_console, POD_CAP), start->env);
     struct process *p = program_process();
     if (!p || fs_boot_stdio(p))

@@ -210,7 +210,9 @@ i64 thread_launch(struct thread *t, space_id space) {
                        CAP_RIGHT_READ | CAP_RIGHT_EXEC | CAP_RIGHT_MINT, 0, 0);
     if (exos_boot.cap_console)
         batch_cap_mint(&ops[n++], CAP_PAIR(exos_boot.cap_console, POD_CAP), t->env,
-                       CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_LOG | CAP_RIGHT_MINT, 0, 0);
+                       (exos_boot.beside ? 0 : CAP_RIGHT_READ) | CAP_RIGHT_WRITE | CAP_RIGHT_LOG |
+                           CAP_RIGHT_MINT,
+                       0, 0);
     batch_env_start(&ops[n++], POD_CAP, t->env);
     if (rt_batch_run(ops, n, NULL)) {
         sys_env_destroy(POD_CAP, t->env);

@@ -31,7 +31,8 @@ struct rt_start {
     u32 cap_console; // 0: the library OS has no console
     u32 cap_machine; // 0: it may not end the machine
     u32 reserved;
+    char run[104]; // the program that it runs, by the boot configuration; empty: the launcher's
 };
-ABI_ASSERT_SIZE(struct rt_start, 88);
+ABI_ASSERT_SIZE(struct rt_start, 192);
 
 #endif

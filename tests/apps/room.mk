@@ -31,3 +31,17 @@ GUEST_TESTS += test-ext
 test-tri: all
 	$(Q)$(PYTHON) tests/apps/tri.py $(TRI_ARGS)
 GUEST_TESTS += test-tri
+
+# The boot configuration.
+$(BUILD)/san/tests/apps/test-config: $(addprefix $(BUILD)/san/,tests/apps/config.o apps/first/config.o)
+	$(call say,SANLD,$@)
+	$(Q)$(CLANG) $(SAN_FLAGS) -o $@ $^
+.PHONY: test-config test-pods
+test-config: $(BUILD)/san/tests/apps/test-config
+	@$<
+HOST_TESTS += test-config
+
+# Two pods and two minis, one of them hostile.
+test-pods: all
+	$(Q)$(PYTHON) tests/apps/pods.py $(PODS_ARGS)
+GUEST_TESTS += test-pods

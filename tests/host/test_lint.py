@@ -135,6 +135,15 @@ def test_length():
     red("abi/y.c", SPDX + "//\n" * 999, "length", 1001)
 
 
+def test_hostile():
+    page = "| attempt | what it gets | test |\n|---|---|---|\n| a | b | {} |\n"
+    tests = SPDX + "TEST(attempt_one) {\n"
+    expect(lint({"tests/guest/test_attempts.c": tests, "docs/hostile.md": page.format("`attempt_one`")}, "--rule", "hostile"), (0, []))
+    for names in ("`attempt_two`, `attempt_one`", "`attempt_two`", "nothing"):
+        status, breaches = lint({"tests/guest/test_attempts.c": tests, "docs/hostile.md": page.format(names)}, "--rule", "hostile")
+        expect(status, 1, breaches)
+
+
 def test_headers():
     red("base/y.h", header("Y_H", "extern unknown_t y;\n"), "headers", 1)
     status, breaches = lint({"kernel/sal/y.h": header("Y_H", "extern FLAG y;\n")}, "--flags", "kernel=-DFLAG=int")

@@ -51,7 +51,7 @@ def run(options, scratch):
     build = build_folder()
     machine.kernel_path(build)
     names = [os.path.basename(path)[:-4] for _, path in image.boot_files(build)]
-    missing = [name for name in options.libos.split(",") if name not in names]
+    missing = [name for name in options.libos_names if name not in names]
     if missing and names:
         raise Trouble(f"--libos: there is no {missing[0]}, only {', '.join(names)}")
     kinds = session.stream_kinds()

@@ -20,7 +20,10 @@ options:
   --machine q35|microvm         default q35
   --accel auto|tcg|kvm          auto (the default) takes KVM only after a probe guest has really run there
   --icount                      one instruction is one virtual nanosecond; one CPU, TCG
-  --libos exos|mini|exos,mini   the library operating system that runs the program (default exos); others run beside it
+  --libos NAME[:OPTION]...[,NAME[:OPTION]...]...
+                                the library operating system that runs the program (default exos), exos or mini, and others that
+                                run beside it. OPTION: mem=64M, slices=N (positions in the vector of each CPU), run=PATH (the
+                                program of an exos beside the first; its output goes to the log)
   --add HOSTPATH[:GUESTPATH]    put a file or folder into the guest's root (default: as /NAME); may be repeated
   --ext FILE.o[:exos]           load an extension into the kernel before anything runs, at the machine's cost, under the name
                                 of the file; with :exos at the first library OS's, which may then call and unload it
@@ -34,6 +37,9 @@ options:
 A WORD that begins with '-' is written --qemu-arg=-WORD. On a terminal, Ctrl-] x leaves at once. Exit status: the program's; 128+N when signal N ended it; 124 time-out; 125 wrong option or
 trouble with the launcher; 126 kernel panic; 127 no such program.
 """
+
+
+LIBOSES = 8  # apps/first/config.h
 
 
 class Parser(argparse.ArgumentParser):
@@ -127,6 +133,21 @@ def parse(words):
     return options
 
 
+def libos_names(text):
+    """The names in --libos; complains about what apps/first would not understand."""
+    parts = text.split(",")
+    if len(parts) > LIBOSES:
+        raise Trouble(f"--libos: {len(parts)} are more than {LIBOSES}")
+    for part in parts:
+        name, *given = part.split(":")
+        if not name:
+            raise Trouble(f"--libos: a name is missing in '{text}'")
+        for option in given:
+            if not re.fullmatch(r"mem=[1-9]\d*[KMG]?|slices=[1-9]\d*|run=\S+", option):
+                raise Trouble(f"--libos: '{option}' is not mem=SIZE, slices=NUMBER or run=PATH")
+    return [part.split(":")[0] for part in parts]
+
+
 def check(options):
     if options.icount:
         if options.smp not in (None, 1):
@@ -137,6 +158,7 @@ def check(options):
     for word in [options.libos, *options.kernel_arg]:
         if not isinstance(word, str) or not word or word != "".join(word.split()) or word == "--":
             raise Trouble(f"'{word}' is not one word, which --libos and --kernel-arg want")
+    options.libos_names = libos_names(options.libos)
     if options.argv and options.argv[0] == "":
         raise Trouble("the program's name is empty")
     if options.smp is None:

@@ -13,6 +13,7 @@ Rules (each is tested in tests/host/test_lint.py by a tree that breaks it):
     names      the kernel names no libOS
     spdx       every source file begins with the two SPDX lines
     length     no file is longer than 1,000 lines
+    hostile    docs/hostile.md lists the hostile tests, and no others
     headers    every header compiles alone, with its room's flags
     format     clang-format would change nothing
 """
@@ -34,6 +35,7 @@ RULES = {
     "names": text.check_names,
     "spdx": text.check_spdx,
     "length": text.check_length,
+    "hostile": text.check_hostile,
     "headers": compiled.check_headers,
     "format": compiled.check_format,
 }

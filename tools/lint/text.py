@@ -82,3 +82,49 @@ def check_names(tree):
             found = LIBOS_NAME.search(line.replace("_", " "))
             if found:
                 yield name, number, f"the kernel names '{found.group(1)}'"
+
+
+HOSTILE_PAGE = "docs/hostile.md"
+# Where every test is an attempt that the page must list.
+ATTEMPTS = ("tests/guest/test_attempts.c", "tests/guest/test_hostile.c")
+
+
+def hostile_tests(tree):
+    """The names of all tests that the page may name, and of those that it must."""
+    may, must = set(), {}
+    for name in tree.with_ending(".c"):
+        if not name.startswith("tests/guest/"):
+            continue
+        for number, line in enumerate(tree.lines(name), 1):
+            found = re.match(r"TEST\((\w+)[,)]", line)
+            if found:
+                may.add(found[1])
+                if name in ATTEMPTS:
+                    must[found[1]] = (name, number)
+    for name in ("tests/hostile/run.py", "tests/apps/pods.py"):
+        text = "\n".join(tree.lines(name)) if name in tree.files else ""
+        may |= set(re.findall(r"^def (?:test_)?(\w+)\(", text, re.M))
+        for listed in re.findall(r'^(?:DYING|TELLING|SURVIVED) = "+([^"]*)"+\.split', text, re.M):
+            must |= {word: (name, 1) for word in listed.split()}
+    return may | set(must) | {"forge"}, must
+
+
+def check_hostile(tree):
+    if HOSTILE_PAGE not in tree.files:
+        return
+    may, must = hostile_tests(tree)
+    listed = set()
+    for number, line in enumerate(tree.lines(HOSTILE_PAGE), 1):
+        cells = line.split("|")
+        if len(cells) != 5 or not cells[3].strip(" -"):
+            continue
+        names = re.findall(r"`(\w+)`", cells[3])
+        if not names and cells[3].strip() != "test":
+            yield HOSTILE_PAGE, number, "an attempt without a test"
+        for name in names:
+            listed.add(name)
+            if name not in may:
+                yield HOSTILE_PAGE, number, f"there is no test {name}"
+    for name, (path, number) in must.items():
+        if name not in listed:
+            yield path, number, f"{HOSTILE_PAGE} does not list {name}"

@@ -26,6 +26,7 @@
 #include "libos/exos/tty/tty.h"
 
 #define OUT_BYTES 4096u
+#define LOG_BYTES 512u     // of one sys_log_write
 #define RETRY_NS  500000ul // between looks at a console that is full
 
 enum input_kind { INPUT_NULL, INPUT_TTY, INPUT_PIPE };
@@ -53,6 +54,11 @@ struct tty *console_tty(void) {
 
 // Gives the kernel what it takes; true when nothing is left.
 static bool flush_some(void) {
+    while (exos_boot.beside && console.from != console.to) {
+        u32 part = console.to - console.from < LOG_BYTES ? console.to - console.from : LOG_BYTES;
+        sys_log_write(exos_boot.cap_console, (u64)console.out + console.from, part);
+        console.from += part;
+    }
     while (console.from != console.to) {
         i64 taken = sys_console_write(exos_boot.cap_console, (u64)console.out + console.from,
                                       console.to - console.from);
@@ -78,7 +84,7 @@ static i64 flush_all(void) {
 }
 
 static void select_stream(u8 stream) {
-    if (console.stream == stream)
+    if (console.stream == stream || exos_boot.beside)
         return;
     console.stream = stream;
     console.out[console.to++] = 0xff;
@@ -205,7 +211,9 @@ int console_pump(void) {
     for (;;) {
         u64 room = input_room();
         room = room < sizeof(bytes) ? room : sizeof(bytes);
-        i64 got = room ? sys_console_read(exos_boot.cap_console, (u64)bytes, room) : 0;
+        i64 got = room && !exos_boot.beside
+                      ? sys_console_read(exos_boot.cap_console, (u64)bytes, room)
+                      : 0;
         if (got <= 0)
             return any;
         any = 1;
@@ -345,14 +353,18 @@ i64 console_init(void) {
     console.is_tty[0] = word_is("stdin", "tty");
     console.is_tty[1] = word_is("stdout", "tty");
     console.is_tty[2] = word_is("stderr", "tty");
+    if (exos_boot.beside)
+        memset(console.is_tty, 0, sizeof(console.is_tty));
     console.tty_stream = console.is_tty[1] ? 1 : console.is_tty[2] ? 2 : 0;
-    console.input_kind = console.is_tty[0]          ? INPUT_TTY
-                         : word_is("stdin", "null") ? INPUT_NULL
-                                                    : INPUT_PIPE;
+    console.input_kind = console.is_tty[0]                              ? INPUT_TTY
+                         : word_is("stdin", "null") || exos_boot.beside ? INPUT_NULL
+                                                                        : INPUT_PIPE;
     console.input = pipe_new();
     if (!console.input)
         return -ENOMEM;
     console.input->readers = console.input->writers = 1;
+    if (exos_boot.beside)
+        return 0;
     // The launcher holds input back until it hears that the console takes it.
     console.out[console.to++] = 0xff;
     console.out[console.to++] = 'R';
@@ -367,6 +379,10 @@ static void flush_hard(void) {
 }
 
 void console_message(const char *text) {
+    if (exos_boot.beside) {
+        pod_log("exos: %s", text);
+        return;
+    }
     flush_hard();
     console.out[console.to++] = 0xff;
     console.out[console.to++] = 'M';
@@ -380,6 +396,11 @@ void console_exit(u32 status) {
     u32 code = (status & 0x7f) ? 256 + (status & 0x7f) : (status >> 8 & 0xff);
     const u8 end[] = {0xff, 'X', (u8)code, (u8)(code >> 8)};
     flush_hard();
+    if (exos_boot.beside) { // the first program takes back what the pod had
+        pod_log("exos: its program has ended with %u", code);
+        for (;;)
+            sys_env_destroy(CAP_SLOT_SELF, current_thread()->env);
+    }
     memcpy(console.out, end, sizeof(end));
     console.to = sizeof(end);
     flush_hard();
