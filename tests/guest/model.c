@@ -84,12 +84,20 @@ void model_unmap(struct model *m, struct model_space *space, u32 region, u32 pag
         m->account[space->payer[region][page]].frames--;
     } else if (*what != MODEL_NONE) {
         struct model_frame *frame = &m->frame[*what];
-        if (--frame->maps == 0 && frame->is_auto) {
+        if (--frame->maps == 0 && frame->is_auto && !frame->pins) {
             m->account[frame->account].frames--;
             frame->pfn = 0;
         }
     }
     *what = MODEL_NONE;
+}
+
+void model_unpinned(struct model *m, u32 index) {
+    struct model_frame *frame = &m->frame[index];
+    if (--frame->pins == 0 && !frame->maps && frame->is_auto) {
+        m->account[frame->account].frames--;
+        frame->pfn = 0;
+    }
 }
 
 void model_drop_space(struct model *m, u32 index) {
@@ -135,6 +143,8 @@ static void check_accounts(struct model *m) {
         same(m, "account env_quota", row->env_quota, account->env_quota);
         same(m, "account envs", row->envs, account->envs);
         same(m, "account spaces", row->spaces, account->spaces);
+        same(m, "account minimum", row->minimum, account->minimum);
+        same(m, "account wanted", row->wanted, 0);
     }
     same(m, "account children", account_row(m->account[0].id)->children, children);
 }
@@ -148,6 +158,8 @@ static void check_frames(struct model *m) {
         same(m, "frame kind", row->kind, FRAME_USER);
         same(m, "frame owner", row->owner, m->account[frame->account].id);
         same(m, "frame maps", row->maps, frame->maps);
+        same(m, "frame pins", row->pins, frame->pins);
+        same(m, "frame dma", row->dma, frame->pins);
     }
 }
 
@@ -210,6 +222,10 @@ void model_clear(struct model *m) {
                          model_retry(SYS_space_destroy, m->cap, m->space[i].id), 0, 0);
             model_drop_space(m, i);
         }
+    for (u32 i = 0; i < MODEL_FRAMES; i++)
+        for (; m->frame[i].pfn && m->frame[i].pins; model_unpinned(m, i))
+            model_expect(m, "end pin", m->frame[i].pfn, 0, 0,
+                         sys_frame_unpin(m->cap, m->frame[i].pfn, 1), 0, 0);
     for (u32 i = 0; i < MODEL_FRAMES; i++)
         if (m->frame[i].pfn) {
             model_expect(m, "end frame", m->frame[i].pfn, 0, 0,

@@ -2,9 +2,10 @@
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
 // A plain model of what the kernel does for one account and what is below it: accounts, frames,
-// spaces, envs, slices. A random call is made, the model says what it must have returned, and then
-// what the exposed tables must show: every frame has just the owner and as many mappings as the
-// model says, every account pays for just what it has.
+// spaces, envs, slices, what is taken by force, capabilities for single frames. A random call is
+// made, the model says what it must have returned, and then what the exposed tables must show:
+// every frame has just the owner and as many mappings as the model says, every account pays for
+// just what it has.
 //
 // One model belongs to one worker; several run at the same time, each on its own account, so each
 // can foretell everything. They stop at a barrier, where sums hold for the
@@ -30,13 +31,14 @@ struct model_account {
     account_id id; // 0: there is none
     u64 quota, frames;
     u32 env_quota, envs, spaces;
+    u64 minimum;
 };
 
 struct model_frame {
     pfn_t pfn; // 0: there is none
     u8 account;
-    u32 maps;
-    u32 is_auto; // freed with its last mapping, because its account is gone
+    u32 maps, pins;
+    u32 is_auto; // freed with its last mapping or pin, because its account is gone
 };
 
 struct model_space {
@@ -46,6 +48,7 @@ struct model_space {
     u32 envs;
     u8 page[MODEL_REGIONS][MODEL_PAGES];  // index of a frame, MODEL_AUTO, MODEL_NONE
     u8 payer[MODEL_REGIONS][MODEL_PAGES]; // of MODEL_AUTO: index of the account
+    u8 fixed[MODEL_REGIONS][MODEL_PAGES]; // mapped by a capability without WRITE
 };
 
 struct model_env {
@@ -84,6 +87,8 @@ struct model {
 
 // One random call, with its result checked.
 void model_step(struct model *model);
+// The same of model_more.c, which model_step calls now and then.
+void model_step_more(struct model *model);
 // Compares all that the model knows with the exposed tables.
 void model_check(struct model *model);
 // Gives back everything but account[0] and its slices.
@@ -102,6 +107,8 @@ u64 model_va(u32 region, u32 page);
 u32 model_tables_for(u32 region);
 i64 model_retry(u32 call, u64 cap, u64 name); // until it is not E_AGAIN
 void model_unmap(struct model *model, struct model_space *space, u32 region, u32 page);
+void model_note_tables(struct model *model, struct model_space *space, u32 region);
+void model_unpinned(struct model *model, u32 frame); // once
 void model_drop_space(struct model *model, u32 space);
 void model_drop_env(struct model *model, u32 env);
 

@@ -63,7 +63,7 @@ static void forget_account(struct model *m, u32 at) {
         struct model_frame *frame = &m->frame[i];
         if (!frame->pfn || frame->account != at)
             continue;
-        if (frame->maps) {
+        if (frame->maps || frame->pins) {
             frame->account = 0;
             frame->is_auto = 1;
             account->quota--;
@@ -126,7 +126,7 @@ static void op_frame_free(struct model *m) {
         return;
     struct model_frame *frame = &m->frame[at];
     pfn_t pfn = frame->pfn;
-    i64 got = sys_frame_free(m->cap, pfn, 1), want = frame->maps ? -E_BUSY : 0;
+    i64 got = sys_frame_free(m->cap, pfn, 1), want = frame->maps || frame->pins ? -E_BUSY : 0;
     model_expect(m, "frame_free", pfn, 0, 0, got, want, want);
     if (got)
         return;
@@ -176,7 +176,7 @@ static void op_space_destroy(struct model *m) {
 
 // Brings the tables that a mapping made up to date: all that were missing, or, if quota ran out,
 // those that it was enough for.
-static void note_tables(struct model *m, struct model_space *space, u32 region) {
+void model_note_tables(struct model *m, struct model_space *space, u32 region) {
     u32 missing = model_tables_for(region) & ~space->tables;
     u32 now = space_row(space->id)->tables - 1, before = (u32)__builtin_popcount(space->tables);
     for (; missing && before < now; before++, missing &= missing - 1) {
@@ -210,12 +210,13 @@ static void op_map(struct model *m) {
     // With a mapping to replace, its frame may be what makes room, or not.
     model_expect(m, "space_map", at, model_va(region, page), any ? ABI_ANY : f, got, want,
                  *entry != MODEL_NONE && !fits ? 1 : want);
-    note_tables(m, space, region);
+    model_note_tables(m, space, region);
     if (got != 1)
         return;
     u8 before = *entry, before_payer = space->payer[region][page];
     *entry = any ? MODEL_AUTO : (u8)f;
     space->payer[region][page] = (u8)payer;
+    space->fixed[region][page] = 0;
     if (any)
         m->account[payer].frames++;
     else
@@ -247,9 +248,14 @@ static void op_protect(struct model *m) {
         return;
     u32 region = (u32)model_random(m, MODEL_REGIONS), page = (u32)model_random(m, MODEL_PAGES);
     u32 count = 1 + (u32)model_random(m, MODEL_PAGES - page);
-    i64 got = sys_space_protect(m->cap, m->space[at].id, model_va(region, page), count, ABI_PTE_W,
-                                model_random(m, 2) ? ABI_PTE_W : 0);
-    model_expect(m, "space_protect", at, model_va(region, page), count, got, count, count);
+    const struct model_space *space = &m->space[at];
+    u64 set = model_random(m, 2) ? ABI_PTE_W : 0;
+    i64 want = count;
+    for (u32 i = page; set && i < page + count; i++)
+        if (space->page[region][i] != MODEL_NONE && space->fixed[region][i])
+            want = -E_RIGHTS;
+    i64 got = sys_space_protect(m->cap, space->id, model_va(region, page), count, ABI_PTE_W, set);
+    model_expect(m, "space_protect", at, model_va(region, page), count, got, want, want);
 }
 
 // --- envs and slices -----------------------------------------------------------------------------
@@ -358,6 +364,12 @@ void model_step(struct model *m) {
         op_env_stop,
         op_env_wake,
         op_slice_assign,
+        model_step_more,
+        model_step_more,
+        model_step_more,
+        model_step_more,
+        model_step_more,
+        model_step_more,
     };
     ops[model_random(m, sizeof ops / sizeof *ops)](m);
 }
