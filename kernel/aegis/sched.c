@@ -446,8 +446,7 @@ void sched_switch(struct env *env) {
     struct cpu *cpu = cpu_this();
     struct env *self = cpu->context;
     if (self->caller || (self->traced | env->traced) || env->notify || env->stop ||
-        env->context.full || p->whole ||
-        sched_sleep_first() < cpu_this()->timer)
+        env->context.full || p->whole || sched_sleep_first() < cpu_this()->timer)
         run(p, env);
     u64 now = sal_tsc();
     self->row->overrun = 0;

@@ -17,6 +17,7 @@
 #include "kernel/aegis/frame.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
+#include "kernel/aegis/trace.h"
 #include "kernel/sal/sal.h"
 
 static struct env *first_of(pfn_t pfn) {
@@ -62,6 +63,7 @@ static i64 put_in(struct env *env, pfn_t pfn, u32 offset) {
 // Wakes at most `most` of those that wait for a word of a frame, ABI_ANY: for any.
 static i64 wake(pfn_t pfn, u64 offset, u64 most) {
     struct env *waiting[WORD_WAITERS], *first = first_of(pfn), *at = first;
+    const struct env *by = sched_current();
     u32 count = 0, woken = 0;
     if (first)
         do {
@@ -71,6 +73,7 @@ static i64 wake(pfn_t pfn, u64 offset, u64 most) {
     for (u32 i = 0; i < count && woken < most; i++)
         if (offset == ABI_ANY || waiting[i]->word_offset == offset) {
             waiting[i]->context.rax = 0;
+            trace_env(waiting[i], TRACE_WAKE, by ? by->id : 0, 0, 0, 0);
             sched_ready(waiting[i]);
             woken++;
         }

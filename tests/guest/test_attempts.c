@@ -200,14 +200,14 @@ TEST(attempt_flood_of_interrupts) {
     turns[0] = turns[1] = 0;
     target = worker_start(cpus() - 1, work_on, 0);
     env_id bad = worker_start(0, flood, 0);
-    u64 until = tsc() + ms(20000);
-    while (turns[1] < 3000 && tsc() < until)
+    u64 until = tsc() + ms(60000);
+    while (turns[1] < 300 && tsc() < until)
         sys_env_yield(0, 0);
     u64 then = turns[0];
-    while (turns[0] < then + 10000 && tsc() < until)
+    while (turns[0] < then + 1000 && tsc() < until)
         sys_env_yield(0, 0);
-    CHECK(turns[1] >= 3000);
-    CHECK(turns[0] >= then + 10000);
+    CHECK(turns[1] >= 300);
+    CHECK(turns[0] >= then + 1000);
     stop = 1;
     worker_wait(bad);
     worker_wait(target);
@@ -329,7 +329,7 @@ TEST(attempt_free_against_map) {
     theirs = (pfn_t)sys_frame_alloc(CAP_SLOT_ACCOUNT, my_account(), ABI_ANY, 1, 0);
     env_id a = worker_start(0, free_it, 0), b = worker_start(cpus() - 1, map_it, 0),
            c = worker_start(cpus() / 2, map_it, (void *)1);
-    u64 until = tsc() + ms(10000);
+    u64 until = tsc() + ms(60000);
     while ((freed < 300 || mapped < 300) && tsc() < until)
         sys_env_yield(0, 0);
     CHECK(freed >= 300);
