@@ -33,7 +33,7 @@ test-tri: all
 GUEST_TESTS += test-tri
 
 # The boot configuration.
-$(BUILD)/san/tests/apps/test-config: $(addprefix $(BUILD)/san/,tests/apps/config.o apps/first/config.o)
+$(BUILD)/san/tests/apps/test-config: $(addprefix $(BUILD)/san/,apps/first/config_test.o apps/first/config.o)
 	$(call say,SANLD,$@)
 	$(Q)$(CLANG) $(SAN_FLAGS) -o $@ $^
 .PHONY: test-config test-pods

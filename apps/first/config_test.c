@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// The boot configuration (apps/first/config.h), on the host: what is right, what is wrong, and
+// The boot configuration (config.h), on the host: what is right, what is wrong, and
 // random texts.
 
 #include "apps/first/config.h"
