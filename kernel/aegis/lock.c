@@ -40,6 +40,14 @@ void kernel_unlock(void) LOCK_UNCHECKED {
     lock_release(&the_kernel_lock);
 }
 
+void kernel_lock_short(void) LOCK_UNCHECKED {
+    lock_take(&the_kernel_lock);
+}
+
+void kernel_unlock_short(void) LOCK_UNCHECKED {
+    lock_release(&the_kernel_lock);
+}
+
 void aegis_spin_poll(void) {
     tlb_answer();
 }

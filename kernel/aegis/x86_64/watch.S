@@ -26,7 +26,7 @@
 7:  mov %gs:AEGIS_CPU_CONTEXT, %rax
     .endm
     .macro LOCK_SLOWLY // somewhere behind LOCK
-8:  call kernel_lock
+8:  call kernel_lock_short
     jmp 7b
     .endm
     .macro RUN // of this processor, on this stack
@@ -37,7 +37,7 @@
     .macro UNLOCK // keeps the flags
     .if KERNEL_DEBUG
     pushf
-    call kernel_unlock
+    call kernel_unlock_short
     popf
     .else
     movb $0, the_kernel_lock + LOCK_HELD(%rip)
