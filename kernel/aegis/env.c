@@ -85,8 +85,7 @@ void env_update_short(struct env *env) {
     u32 what = env->watch.what;
     u64 size = env->traced ? 0 : context->upcall_bytes;
     __atomic_store_n(&context->upcall_size, size, __ATOMIC_RELAXED);
-    __atomic_store_n(&context->upcall_short, what & WATCH_FAULTS ? 0 : size,
-                     __ATOMIC_RELAXED);
+    __atomic_store_n(&context->upcall_short, what & WATCH_FAULTS ? 0 : size, __ATOMIC_RELAXED);
     __atomic_store_n(&context->foreign_short, what & WATCH_CALLS ? 0 : context->foreign_entry,
                      __ATOMIC_RELAXED);
 }
