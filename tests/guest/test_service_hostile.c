@@ -125,7 +125,7 @@ TEST(service_loses_what_its_loader_loses) {
 
 // --- handlers ------------------------------------------------------------------------------------
 
-static u32 upcalls;
+static volatile u32 upcalls;
 
 static void map_it(struct upcall_frame *frame) {
     upcalls++;

@@ -60,7 +60,9 @@ entry_watch_call:
     LOCK
     lea 16(%rsp), %rdi
     RUN
+    push %r9 // C behind it wants the stack aligned
     call *ENV_WATCH_CALL(%rax)
+    pop %r9
     cmp $1, %rax
     ja watch_end
     UNLOCK
