@@ -7,18 +7,12 @@
 
 #define HELD_MAX (sizeof(((struct cpu *)0)->locks) / sizeof(void *))
 
-static u64 us(u64 n) {
-    return sal_machine.tsc_hz / 1000000 * n;
-}
-
 // The lock is free; may this processor take it? Not if another is urgent, unless that one does not
-// come. *stood: when it began to stand back, 0 if it did not.
-static int may_go(const struct lock *lock, u8 urgent, u8 self, u64 now, u64 *stood) {
+// come. *stood: how often it has looked since it stands back.
+static int may_go(const struct lock *lock, u8 urgent, u8 self, u32 *stood) {
     if (!urgent || urgent == self || __atomic_load_n(&lock->passes, __ATOMIC_RELAXED))
         return 1;
-    if (!*stood)
-        *stood = now;
-    return now - *stood > us(LOCK_STAND_BACK_US);
+    return ++*stood > LOCK_STAND_BACK;
 }
 
 // With the lock: who is let go first from now on?
@@ -36,19 +30,18 @@ static void taken(struct lock *lock, u8 self, int stood_in_vain) {
 
 void lock_wait(struct lock *lock) LOCK_UNCHECKED {
     u8 self = (u8)(cpu_this()->number + 1), none;
-    u64 since = sal_tsc(), stood = 0;
-    for (;;) {
+    u32 stood = 0;
+    for (u32 looks = 0;; looks++) {
         u8 urgent = __atomic_load_n(&lock->urgent, __ATOMIC_RELAXED);
-        u64 now = sal_tsc();
         if (!__atomic_load_n(&lock->held, __ATOMIC_RELAXED)) {
-            if (may_go(lock, urgent, self, now, &stood) &&
+            if (may_go(lock, urgent, self, &stood) &&
                 !__atomic_exchange_n(&lock->held, (u8)1, __ATOMIC_ACQUIRE))
                 break;
         } else {
             stood = 0;
         }
         none = 0;
-        if (!urgent && now - since > us(LOCK_PATIENCE_US))
+        if (!urgent && looks > LOCK_PATIENCE)
             __atomic_compare_exchange_n(&lock->urgent, &none, self, 0, __ATOMIC_RELAXED,
                                         __ATOMIC_RELAXED);
         aegis_spin_poll();

@@ -61,9 +61,11 @@ struct LOCK_CAPABILITY lock {
 #define LOCK_INIT(lock_name, lock_rank)                                                            \
     { .name = (lock_name), .rank = (lock_rank) }
 
-#define LOCK_PATIENCE_US   5
-#define LOCK_STAND_BACK_US 5
-#define LOCK_PASSES        16
+// Both in looks at the lock, some tens of nanoseconds each, and not in time: where a host runs one
+// processor after the other, time passes without anybody having waited.
+#define LOCK_PATIENCE   32
+#define LOCK_STAND_BACK 32
+#define LOCK_PASSES     16
 
 // Called over and over while a processor waits for a lock. Must take no lock.
 void aegis_spin_poll(void);
