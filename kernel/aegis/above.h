@@ -9,6 +9,11 @@
 
 #include "kernel/aegis/env.h"
 
+// Instructions that all handlers of events below one entry of the kernel may cost together, at
+// most; then no more run. engine_run.spent begins at SPENT_NOTHING.
+#define EXT_FUEL      4000000
+#define SPENT_NOTHING (INT64_MAX - EXT_FUEL)
+
 void strand_init(void); // boot: before sched_init
 
 // Ends all strands of an env; those on other processors are told to. Returns how many still run.

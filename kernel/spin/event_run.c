@@ -50,7 +50,7 @@ struct engine_run *event_enter(struct event_context *context, struct ext *ext) {
                                       .activation = {.ext = ext, .outer = run->activation}};
     run->stack_limit = event_stack_limit_here();
     if (!run->activation)
-        run->spent = INT64_MAX - EXT_FUEL;
+        run->spent = SPENT_NOTHING;
     run->activation = &context->activation;
     return run;
 }

@@ -32,9 +32,6 @@
 #define EXT_STACK_RESERVE 12288 // of it: what the engine uses between two allocations
 #define EXT_NATIVE_MAX    4096  // bytes of native stack
 #define EXT_BUDGET        8000  // meter of a call in kernel context
-// Instructions that all handlers below one entry of the kernel may cost together, at most; then no
-// more run.
-#define EXT_FUEL 4000000
 
 // engine_run.mode.
 enum {

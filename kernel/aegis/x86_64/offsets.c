@@ -7,6 +7,7 @@
 #include "abi/calls.h"
 #include "abi/caps.h"
 #include "engine/run.h"
+#include "kernel/aegis/above.h"
 #include "kernel/aegis/env.h"
 #include "kernel/sal/lock.h"
 
@@ -84,6 +85,8 @@ void offsets(void) {
     OFFSET(AEGIS_CPU_RUN, cpu, run);
     OFFSET(AEGIS_CPU_STACK_LIMIT, cpu, stack_limit);
     OFFSET(RUN_STACK_LIMIT, engine_run, stack_limit);
+    OFFSET(RUN_SPENT, engine_run, spent);
+    DEFINE(RUN_SPENT_NOTHING, SPENT_NOTHING);
     OFFSET(ENV_WATCH_CALL, env, watch.call);
     OFFSET(ENV_WATCH_FAULT, env, watch.fault);
     OFFSET(ENV_WATCH_WHAT, env, watch.what);

@@ -33,6 +33,8 @@
     mov %gs:AEGIS_CPU_RUN, %r9
     mov %gs:AEGIS_CPU_STACK_LIMIT, %r11
     mov %r11, RUN_STACK_LIMIT(%r9)
+    movabs $RUN_SPENT_NOTHING, %r11
+    mov %r11, RUN_SPENT(%r9)
     .endm
     .macro UNLOCK // keeps the flags
     .if KERNEL_DEBUG
