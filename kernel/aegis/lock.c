@@ -32,12 +32,16 @@ wait(void) LOCK_UNCHECKED {
 void kernel_lock(void) LOCK_UNCHECKED {
     if (__builtin_expect(!lock_try(&the_kernel_lock), 0))
         wait();
-    lock_count(sequence);
+    lock_changes_begin(sequence);
 }
 
 void kernel_unlock(void) LOCK_UNCHECKED {
-    lock_count(sequence);
+    lock_changes_end(sequence);
     lock_release(&the_kernel_lock);
+}
+
+void kernel_lock_goes_on(void) {
+    lock_changes_end(sequence);
 }
 
 void kernel_lock_short(void) LOCK_UNCHECKED {

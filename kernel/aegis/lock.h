@@ -14,6 +14,8 @@ void kernel_lock_init(void);
 
 void kernel_lock(void);
 void kernel_unlock(void);
+// The lock goes on to a strand, which may give it up in assembly.
+void kernel_lock_goes_on(void);
 // The same for short ways in assembly, which don't count what they change.
 void kernel_lock_short(void);
 void kernel_unlock_short(void);

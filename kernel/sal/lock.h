@@ -106,9 +106,13 @@ static inline void lock_release(struct lock *lock) LOCK_RELEASES(lock) LOCK_UNCH
     __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
 }
 
-// Counts before and after changes that others look at without the lock: odd while they are made.
-static inline void lock_count(u64 *sequence) {
-    __asm__ volatile("incq %0" : "+m"(*sequence) : : "memory");
+// Changes that others look at without the lock: the sequence is odd while they are made, and
+// another even number when they are. It may be said again that they begin, or end.
+static inline void lock_changes_begin(u64 *sequence) {
+    __asm__ volatile("orq $1, %0" : "+m"(*sequence) : : "memory", "cc");
+}
+static inline void lock_changes_end(u64 *sequence) {
+    __asm__ volatile("orq $1, %0\n\tincq %0" : "+m"(*sequence) : : "memory", "cc");
 }
 
 // Does this processor hold it? Debug builds only.

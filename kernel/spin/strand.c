@@ -119,6 +119,7 @@ static void take(struct strand *strand) {
     strand->row->runs++;
     cpu->strand = strand;
     stack_flush(strand);
+    kernel_lock_goes_on();
 }
 
 static void drop(struct strand *strand);

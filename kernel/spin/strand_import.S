@@ -48,7 +48,7 @@ import_wait:
     push %rcx
     push %r8
     push %r9
-    call kernel_lock
+    call kernel_lock_short
     pop %r9
     pop %r8
     pop %rcx
