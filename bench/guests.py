@@ -89,7 +89,8 @@ def run(command, **environment):
 
 def native_command(build, mode, ids, *more):
     path = os.path.join(build, "user", "bench-native.elf")
-    return qemu(mode, os.path.join(build, "kernel", "tricolor.elf"), path, "rows=" + ",".join(ids) if ids else "",
+    return qemu(mode, os.path.join(build, "kernel", "tricolor.elf"), path,
+                "event_seed=1" + (" rows=" + ",".join(ids) if ids else ""),
                 "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-debugcon", "stdio", *more)
 
 

@@ -87,9 +87,10 @@ static inline void lock_take(struct lock *lock) LOCK_ACQUIRES(lock) LOCK_UNCHECK
         lock->holder = cpu_this()->number + 1;
 }
 
-// Returns whether it was taken; never waits.
+// Returns whether it was taken: it was free, and nobody is to go first. Never waits.
 static inline int lock_try(struct lock *lock) LOCK_TRIES(1, lock) LOCK_UNCHECKED {
-    if (__atomic_exchange_n(&lock->held, (u8)1, __ATOMIC_ACQUIRE))
+    u32 word = 0;
+    if (!__atomic_compare_exchange_n(&lock->word, &word, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return 0;
     if (KERNEL_DEBUG)
         lock_check_take(lock);

@@ -73,6 +73,9 @@ void aegis_strand_resumed(void) {}
 
 // There is nobody to run: the timer's interrupt is like any other.
 __asm__(".text\n.global entry_timer\nentry_timer: jmp interrupt\n");
+// And nobody to watch.
+__asm__(".text\n.global entry_watch_call, entry_watch_exception\n"
+        "entry_watch_call: entry_watch_exception: ud2\n");
 
 #define CHECK(condition) check((condition) != 0, __LINE__, #condition)
 
