@@ -54,16 +54,23 @@ test-exos-patched: $(BUILD)/guest/patched all
 	  ./tricolor run $$line </dev/null || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
 	done; echo "exos-patched: $$((3 - bad)) passed, $$bad failed"; [ $$bad = 0 ]
 
-# Signals, seen from a program, on 1, 2 and 4 CPUs, and on processors without AVX and without XSAVE.
+# Signals, seen from a program, on 1, 2 and 4 CPUs, and on processors without AVX and without XSAVE; a storm of them only on one CPU:
+# on several it fails now and then (docs/missing.md), which `make test-exos-storm` shows.
 GUEST_TESTS += test-exos-signals
 .PHONY: test-exos-signals
 $(BUILD)/guest/signals: tests/exos/signals.c
 	$(call say,GUESTCC,$@)
 	$(Q)mkdir -p $(@D) && gcc -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -static -pthread -o $@ $<
 test-exos-signals: $(BUILD)/guest/signals all
-	@bad=0; for kind in '1' '2' '4' '1 --cpu max,-avx' '2 --cpu max,-xsave'; do line="--smp $$kind --timeout 60 --add $< -- /signals"; \
+	@bad=0; for kind in '1' '2' '4' '1 --cpu max,-avx' '2 --cpu max,-xsave'; do \
+	  case $$kind in 1*) storm=storm;; *) storm=;; esac; line="--smp $$kind --timeout 60 --add $< -- /signals $$storm"; \
 	  ./tricolor run $$line </dev/null || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
 	done; echo "exos-signals: $$((5 - bad)) passed, $$bad failed"; [ $$bad = 0 ]
+.PHONY: test-exos-storm
+test-exos-storm: $(BUILD)/guest/signals all
+	@bad=0; for run in 1 2 3 4 5 6 7 8 9 10; do for cpus in 2 4; do line="--smp $$cpus --timeout 60 --add $< -- /signals storm"; \
+	  ./tricolor run $$line </dev/null || { bad=$$((bad + 1)); echo "repeat: ./tricolor run $$line"; }; \
+	done; done; echo "exos-storm: $$((20 - bad)) passed, $$bad failed"; [ $$bad = 0 ]
 
 # Linux programs that extensions watch.
 GUEST_TESTS += test-exos-watched
