@@ -19,8 +19,6 @@ void offsets(void) {
     OFFSET(RUN_MODE, engine_run, mode);
     DEFINE(RUN_STRAND, EXT_RUN_STRAND);
     DEFINE(RUN_LOCKED, EXT_RUN_LOCKED);
-    OFFSET(RUN_SPENT, engine_run, spent);
-    DEFINE(RUN_FRESH, INT64_MAX - EXT_FUEL); // all fuel is left
     DEFINE(INDEX_MASK, (1ul << ABI_INDEX_BITS) - 1);
 
     OFFSET(SPIN_CPU_STRAND, cpu, strand);

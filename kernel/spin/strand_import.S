@@ -33,7 +33,7 @@ strand_import:
     ENTER import_wait
 import_locked:
     movl $RUN_LOCKED, RUN_MODE(%r9)
-    movabs $RUN_FRESH, %rax
+    movabs $(0x7fffffffffffffff - RUN_FUEL), %rax // all is left
     mov %rax, RUN_SPENT(%r9)
     call *8(%rsp)
     add $16, %rsp

@@ -86,7 +86,7 @@ void offsets(void) {
     OFFSET(AEGIS_CPU_STACK_LIMIT, cpu, stack_limit);
     OFFSET(RUN_STACK_LIMIT, engine_run, stack_limit);
     OFFSET(RUN_SPENT, engine_run, spent);
-    DEFINE(RUN_SPENT_NOTHING, SPENT_NOTHING);
+    DEFINE(RUN_FUEL, INT64_MAX - SPENT_NOTHING);
     OFFSET(ENV_WATCH_CALL, env, watch.call);
     OFFSET(ENV_WATCH_FAULT, env, watch.fault);
     OFFSET(ENV_WATCH_WHAT, env, watch.what);

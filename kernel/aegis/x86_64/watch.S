@@ -14,7 +14,7 @@
     .text
 
 // The lock, without a stack of C as long as it is free; debug builds note who has it.
-    .macro LOCK // rax, the running env, stays
+    .macro TAKE_LOCK // rax, the running env, stays
     .if !KERNEL_DEBUG
     xor %eax, %eax
     mov $1, %r11d
@@ -25,7 +25,7 @@
     .endif
 7:  mov %gs:AEGIS_CPU_CONTEXT, %rax
     .endm
-    .macro LOCK_SLOWLY // somewhere behind LOCK
+    .macro TAKE_LOCK_SLOWLY // somewhere behind TAKE_LOCK
 8:  call kernel_lock_short
     jmp 7b
     .endm
@@ -33,7 +33,7 @@
     mov %gs:AEGIS_CPU_RUN, %r9
     mov %gs:AEGIS_CPU_STACK_LIMIT, %r11
     mov %r11, RUN_STACK_LIMIT(%r9)
-    movabs $RUN_SPENT_NOTHING, %r11
+    movabs $(0x7fffffffffffffff - RUN_FUEL), %r11 // all is left
     mov %r11, RUN_SPENT(%r9)
     .endm
     .macro UNLOCK // keeps the flags
@@ -59,7 +59,7 @@ entry_watch_call:
     push ENV_ID(%rax)
     push %rcx
     push %r11
-    LOCK
+    TAKE_LOCK
     lea 16(%rsp), %rdi
     RUN
     push %r9 // C behind it wants the stack aligned
@@ -82,7 +82,7 @@ entry_watch_call:
     mov %gs:AEGIS_CPU_USER_RSP, %rsp
     swapgs
     sysretq
-    LOCK_SLOWLY
+    TAKE_LOCK_SLOWLY
 
 // On entry: rax: the env; on the stack: rdi, rdx, rcx, rax, vector, error, rip, cs, rflags, rsp, ss.
     .balign 64
@@ -103,7 +103,7 @@ entry_watch_exception:
     push %rdi
     push ENV_ID(%rax)
     cld
-    LOCK
+    TAKE_LOCK
     mov 16(%rsp), %ecx
     and $1, %ecx
     cmpl $0, ENV_WATCH_RANGED(%rax)
@@ -128,7 +128,7 @@ entry_watch_exception:
     lea 16(%rsp), %rsp
     swapgs
     iretq
-    LOCK_SLOWLY
+    TAKE_LOCK_SLOWLY
 4:  mov %gs:AEGIS_CPU_CONTEXT, %rax
     jmp entry_exception
 3:  mov %rax, %rdi
