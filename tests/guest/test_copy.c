@@ -57,14 +57,15 @@ struct vector {
 };
 
 static i64 map_with_vectors(u64 flags, struct vector *vectors) {
+    const u64 space = my_space(), wide = ABI_INFO->xcr0 & 4; // before registers are set
     register u64 rax __asm__("rax") = ABI_SYSCALL_BASE + SYS_space_map;
     register u64 rdi __asm__("rdi") = BOTH;
-    register u64 rsi __asm__("rsi") = my_space();
+    register u64 rsi __asm__("rsi") = space;
     register u64 rdx __asm__("rdx") = SCRATCH;
     register u64 r10 __asm__("r10") = ABI_ANY;
     register u64 r8 __asm__("r8") = 1;
     register u64 r9 __asm__("r9") = flags;
-    if (ABI_INFO->xcr0 & 4)
+    if (wide)
         __asm__ volatile("vmovdqu (%7), %%ymm0\n vmovdqu 32(%7), %%ymm1\n syscall\n"
                          "vmovdqu %%ymm0, 64(%7)\n vmovdqu %%ymm1, 96(%7)\n vzeroall"
                          : "+r"(rax), "+r"(rdi), "+r"(rsi), "+r"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)
