@@ -83,7 +83,7 @@ i64 sys_account_listen(u64 caps, account_id id, env_id env_name, u64 va, u64 pag
     if (pages && !env)
         return -E_INVAL;
     error = pages ? space_check_range(va, pages) : 0;
-    if (!error)
+    if (!error && pages)
         error = vector_frames(env, id, va, pages, frames);
     if (error)
         return error;
