@@ -22,7 +22,7 @@
     push %r15
     .endm
 
-    .macro LOAD_REST
+    .macro LOAD_SAVED // what an upcall leaves as it was
     mov TF_R15(%rsp), %r15
     mov TF_R14(%rsp), %r14
     mov TF_R13(%rsp), %r13
@@ -33,6 +33,10 @@
     mov TF_R9(%rsp), %r9
     mov TF_R8(%rsp), %r8
     mov TF_RSI(%rsp), %rsi
+    .endm
+
+    .macro LOAD_REST
+    LOAD_SAVED
     mov TF_RAX(%rsp), %rax
     mov TF_RDX(%rsp), %rdx
     mov TF_RDI(%rsp), %rdi

@@ -106,16 +106,7 @@ signal_now:
     mov %ecx, %eax
     shl $5, %eax
     lea ACTIONS_FIRST(%r11, %rax), %r11
-    mov TF_R15(%rsp), %r15
-    mov TF_R14(%rsp), %r14
-    mov TF_R13(%rsp), %r13
-    mov TF_R12(%rsp), %r12
-    mov TF_RBP(%rsp), %rbp
-    mov TF_RBX(%rsp), %rbx
-    mov TF_R10(%rsp), %r10
-    mov TF_R9(%rsp), %r9
-    mov TF_R8(%rsp), %r8
-    mov TF_RSI(%rsp), %rsi
+    LOAD_SAVED
     movq $0, TF_AFTER(%rsp)
 // Falls through.
 

@@ -24,6 +24,24 @@
     .macro UNLOCK
     movb $0, the_kernel_lock + LOCK_HELD(%rip)
     .endm
+// Gives the lock back and goes on in user mode: at rcx, with the stack, rax and rdi as they are, GS base in rdx, nothing else.
+    .macro GO_ON
+    UNLOCK // from here on the other one may be destroyed
+    mov $RFLAGS_CLEAN, %r11d
+    xor %ebx, %ebx
+    xor %esi, %esi
+    xor %ebp, %ebp
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    xor %r10d, %r10d
+    xor %r12d, %r12d
+    xor %r13d, %r13d
+    xor %r14d, %r14d
+    xor %r15d, %r15d
+    swapgs
+    wrgsbase %rdx
+    sysretq
+    .endm
     .macro LOAD_SPACE env
     mov ENV_CR3(\env), %r11
     cmp %gs:AEGIS_CPU_CR3, %r11
@@ -211,21 +229,7 @@ yield_commit:
     mov ENV_RSP(%rsi), %rsp
     mov ENV_RAX(%rsi), %rax
     mov ENV_RDI(%rsi), %rdi
-    UNLOCK // from here on the other one may be destroyed
-    mov $RFLAGS_CLEAN, %r11d
-    xor %ebx, %ebx
-    xor %esi, %esi
-    xor %ebp, %ebp
-    xor %r8d, %r8d
-    xor %r9d, %r9d
-    xor %r10d, %r10d
-    xor %r12d, %r12d
-    xor %r13d, %r13d
-    xor %r14d, %r14d
-    xor %r15d, %r15d
-    swapgs
-    wrgsbase %rdx
-    sysretq
+    GO_ON
 
 // Some processor idles: that is nothing to us if the caller has no position, or just one, which is here. Or one is some env's
 // alone: the timer must be set if it is this one.
@@ -361,21 +365,7 @@ pass_resume:
     wrfsbase %rdx
     mov ENV_RIP(%rsi), %rcx
     mov ENV_RSP(%rsi), %rsp
-    UNLOCK // from here on the other one may be destroyed
-    mov $RFLAGS_CLEAN, %r11d
-    xor %ebx, %ebx
-    xor %esi, %esi
-    xor %ebp, %ebp
-    xor %r8d, %r8d
-    xor %r9d, %r9d
-    xor %r10d, %r10d
-    xor %r12d, %r12d
-    xor %r13d, %r13d
-    xor %r14d, %r14d
-    xor %r15d, %r15d
-    swapgs
-    wrgsbase %rdx
-    sysretq
+    GO_ON
 
 pass_with_keys:
     xor %ecx, %ecx
