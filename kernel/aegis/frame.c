@@ -179,6 +179,30 @@ void frame_give_zero(pfn_t pfn) {
     give(pfn, FRAME_ZERO);
 }
 
+void frame_give_plain(const pfn_t *pfn, u32 count) {
+    pfn_t first = abi_info->free_first, last = count ? pfn[0] : 0;
+    if (!count)
+        return;
+    account_row(frame_row(last)->owner)->frames -= count;
+    for (const pfn_t *end = pfn + count; pfn < end; pfn++) {
+        struct abi_frame *row = frame_row(*pfn);
+        ASSERT(row->kind != FRAME_FREE && !row->pins);
+        if (__builtin_expect(row->waiters != 0, 0))
+            word_lost(*pfn);
+        row->kind = FRAME_FREE;
+        row->flags = 0;
+        row->next = (u32)first;
+        if (first)
+            frame_row(first)->maps = (u32)*pfn;
+        first = *pfn;
+    }
+    frame_row(first)->maps = 0;
+    if (!frame_row(last)->next)
+        free_last = last;
+    abi_info->free_first = first;
+    abi_info->free_frames += count;
+}
+
 // Gives back what an account without envs and spaces still owns, some at a time. A frame that
 // another account's space maps goes with its last mapping; until then the account's parent pays for
 // it.

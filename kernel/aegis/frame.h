@@ -37,6 +37,8 @@ i64 frame_take_named(account_id account, pfn_t pfn, u32 flags, int dirty);
 void frame_give(pfn_t pfn);
 // The same of a frame that holds nothing but zeros.
 void frame_give_zero(pfn_t pfn);
+// The same as frame_give of frames of programs, all of one account, that are not FRAME_LOST.
+void frame_give_plain(const pfn_t *pfn, u32 count);
 // Gives back all of an account's; those that others map go to its parent, to be freed with the last
 // mapping. E_AGAIN.
 i64 frame_give_all(account_id account);

@@ -76,8 +76,7 @@ static void record(struct taking *taking, struct loss *loss, enum loss_state sta
 
 // Frames that nothing maps or pins leave the account.
 static void give_away(struct taking *taking, const pfn_t *pfn, u32 count) {
-    for (u32 i = 0; i < count; i++)
-        frame_give(pfn[i]);
+    frame_give_plain(pfn, count);
     for (u32 i = 0; taking->to && i < count; i++) {
         i64 error = frame_take_named(taking->to->id, pfn[i], 0, 0);
         ASSERT(!error);

@@ -10,7 +10,7 @@
 
 extern const struct guest_test __start_guest_tests[], __stop_guest_tests[];
 
-#define TESTS_MAX 256
+#define TESTS_MAX 1024
 
 static u32 failures;
 static u64 random_state;
@@ -132,8 +132,11 @@ void rt_main(u64 argument) {
     guest_init();
     if (traced)
         trace_everything();
-    for (const struct guest_test *t = __start_guest_tests;
-         t < __stop_guest_tests && chosen < TESTS_MAX; t++)
+    if (__stop_guest_tests - __start_guest_tests > TESTS_MAX) {
+        say("more than %u tests\n", TESTS_MAX);
+        sys_machine_exit(CAP_SLOT_MACHINE, MACHINE_EXIT_TESTS_FAILED);
+    }
+    for (const struct guest_test *t = __start_guest_tests; t < __stop_guest_tests; t++)
         if (matches(pattern, t->name) && !(traced && trace_excludes(t->name)))
             tests[chosen++] = t;
     for (u32 i = chosen; i > 1; i--) {
