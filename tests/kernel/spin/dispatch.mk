@@ -18,3 +18,11 @@ test-spin-guard: $(BUILD)/san/spin-guard $(BUILD)/bpf/tests/kernel/spin/objects/
 test-spin-dispatch: $(BUILD)/san/spin-dispatch
 	@$<
 HOST_TESTS += test-spin-guard test-spin-dispatch
+
+$(BUILD)/san/spin-epoch: $(BUILD)/san/tests/kernel/spin/epoch.o $(BUILD)/san/kernel/spin/epoch.o
+	$(call say,SANLD,$@)
+	$(Q)$(CLANG) $(SAN_FLAGS) -pthread -o $@ $^
+.PHONY: test-spin-epoch
+test-spin-epoch: $(BUILD)/san/spin-epoch
+	@$<
+HOST_TESTS += test-spin-epoch
