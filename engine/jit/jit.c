@@ -389,7 +389,8 @@ static enum engine_status enter(const struct engine_code *code, struct engine_ru
         run->status = ENGINE_RUN_HELD;
     if (run->status == ENGINE_RUN_OK)
         *r0 = result;
-    engine_run_release(run, held);
+    if (run->held_count != held)
+        engine_run_release(run, held);
     return (enum engine_status)run->status;
 }
 

@@ -34,7 +34,7 @@ void spin_start(u32 count) {
     runs = sal_frame(sal_boot_alloc((bytes + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
     for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++) {
         cpu_get(cpu)->run = &runs[cpu];
-        cpu_get(cpu)->stack_limit = event_stack_limit(cpu_get(cpu)->stack_bottom);
+        runs[cpu].stack_limit = event_stack_limit(cpu_get(cpu)->stack_bottom); // for watch.S
         runs[cpu].ended = event_ended;
     }
     memory_init();
@@ -90,7 +90,8 @@ i64 ext_make(struct env *env, account_id payer, const struct ext_load *request, 
                         .request = *request,
                         .memory = {.account = payer},
                         .lasting = {.account = payer, .frames = 1},
-                        .scratch = {.account = payer}};
+                        .scratch = {.account = payer},
+                        .strand_callable = ~0ul};
     ext->self = ext;
     ext_of[ABI_INDEX(id)] = ext;
     ext->row->account = payer;
@@ -456,7 +457,8 @@ struct engine_run *ext_run_here(void) {
     return &runs[sal_cpu()];
 }
 
-__attribute__((noinline)) enum engine_status ext_run_nested(struct engine_run *run, struct ext *ext,
+// What raises from assembly, and machine code, need not have aligned the stack.
+__attribute__((noinline, force_align_arg_pointer)) enum engine_status ext_run_nested(struct engine_run *run, struct ext *ext,
                                                             u32 function, const u64 *arguments,
                                                             i64 budget, u64 *result) {
     u8 frames[EXT_FRAME_MAX] __attribute__((aligned(16)));

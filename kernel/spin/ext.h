@@ -112,7 +112,7 @@ struct ext {
     struct strand_crew crew;
     struct strand_policy policy;
     int strands;         // it imports what strands need
-    u32 strand_function; // + 1: which was found to fit a strand's stack
+    u64 strand_callable; // value of a function that was found to be for strands; ~0: none yet
     // service/watch.c
     struct env *watched;                 // envs whose events go to it
     struct ext_range ranges[EXT_RANGES]; // pages that can be absent, if it says so

@@ -28,6 +28,7 @@ void offsets(void) {
     OFFSET(STRAND_ID, strand, id);
     OFFSET(STRAND_ROW, strand, row);
     OFFSET(STRAND_CREW, strand, crew);
+    OFFSET(STRAND_PARTNER, strand, partner);
     OFFSET(STRAND_FLUSHED, strand, flushed);
     OFFSET(STRAND_TOKEN, strand, token);
     OFFSET(CREW_DYING, strand_crew, dying);

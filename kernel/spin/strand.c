@@ -31,8 +31,9 @@ void strand_init(void) {
 }
 
 struct strand *strand_find(const struct strand_crew *crew, strand_id id) {
-    struct strand *strand = object_find(&strands, id) ? strand_of[ABI_INDEX(id)] : 0;
-    return strand && strand->crew == crew ? strand : 0;
+    u32 index = ABI_INDEX(id);
+    struct strand *strand = index < strand_rows ? strand_of[index] : &nobody;
+    return strand->id == id && strand->crew == crew ? strand : 0;
 }
 
 static int in_extension(u64 rip) {
@@ -61,6 +62,13 @@ static void queue_remove(struct strand_crew *crew, struct strand *strand) {
         strand->next->previous = strand->previous;
     else
         crew->last = strand->previous;
+}
+
+static struct strand *queue_pop(struct strand_crew *crew) {
+    struct strand *strand = crew->first, *next = strand->next;
+    crew->first = next;
+    *(next ? &next->previous : &crew->last) = 0;
+    return strand;
 }
 
 // At the owner's end of the line.
@@ -98,14 +106,13 @@ int strand_any(struct env *owner) {
 // Takes the strand that is to run next from the queue; null if there is none.
 static struct strand *choose(struct strand_crew *crew) {
     struct strand *strand = crew->first;
-    if (strand && crew->policy && crew->policy->resume) {
-        strand_id id = crew->policy->resume(crew->policy_context);
-        struct strand *wanted = strand_find(crew, id);
-        if (wanted && wanted->row->state == STRAND_READY)
-            strand = wanted;
-    }
-    if (strand)
-        queue_remove(crew, strand);
+    if (!strand || !crew->policy || !crew->policy->resume)
+        return strand ? queue_pop(crew) : 0;
+    strand_id id = crew->policy->resume(crew->policy_context);
+    struct strand *wanted = strand_find(crew, id);
+    if (wanted && wanted->row->state == STRAND_READY)
+        strand = wanted;
+    queue_remove(crew, strand);
     return strand;
 }
 
@@ -114,9 +121,10 @@ static struct strand *choose(struct strand_crew *crew) {
 // The processor is the strand's from now on.
 static void take(struct strand *strand) {
     struct cpu *cpu = cpu_this();
-    strand->row->state = STRAND_RUNNING;
-    strand->row->cpu = cpu->number;
-    strand->row->runs++;
+    struct abi_strand *row = strand->row;
+    row->state = STRAND_RUNNING;
+    row->cpu = cpu->number;
+    row->runs++;
     cpu->strand = strand;
     stack_flush(strand);
     kernel_lock_goes_on();
@@ -157,6 +165,12 @@ static void switch_away(struct strand *self) {
         return;
     }
     sal_strand_leave(&self->rsp, crew_empty, crew);
+}
+
+// The same, to that one, which waits for nobody else and is in no queue.
+static void switch_to(struct strand *self, struct strand *next) {
+    take(next);
+    sal_strand_switch(&self->rsp, next->rsp);
 }
 
 void strand_run(struct env *owner) {
@@ -250,8 +264,7 @@ i64 strand_pass(struct strand *to) {
     }
     self->row->state = STRAND_BLOCKED;
     self->late = 0;
-    take(to);
-    sal_strand_switch(&self->rsp, to->rsp);
+    switch_to(self, to);
     return 0;
 }
 
@@ -286,46 +299,85 @@ static void seat_take(struct strand *strand) {
     seats[w] |= 1ul << strand->seat % 64;
 }
 
-i64 strand_create(struct strand_crew *crew, strand_function *function, u64 argument, u32 flags,
-                  struct strand **made) {
+// One more stack for the crew, with a row and a seat. E_NOMEM, E_FULL.
+static i64 stack_add(struct strand_crew *crew, struct strand **made) {
+    struct strand *strand;
     strand_id id;
-    if (crew->dying)
-        return -E_DEAD;
-    if (crew->count >= STRAND_CREW_MAX)
-        return -E_LIMIT;
-    struct strand *strand = crew->spare;
-    i64 error = strand ? 0 : stack_take(crew->owner->row->account, &strand);
+    i64 error = stack_take(crew->owner->row->account, &strand);
     if (error)
         return error;
     error = object_take(&strands, &id);
-    if (strand == crew->spare && !error) {
-        crew->spare = strand->next;
-        crew->spares--;
-    } else if (error) {
-        if (strand != crew->spare)
-            stack_give(strand);
+    if (error) {
+        stack_give(strand);
         return error;
     }
     strand_of[ABI_INDEX(id)] = strand;
-    strand->id = id;
+    strand->id = strand->name = id;
     strand->row = object_row(&strands, id);
     strand->row->env = crew->owner->id;
     strand->crew = crew;
-    strand->function = function;
-    strand->argument = argument;
-    strand->flags = (u16)flags;
-    strand->token = 0;
+    strand->partner = strand;
     strand->sleeper.strand = 1;
-    strand->joiner = strand->joining = 0;
     stack_flush(strand); // it is written to here
-    strand->rsp = sal_strand_begin(stack_top(strand), strand_main, strand);
-    strand->all_previous = 0;
+    strand->start = sal_strand_begin(stack_top(strand), strand_main, strand);
     strand->all_next = crew->all;
     if (crew->all)
         crew->all->all_previous = strand;
     crew->all = strand;
-    crew->count++;
     seat_take(strand);
+    *made = strand;
+    return 0;
+}
+
+static void stack_remove(struct strand *strand) {
+    struct strand_crew *crew = strand->crew;
+    if (strand->all_previous)
+        strand->all_previous->all_next = strand->all_next;
+    else
+        crew->all = strand->all_next;
+    if (strand->all_next)
+        strand->all_next->all_previous = strand->all_previous;
+    for (struct strand *other = crew->dying ? 0 : crew->all; other; other = other->all_next)
+        if (other->partner == strand)
+            other->partner = other;
+    crew->seats[strand->seat / 64] &= ~(1ul << strand->seat % 64);
+    strand_of[ABI_INDEX(strand->name)] = &nobody;
+    strands.uses[ABI_INDEX(strand->name)] = strand->name >> ABI_INDEX_BITS;
+    object_release(&strands, strand->name);
+    stack_give(strand);
+}
+
+static struct strand *spare_take(struct strand_crew *crew) {
+    struct strand *strand = crew->spare;
+    crew->spare = strand->next;
+    crew->spares--;
+    strand->id = strand->name += 1ul << ABI_INDEX_BITS;
+    strand->row->id = strand->id;
+    strand->row->runs = 0;
+    return strand;
+}
+
+i64 strand_create(struct strand_crew *crew, strand_function *function, u64 argument, u32 flags,
+                  struct strand **made) {
+    struct strand *strand;
+    if (crew->dying)
+        return -E_DEAD;
+    if (crew->count >= STRAND_CREW_MAX)
+        return -E_LIMIT;
+    if (crew->spare) {
+        strand = spare_take(crew);
+    } else {
+        i64 error = stack_add(crew, &strand);
+        if (error)
+            return error;
+    }
+    crew->count++;
+    strand->function = function;
+    strand->argument = argument;
+    strand->flags = (u16)flags;
+    strand->token = 0;
+    strand->joiner = strand->joining = 0;
+    strand->rsp = strand->start;
     make_ready(strand);
     if (crew->policy && crew->policy->unblocked)
         crew->policy->unblocked(crew->policy_context, strand);
@@ -333,45 +385,29 @@ i64 strand_create(struct strand_crew *crew, strand_function *function, u64 argum
     return 0;
 }
 
-// The name ends, and the crew forgets it. The stack is still there.
-static void forget(struct strand *strand) {
+// Of a strand that is not running, or that was just left: its name ends. The stack is still there,
+// and in the crew's hands.
+static void drop(struct strand *strand) {
     struct strand_crew *crew = strand->crew;
+    u32 state = strand->row->state;
+    if (state == STRAND_SLEEPING)
+        sched_unsleep(&strand->sleeper);
+    if (state == STRAND_READY)
+        queue_remove(crew, strand);
+    if (state != STRAND_DEAD && crew->dropped)
+        crew->dropped(strand);
     if (strand->joining)
         strand->joining->joiner = 0;
-    if (strand->all_previous)
-        strand->all_previous->all_next = strand->all_next;
-    else
-        crew->all = strand->all_next;
-    if (strand->all_next)
-        strand->all_next->all_previous = strand->all_previous;
     crew->count--;
-    crew->seats[strand->seat / 64] &= ~(1ul << strand->seat % 64);
-    strand_of[ABI_INDEX(strand->id)] = &nobody;
-    object_release(&strands, strand->id);
-    strand->id = 0;
-}
-
-static int spare(struct strand *strand) {
-    struct strand_crew *crew = strand->crew;
-    if (crew->spares == SPARES_MAX || crew->dying)
-        return 0;
+    strand->row->state = STRAND_FREE;
+    strand->id = strand->row->id = 0;
+    if (crew->spares == SPARES_MAX || crew->dying) {
+        stack_remove(strand);
+        return;
+    }
     strand->next = crew->spare;
     crew->spare = strand;
     crew->spares++;
-    return 1;
-}
-
-// Of a strand that is not running, or that was just left.
-static void drop(struct strand *strand) {
-    if (strand->row->state == STRAND_SLEEPING)
-        sched_unsleep(&strand->sleeper);
-    if (strand->row->state == STRAND_READY)
-        queue_remove(strand->crew, strand);
-    if (strand->row->state != STRAND_DEAD && strand->crew->dropped)
-        strand->crew->dropped(strand);
-    forget(strand);
-    if (!spare(strand))
-        stack_give(strand);
 }
 
 void strand_exit(u64 result) {
@@ -383,6 +419,8 @@ void strand_exit(u64 result) {
         self->crew->policy->blocked(self->crew->policy_context, self);
     if (joiner) {
         joiner->joining = 0;
+        if (joiner->row->state == STRAND_BLOCKED && !self->crew->policy)
+            switch_to(self, joiner); // who drops it
         strand_unblock(joiner);
     }
     if (self->flags & STRAND_DETACHED && self->crew->spares == SPARES_MAX)
@@ -451,19 +489,17 @@ u32 strand_crew_end(struct strand_crew *crew) {
     struct strand *next;
     for (struct strand *strand = crew->all; strand; strand = next) {
         next = strand->all_next;
-        if (strand->row->state == STRAND_RUNNING)
+        if (!strand->id)
+            stack_remove(strand);
+        else if (strand->row->state == STRAND_RUNNING)
             sal_ipi(strand->row->cpu, SAL_INTERRUPT_RESCHEDULE);
         else
             drop(strand);
     }
+    crew->spare = 0;
+    crew->spares = 0;
     if (crew->count)
         return crew->running;
-    while (crew->spare) {
-        struct strand *strand = crew->spare;
-        crew->spare = strand->next;
-        crew->spares--;
-        stack_give(strand);
-    }
     crew_forget(crew);
     crew->owner = 0;
     return 0;

@@ -42,14 +42,14 @@ struct strand_policy {
 struct strand_crew {
     struct env *owner;
     struct strand *first, *last;  // READY, the oldest first
-    struct strand *all;           // all that live or are DEAD
-    struct strand *spare;         // ended ones whose stacks are kept
+    struct strand *all;           // all that live or are DEAD, and the spare ones
+    struct strand *spare;         // ended ones, whose stack, row and seat are kept for the next
     struct strand_crew *next;     // of the owner's crews
     struct strand_crew *runnable; // of those that are queued at the owner
     const struct strand_policy *policy;
     void *policy_context;
     void (*dropped)(struct strand *strand); // one was ended before its time; or null
-    u32 count, spares;
+    u32 count, spares; // without, and of, the spare ones
     u32 running;                     // on how many processors
     u64 seats[STRAND_CREW_MAX / 64]; // taken
     u8 queued;                       // at the owner; may be so with none READY until somebody looks
@@ -60,8 +60,10 @@ struct strand_crew {
 typedef u64 strand_function(u64 argument);
 
 struct strand {
-    u64 rsp; // while it does not run
-    strand_id id;
+    u64 rsp;        // while it does not run
+    strand_id id;   // 0: it is spare
+    strand_id name; // the last id that it had
+    u64 start;      // rsp of one that begins: the frame there lasts as long as the stack
     struct abi_strand *row;
     struct strand_crew *crew;
     struct strand *next, *previous;         // READY: neighbours in the queue; spare: next
@@ -71,6 +73,7 @@ struct strand {
     u64 argument, result;
     struct strand *joiner;  // who waits for its end
     struct strand *joining; // whose end it waits for
+    struct strand *partner; // of its crew, to which it has last passed; itself: none
     u64 flushed;            // processors without stale translations of the stack
     u32 slot;
     u32 entry; // of an extension's: the function that it runs

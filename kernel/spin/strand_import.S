@@ -67,18 +67,12 @@ strand_pass_import:
     cmpb $RUN_STRAND, RUN_MODE(%r9)
     jne strand_refused
     ENTER pass_wait
-    mov %edi, %ecx
-    and $INDEX_MASK, %ecx
-    cmp strand_rows(%rip), %ecx
-    jae pass_slow
-    mov strand_of(%rip), %rdx
-    mov (%rdx, %rcx, 8), %rdx // the other one
-    cmp %rdi, STRAND_ID(%rdx)
-    jne pass_slow
     mov %gs:SPIN_CPU_STRAND, %rsi // this one
+    mov STRAND_PARTNER(%rsi), %rdx // the other one, mostly
+    cmp %rdi, STRAND_ID(%rdx)
+    jne pass_find
+pass_found:
     mov STRAND_CREW(%rsi), %rax
-    cmp %rax, STRAND_CREW(%rdx)
-    jne pass_slow
     cmpw $0, CREW_DYING(%rax) // and scheduled
     jne pass_slow
     cmpw $0, STRAND_TOKEN(%rsi) // and late
@@ -116,6 +110,20 @@ pass_back: // somebody has let this one go on, with the lock
     xor %eax, %eax
     LEAVE
     ret
+pass_find:
+    mov %edi, %ecx
+    and $INDEX_MASK, %ecx
+    cmp strand_rows(%rip), %ecx
+    jae pass_slow
+    mov strand_of(%rip), %rdx
+    mov (%rdx, %rcx, 8), %rdx
+    cmp %rdi, STRAND_ID(%rdx)
+    jne pass_slow
+    mov STRAND_CREW(%rdx), %rax
+    cmp %rax, STRAND_CREW(%rsi)
+    jne pass_slow
+    mov %rdx, STRAND_PARTNER(%rsi)
+    jmp pass_found
 pass_slow:
     movb $0, the_kernel_lock + LOCK_HELD(%rip)
 pass_wait:

@@ -137,6 +137,15 @@ TEST(strands_block_nowhere_but_in_their_own_code) {
     settle(frames);
 }
 
+TEST(strands_pass_to_nobody_by_a_stale_name) {
+    u64 frames = account_row(my_account())->frames;
+    i64 ext = LOAD(strands);
+    CHECK_EQ(call(ext, "begin_passes", 20), 0);
+    CHECK_EQ(wait_for(ext, "passes_done"), 0);
+    unload(ext);
+    settle(frames);
+}
+
 TEST(strands_run_out) {
     u64 frames = account_row(my_account())->frames;
     i64 ext = LOAD(strands);

@@ -146,6 +146,25 @@ static void test_many(void) {
     }
 }
 
+// Stacks, rows and seats are used again, names are not.
+static void test_names(void) {
+    enum { ROUNDS = 4, EACH = 12 };
+    strand_id ids[ROUNDS * EACH];
+    u64 result;
+    for (u32 i = 0; i < ROUNDS * EACH; i += EACH) {
+        for (u32 k = 0; k < EACH; k++)
+            ids[i + k] = create(twice, k);
+        for (u32 k = 0; k < EACH; k++)
+            CHECK_EQ(join(ids[i + k], &result), 0);
+    }
+    for (u32 i = 0; i < ROUNDS * EACH; i++) {
+        CHECK_EQ(state_of(ids[i]), STRAND_FREE);
+        CHECK_EQ(join(ids[i], &result), -E_STALE);
+        for (u32 k = 0; k < i; k++)
+            CHECK(ids[k] != ids[i]);
+    }
+}
+
 static volatile strand_id ping, pong;
 static volatile u64 turns;
 
@@ -595,6 +614,7 @@ static const struct {
 } tests[] = {
     {"fork_join", test_fork_join},
     {"many", test_many},
+    {"names", test_names},
     {"ping_pong", test_ping_pong},
     {"token", test_token},
     {"sleep", test_sleep},

@@ -83,8 +83,6 @@ void offsets(void) {
     DEFINE(CAP_CALL_WANT, CAP_RIGHT_CALL << 16 | CAP_ENV);
     OFFSET(LOCK_WORD, lock, word);
     OFFSET(AEGIS_CPU_RUN, cpu, run);
-    OFFSET(AEGIS_CPU_STACK_LIMIT, cpu, stack_limit);
-    OFFSET(RUN_STACK_LIMIT, engine_run, stack_limit);
     OFFSET(RUN_SPENT, engine_run, spent);
     DEFINE(RUN_FUEL, INT64_MAX - SPENT_NOTHING);
     OFFSET(ENV_WATCH_CALL, env, watch.call);

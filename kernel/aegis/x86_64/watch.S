@@ -29,10 +29,8 @@
 8:  call kernel_lock_short
     jmp 7b
     .endm
-    .macro RUN // of this processor, on this stack
+    .macro RUN // of this processor, on this stack: its limit is in it
     mov %gs:AEGIS_CPU_RUN, %r9
-    mov %gs:AEGIS_CPU_STACK_LIMIT, %r11
-    mov %r11, RUN_STACK_LIMIT(%r9)
     movabs $(0x7fffffffffffffff - RUN_FUEL), %r11 // all is left
     mov %r11, RUN_SPENT(%r9)
     .endm
@@ -62,9 +60,7 @@ entry_watch_call:
     TAKE_LOCK
     lea 16(%rsp), %rdi
     RUN
-    push %r9 // C behind it wants the stack aligned
-    call *ENV_WATCH_CALL(%rax)
-    pop %r9
+    call *ENV_WATCH_CALL(%rax) // the stack is not aligned: those of C behind it that want it do it
     cmp $1, %rax
     ja watch_end
     UNLOCK

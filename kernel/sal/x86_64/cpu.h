@@ -59,12 +59,11 @@ struct cpu {
     u32 traced;       // entry_syscall_traced is the way in (kernel/aegis/trace.h)
     u32 reserved;
 
-    u64 *counters;   // of events (kernel/spin/event.c)
-    void *run;       // struct engine_run of extensions in kernel context here
-    u64 stack_limit; // of handlers that run on the kernel stack (kernel/spin/event.h)
-    u64 epoch;  // odd: it is in code of extensions without the kernel lock (kernel/spin/epoch.h)
-    u32 number; // 0 .. sal_machine.cpus - 1
-    u32 apic;   // local APIC id
+    u64 *counters; // of events (kernel/spin/event.c)
+    void *run;     // struct engine_run of extensions in kernel context here
+    u64 epoch;     // odd: it is in code of extensions without the kernel lock (kernel/spin/epoch.h)
+    u32 number;    // 0 .. sal_machine.cpus - 1
+    u32 apic;      // local APIC id
     volatile u32 online;
     u32 locks_held; // debug builds: how many, and their ranks (kernel/sal/lock.h)
     const void *locks[8];

@@ -23,7 +23,8 @@ __attribute__((noreturn)) void sal_strand_enter(u64 to);
 // there, which does not return.
 void sal_strand_leave(u64 *from, void (*then)(void *argument), void *argument);
 
-// The stack pointer of a strand that is to begin with main(argument), which does not return.
+// The stack pointer of a strand that is to begin with main(argument), which does not return. What
+// lies there is kept by it: another one can begin so on this stack, when that has ended.
 u64 sal_strand_begin(u64 stack_top, void (*main)(void *argument), void *argument);
 
 // The stack pointer of the strand that an interrupt took the processor from; lock released when it

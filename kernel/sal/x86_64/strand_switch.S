@@ -49,6 +49,7 @@ sal_strand_leave:
 // Where a new strand begins: r12 is what it does, r13 the argument.
     .global sal_strand_first
 sal_strand_first:
+    sub $64, %rsp // the frame stays; 16-aligned
     mov %r13, %rdi
     call *%r12
     ud2

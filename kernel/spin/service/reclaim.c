@@ -29,9 +29,10 @@ void spin_account_asked(const struct abi_account *account) {
         if (!address)
             continue;
         struct ext_reclaim copy = reclaim;
-        struct engine_run *run = ext_run_here();
-        run->stack_limit = event_stack_limit_here();
+        struct event_context context;
+        struct engine_run *run = event_enter(&context, 0);
         (void)((engine_import_function *)address)((u64)&copy, 0, 0, 0, 0, run);
+        event_leave(&context);
         asked++;
     }
 }

@@ -33,11 +33,13 @@ static u64 ext_strand(u64 argument) {
     struct ext *ext = ext_of_crew(self->crew);
     struct engine_run *run = &self->run;
     u64 result = ~0ul;
+    if (run->cookie != ext) { // the first on this stack
+        run->cookie = ext;
+        run->stack_limit = event_stack_limit(stack_low(self));
+    }
     run->stack_low = (u64)frames;
     run->stack_top = (u64)frames + sizeof frames;
-    run->stack_limit = event_stack_limit(stack_low(self));
     run->meter = INT64_MAX / 2;
-    run->cookie = ext;
     run->mode = EXT_RUN_STRAND;
     if (engine_jit_run(&ext->code, run, self->entry, arguments, &result) != ENGINE_RUN_OK)
         __atomic_fetch_add(&ext->row->faults, 1, __ATOMIC_RELAXED);
@@ -102,10 +104,9 @@ static void policy_make(struct ext *ext) {
         strand_crew_schedule(&ext->crew, p, ext);
 }
 
+// The extension has a crew that can have more strands.
 static int crew_make(struct ext *ext) {
     struct env *env = env_find(ext->row->env);
-    if (ext->crew.owner)
-        return 1;
     if (ext->crew.dying || ext->row->state != EXT_LIVE || !env || env->row->state == ENV_DYING)
         return 0;
     strand_crew_init(&ext->crew, env);
@@ -128,33 +129,37 @@ static u32 function_of(const struct ext *ext, u64 callable) {
     return (u32)function;
 }
 
-// Has a strand enough stack for it? Mostly the same function is forked again.
-static int fits(struct ext *ext, u32 function) {
-    if (ext->strand_function == function + 1)
-        return 1;
+// Has a strand enough stack for it?
+static int fits(const struct ext *ext, u32 function) {
     struct engine_code_entry entry = engine_code_entry(&ext->code, function);
-    if (!entry.address || entry.recurses || entry.frame_need > EXT_FRAME_MAX ||
-        entry.native_need > EXT_NATIVE_MAX)
-        return 0;
-    ext->strand_function = function + 1;
-    return 1;
+    return entry.address && !entry.recurses && entry.frame_need <= EXT_FRAME_MAX &&
+           entry.native_need <= EXT_NATIVE_MAX;
+}
+
+// Mostly the same function is forked again.
+static i64 entry_check(struct ext *ext, u64 callable) {
+    u32 function = function_of(ext, callable);
+    if (function == ENGINE_NO_FUNCTION)
+        return -E_INVAL;
+    if (!fits(ext, function))
+        return -E_LIMIT;
+    ext->strand_callable = callable;
+    return 0;
 }
 
 static u64 service_fork(u64 callable, u64 argument, u64 c, u64 d, u64 e, struct engine_run *run) {
     (void)c, (void)d, (void)e;
     struct ext *ext = service_owner(run);
     struct strand *strand;
-    u32 function = function_of(ext, callable);
-    if (function == ENGINE_NO_FUNCTION)
-        return (u64)-E_INVAL;
-    if (!crew_make(ext))
-        return (u64)-E_DEAD;
-    if (!fits(ext, function))
-        return (u64)-E_LIMIT;
-    i64 error = strand_create(&ext->crew, ext_strand, argument, 0, &strand);
+    i64 error = ext->strand_callable == callable ? 0 : entry_check(ext, callable);
     if (error)
         return (u64)error;
-    strand->entry = function;
+    if (!ext->crew.owner && !crew_make(ext))
+        return (u64)-E_DEAD;
+    error = strand_create(&ext->crew, ext_strand, argument, 0, &strand);
+    if (error)
+        return (u64)error;
+    strand->entry = (u32)(callable - ENGINE_CALLABLE_LOCAL);
     return strand->id;
 }
 

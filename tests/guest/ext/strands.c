@@ -96,6 +96,47 @@ ENTRY(i64, no_strand, (void)) {
     return strand_fork(plain, 0);
 }
 
+// Passes to one that ends, to its name, and to who comes after it on the same stack.
+static u64 passer, passed = ~0ul;
+
+STRAND(passes_back, (u64 times)) {
+    strand_block(~0ul);
+    for (u64 i = 0; i < times; i++)
+        strand_pass(passer);
+    strand_unblock(passer);
+    return times;
+}
+
+static u64 pass_round(u64 times) {
+    u64 result = 0, id = (u64)strand_fork(passes_back, times);
+    strand_yield(); // on several processors it may not have blocked yet: then passing unblocks it
+    for (u64 i = 0; i < times + 1; i++)
+        strand_pass(id);
+    strand_join(id, &result);
+    return result == times && strand_pass(id) == -5 ? id : 0;
+}
+
+STRAND(passes, (u64 rounds)) {
+    u64 wrong = 0, before = 0;
+    passer = strand_self();
+    for (u64 i = 0; i < rounds; i++) {
+        u64 id = pass_round(i & 3);
+        wrong += !id || id == before || (before && strand_pass(before) != -5) ||
+                 strand_pass(0) != -5;
+        before = id;
+    }
+    passed = wrong;
+    return 0;
+}
+
+ENTRY(i64, begin_passes, (u64 rounds)) {
+    return strand_fork(passes, rounds) < 0;
+}
+
+ENTRY(u64, passes_done, (void)) {
+    return passed;
+}
+
 ENTRY(u64, fork_many, (void)) {
     u64 count = 0;
     for (u32 i = 0; i < 300; i++)
