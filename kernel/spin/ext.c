@@ -458,9 +458,9 @@ struct engine_run *ext_run_here(void) {
 }
 
 // What raises from assembly, and machine code, need not have aligned the stack.
-__attribute__((noinline, force_align_arg_pointer)) enum engine_status ext_run_nested(struct engine_run *run, struct ext *ext,
-                                                            u32 function, const u64 *arguments,
-                                                            i64 budget, u64 *result) {
+__attribute__((noinline, force_align_arg_pointer)) enum engine_status
+ext_run_nested(struct engine_run *run, struct ext *ext, u32 function, const u64 *arguments,
+               i64 budget, u64 *result) {
     u8 frames[EXT_FRAME_MAX] __attribute__((aligned(16)));
     i64 meter = run->meter;
     u64 stack_top = run->stack_top, stack_low = run->stack_low;

@@ -49,10 +49,10 @@ struct strand_crew {
     const struct strand_policy *policy;
     void *policy_context;
     void (*dropped)(struct strand *strand); // one was ended before its time; or null
-    u32 count, spares; // without, and of, the spare ones
-    u32 running;                     // on how many processors
-    u64 seats[STRAND_CREW_MAX / 64]; // taken
-    u8 queued;                       // at the owner; may be so with none READY until somebody looks
+    u32 count, spares;                      // without, and of, the spare ones
+    u32 running;                            // on how many processors
+    u64 seats[STRAND_CREW_MAX / 64];        // taken
+    u8 queued; // at the owner; may be so with none READY until somebody looks
     u8 dying;
     u8 scheduled; // has a policy
 };

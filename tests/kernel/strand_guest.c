@@ -155,7 +155,7 @@ static void test_names(void) {
         for (u32 k = 0; k < EACH; k++)
             ids[i + k] = create(twice, k);
         for (u32 k = 0; k < EACH; k++)
-            CHECK_EQ(join(ids[i + k], &result), 0);
+            CHECK_EQ(join(ids[i / EACH % 2 ? i + EACH - 1 - k : i + k], &result), 0);
     }
     for (u32 i = 0; i < ROUNDS * EACH; i++) {
         CHECK_EQ(state_of(ids[i]), STRAND_FREE);
