@@ -21,6 +21,14 @@
 //                                                is 0, 1, … as long as GIVE returns non-zero
 //
 // Global variables are the extension's arena: its own memory, kept between calls.
+//
+// Only one processor at a time runs functions of an extension (but for its strands' own code, and
+// guards), unless it says
+//
+//     CONCURRENT
+//
+// Then they may run on several processors at once, and without the kernel lock: what they change in
+// global variables they change by atomic operations (__atomic_fetch_add and so on).
 
 #ifndef ABI_EXT_EXTENSION_H
 #define ABI_EXT_EXTENSION_H
@@ -42,6 +50,12 @@
 #define HANDLER_AT(event, order, result, name, arguments)                                          \
     EXT_SECTION("handler/" #event "/" #order) result name arguments
 #define GUARD(handler, name, arguments) EXT_SECTION("guard/" #handler) u64 name arguments
+
+#define CONCURRENT                                                                                 \
+    u64 ext_concurrent(void);                                                                      \
+    EXT_SECTION("concurrent") u64 ext_concurrent(void) {                                           \
+        return 1;                                                                                  \
+    }
 
 // More of handlers. `order` is words with slashes between: first, last, before(NAME), after(NAME)
 // (of another handler), async, budget(NUMBER), set(NUMBER) (not installed before handlers_swap),

@@ -41,8 +41,9 @@
 extern i64 strand_fork(u64 (*function)(u64), u64 argument);
 // Lets it go on, or its next block return at once. STALE.
 extern i64 strand_unblock(u64 id);
-// Runs function(argument) while nothing else of the extensions runs, on any processor; at most
-// 8,000 instructions. ~0 if it was ended early.
+// Runs function(argument) while no other critical section runs, and nothing of extensions that are
+// not CONCURRENT but strands' own code, on any processor; at most 8,000 instructions. ~0 if it was
+// ended early.
 extern u64 strand_critical(u64 (*function)(u64), u64 argument);
 // The caller's name and its number among the strands of the extension (0..STRANDS_MAX - 1, no two
 // have the same at one time). 0 and ~0 in kernel context.

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// The event of these extensions, and its handlers: each is for one value of a field.
+// The event of these extensions, and its handlers: each is for one value of a field. They keep
+// nothing, and so say that they may run on several processors at once.
 
 #ifndef BENCH_EXT_FIELD_H
 #define BENCH_EXT_FIELD_H
 
 #include "abi/ext/extension.h"
+
+CONCURRENT
 
 struct field {
     u32 kind;

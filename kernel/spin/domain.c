@@ -109,13 +109,10 @@ void domain_publish(struct event *event) {
 
 // --- links ---------------------------------------------------------------------------------------
 
-// jmp rel32, by one aligned store; the bytes behind it are never executed.
 static void stub_point(const struct event_link *link, u64 address) {
-    u64 at = link->importer->code_pages.va + (u64)link->index * EXT_STUB_BYTES +
-             (link->importer->strands ? EXT_STUB_JUMP : 0);
-    u64 target = address - (at + 5);
+    u64 at = link->importer->code_pages.va + (u64)link->index * EXT_STUB_BYTES;
     if (link->importer->code_pages.count) // its stubs have been made
-        memory_code_store(at, 0xe9 | (target & 0xffffffff) << 8);
+        memory_code_store(at + EXT_STUB_WORD, address);
 }
 
 void domain_retarget(struct event *event) {

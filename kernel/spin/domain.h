@@ -12,7 +12,7 @@
 // identity, before the extension runs.
 //
 // What is not found, or ends, or is unresolved, leads to a procedure that answers 0, until it is
-// resolved again: a jump in the importer's code pages, changed by one store.
+// resolved again: a word in the importer's code pages, changed by one store.
 //
 // Everything here is called with the kernel lock, unless it says otherwise.
 

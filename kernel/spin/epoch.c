@@ -17,6 +17,8 @@ static u64 wanted;             // the last that somebody waits for
 static u64 seen[ABI_CPUS_MAX]; // counters when the period began
 static struct { struct epoch_node *first, **last; } waiting = {0, &waiting.first};
 
+u32 epoch_closed;
+
 static u64 counter(u32 cpu) {
     return __atomic_load_n(&cpu_get(cpu)->epoch, __ATOMIC_ACQUIRE);
 }

@@ -50,6 +50,17 @@ static inline void epoch_leave(void) {
     __atomic_store_n(&cpu->epoch, cpu->epoch + 1, __ATOMIC_RELEASE); // after everything was read
 }
 
+// Not 0: somebody waits until nobody is inside, and wants it to stay so (a live upgrade). Whoever
+// sees that having entered leaves again, and does with the lock what he wanted to do without.
+extern u32 epoch_closed;
+static inline int epoch_try(void) {
+    (void)epoch_enter();
+    if (!__atomic_load_n(&epoch_closed, __ATOMIC_ACQUIRE))
+        return 1;
+    epoch_leave();
+    return 0;
+}
+
 void epoch_retire(struct epoch_node *node, void (*free)(struct epoch_node *node));
 
 // The period that has to pass before what was unlinked until now has no reader.

@@ -13,6 +13,7 @@
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
 #include "kernel/spin/domain.h"
+#include "kernel/spin/service.h"
 #include "kernel/spin/strand_priv.h"
 
 #define STACK_NEED  (EXT_FRAME_MAX + EXT_NATIVE_MAX + 5 * 1024) // of what one handler may call
@@ -114,12 +115,10 @@ static struct kernel_event *kernel_event_each(const char *name) {
 
 // --- what was unlinked ---------------------------------------------------------------------------
 
-// Code that raises runs with the kernel lock to its end, but changes can come from below it: then
-// the way back leads through what they have unlinked. So that rests until the processor has left
-// all code of extensions.
+// Blocks are collected while those collected before wait for their period to pass.
 static struct {
-    struct dispatch_block *blocks;
-    struct event_handler *handlers;
+    struct dispatch_block *fresh, *waiting;
+    u64 when;
 } retired;
 
 void event_release(struct event *event) {
@@ -132,32 +131,46 @@ void event_release(struct event *event) {
     if (event->kernel && !event->owner)
         event->kernel->address = event->dispatch.address;
     while (block) {
-        struct dispatch_block *next = dispatch_block_chain(block, retired.blocks);
-        retired.blocks = block;
+        struct dispatch_block *next = dispatch_block_chain(block, retired.fresh);
+        retired.fresh = block;
         block = next;
     }
 }
 
-void event_handler_retire(struct event_handler *handler) {
-    handler->ext->retired_handlers++;
-    handler->next = retired.handlers;
-    retired.handlers = handler;
+static void handler_free(struct epoch_node *node) {
+    u64 offset = __builtin_offsetof(struct event_handler, node);
+    struct event_handler *handler = (struct event_handler *)((u8 *)node - offset);
+    handler->ext->retired_handlers--;
+    memory_free(&handler->ext->lasting, handler, sizeof *handler);
 }
 
+void event_handler_retire(struct event_handler *handler) {
+    handler->ext->retired_handlers++;
+    epoch_retire(&handler->node, handler_free);
+}
+
+static void blocks_reclaim(u32 budget) {
+    for (; budget; budget--) {
+        if (!retired.waiting && retired.fresh) {
+            retired.waiting = retired.fresh;
+            retired.fresh = 0;
+            retired.when = epoch_now();
+        }
+        struct dispatch_block *block = retired.waiting;
+        if (!block || !epoch_passed(retired.when))
+            return;
+        retired.waiting = dispatch_block_chain(block, 0);
+        dispatch_release(block);
+    }
+}
+
+// Changes come also from below raises with the lock, whose way back leads through what they have
+// unlinked: so this waits until the processor has left all code of extensions.
 void event_reclaim(void) {
     if (ext_run_here()->activation)
         return;
-    for (u32 i = 0; i < RECLAIM && retired.handlers; i++) {
-        struct event_handler *handler = retired.handlers;
-        retired.handlers = handler->next;
-        handler->ext->retired_handlers--;
-        memory_free(&handler->ext->lasting, handler, sizeof *handler);
-    }
-    for (u32 i = 0; i < RECLAIM && retired.blocks; i++) {
-        struct dispatch_block *block = retired.blocks;
-        retired.blocks = dispatch_block_chain(block, 0);
-        dispatch_release(block);
-    }
+    (void)epoch_reclaim(RECLAIM);
+    blocks_reclaim(RECLAIM);
 }
 
 int event_idle(const struct ext *ext) {
@@ -172,24 +185,45 @@ int event_may_run(const struct ext_function *function) {
 
 // Where the function is called in a raise: itself, or, if it needs a frame, a gate that makes one
 // on the native stack.
-u64 event_gate_make(const struct ext *ext, const struct ext_function *function) {
+static void gate_lock(struct x86 *x, u64 at) {
+    struct x86_mem mode = {X86_R9, X86_NONE, 0, __builtin_offsetof(struct engine_run, mode)};
+    x86_alu_mi(x, X86_CMP, 1, mode, EXT_RUN_LOCKED);
+    x86_jcc(x, X86_E, false, 12); // over the next two
+    u64 from = x->at;
+    x86_mov_ri(x, X86_R11, at);
+    x86_jmp(x, true, (i32)((u64)strand_import - (at + x->at + 5)));
+    ASSERT(x->at == from + 12);
+}
+
+static void gate_call(struct x86 *x, u64 at, const struct ext_function *function, i32 frame) {
+    if (!frame) {
+        x86_jmp(x, true, (i32)(function->entry.address - (at + x->at + 5)));
+        return;
+    }
+    x86_alu_ri(x, X86_SUB, X86_W, X86_RSP, frame + 8);
+    x86_lea(x, X86_W, X86_R10, (struct x86_mem){X86_RSP, X86_NONE, 0, frame});
+    x86_byte(x, 0xe8);
+    x86_u32(x, (u32)(function->entry.address - (at + x->at + 4)));
+    x86_alu_ri(x, X86_ADD, X86_W, X86_RSP, frame + 8);
+    x86_byte(x, 0xc3);
+}
+
+u64 event_gate_make(const struct ext *ext, const struct ext_function *function, int locks) {
     u8 bytes[EXT_STUB_BYTES];
     struct x86 x = {bytes, sizeof bytes, 0};
     u64 index = ext->interface.import_count + (u64)(function - ext->functions);
     u64 at = ext->code_pages.va + index * EXT_STUB_BYTES;
     i32 frame = (i32)bits_align_up(function->entry.frame_need, 16);
-    if (!frame)
+    if (!frame && !locks)
         return function->entry.address;
-    x86_alu_ri(&x, X86_SUB, X86_W, X86_RSP, frame + 8);
-    x86_lea(&x, X86_W, X86_R10, (struct x86_mem){X86_RSP, X86_NONE, 0, frame});
-    x86_byte(&x, 0xe8);
-    x86_u32(&x, (u32)(function->entry.address - (at + x.at + 4)));
-    x86_alu_ri(&x, X86_ADD, X86_W, X86_RSP, frame + 8);
-    x86_byte(&x, 0xc3);
+    if (locks)
+        gate_lock(&x, at);
+    gate_call(&x, at, function, frame);
     ASSERT(x.at <= sizeof bytes);
     while (x.at < sizeof bytes)
         x86_byte(&x, 0xcc);
-    memory_code_write(at, bytes, sizeof bytes);
+    if (memcmp((const void *)at, bytes, sizeof bytes)) // else others may be running it
+        memory_code_write(at, bytes, sizeof bytes);
     return at;
 }
 
@@ -253,7 +287,7 @@ static i64 merge_set(struct event *event, const struct ext_function *function) {
         return -E_INVAL;
     event->dispatch.merge = DISPATCH_MERGE_CUSTOM;
     event->pinned = 1;
-    event->dispatch.merger = event_gate_make(event->owner, merger);
+    event->dispatch.merger = event_gate_make(event->owner, merger, !event->owner->concurrent);
     return 0;
 }
 

@@ -5,8 +5,8 @@
 // procedure raises it: the handlers whose guards hold run, or, if none does, the procedure itself.
 //
 // The exporter's object has the procedure in section "event/NAME". Another extension that imports
-// NAME, with the same type, calls the event's stub, by a jump in its own code pages; one that has a
-// function in section "handler/NAME[/first|/last]" handles it from the end of its loading
+// NAME, with the same type, calls a stub in its own code pages, which jumps to the event; one that
+// has a function in section "handler/NAME[/first|/last]" handles it from the end of its loading
 // until it dies, if the function in section "guard/HANDLER" allows it. Events of a dead exporter
 // answer 0.
 //
@@ -14,8 +14,11 @@
 // exported procedures must not need the meter. An event that is raised below another one too deeply
 // does not run (dispatch.h, CHECKED).
 //
-// Code that raises runs with the kernel lock held, so what a change unlinks has no readers and is
-// released at once. Everything here is called with the kernel lock, unless it says otherwise.
+// Raises run with the kernel lock (those by the kernel itself, and of extensions that are not
+// CONCURRENT), or without it (by strands, and by entries of those that are): in EXT_RUN_RAISED.
+// Handlers of extensions that are not CONCURRENT take it for themselves. What a change unlinks is
+// given back when no raise can be in it (epoch.h). Everything here is called with the kernel lock,
+// unless it says otherwise.
 
 #ifndef KERNEL_SPIN_EVENT_H
 #define KERNEL_SPIN_EVENT_H

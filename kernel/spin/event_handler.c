@@ -205,7 +205,7 @@ static i64 guard_put(struct event_handler *handler, struct event *event, const s
         function->entry.metered)
         return -E_LIMIT;
     binding->words[binding->opaque_count] = closure;
-    binding->opaques[binding->opaque_count++] = event_gate_make(ext, function);
+    binding->opaques[binding->opaque_count++] = event_gate_make(ext, function, 0);
     binding->guard_cost = GUARD_COST;
     event->pinned |= ext == event->owner;
     if (fit == FIT_CLOSURE)
@@ -303,8 +303,10 @@ void handler_code(struct event_handler *handler, const struct event *event) {
     u32 need = function->entry.native_need + function->entry.frame_need;
     int gated = function->entry.metered || handler->kind & HANDLER_ASYNC ||
                 function->cost > UNTIMED || event->row->flags & EVENT_COUNTED;
+    // Events of the kernel are raised with its lock.
+    int locks = !handler->ext->concurrent && !event->kernel;
     binding->cookie = (u64)handler;
-    binding->handler = gated ? (u64)event_gate : event_gate_make(handler->ext, function);
+    binding->handler = gated ? (u64)event_gate : event_gate_make(handler->ext, function, locks);
     binding->flags =
         (handler->ext->links || gated || need > EVENT_STACK_LEAF ? DISPATCH_CHECKED : 0) |
         (gated ? DISPATCH_CANCELLABLE : 0) |
@@ -514,6 +516,7 @@ void handler_remove(struct event_handler *handler, enum handler_state state) {
 void handler_forget(struct event_handler *handler) {
     if (handler->event)
         handler_remove(handler, HANDLER_OUT);
+    handler->row = &nowhere; // for a raise that is still in it
     if (handler->id)
         object_release(&table, handler->id);
     handler->id = 0;
@@ -555,6 +558,7 @@ static void handler_drop(struct event_handler *handler) {
             other->id = handler->id;
             handler->id = 0;
         }
+    handler->row = &nowhere; // for a raise that is still in it
     if (handler->id)
         object_release(&table, handler->id);
     event_handler_retire(handler);

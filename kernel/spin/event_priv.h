@@ -10,11 +10,13 @@
 #ifndef KERNEL_SPIN_EVENT_PRIV_H
 #define KERNEL_SPIN_EVENT_PRIV_H
 
+#include "kernel/spin/epoch.h"
 #include "kernel/spin/event.h"
 
 // A function of an extension on an event.
 struct event_handler {
     struct dispatch_binding binding; // first
+    struct epoch_node node;          // when it is gone
     u64 id;                          // of the row, if it is this one that ends it
     u64 name;                        // among those of its extension
     struct abi_handler *row;
@@ -71,9 +73,9 @@ void event_handler_retire(struct event_handler *handler); // the same for what n
 // Before an event or handler of the extension: where their memory comes from.
 void event_memory_prepare(struct ext *ext);
 
-// Where a function is called in a raise: itself, or, if it needs a frame, a gate that makes one on
-// the native stack.
-u64 event_gate_make(const struct ext *ext, const struct ext_function *function);
+// Where a function is called in a raise: itself, or a gate, which makes a frame on the native stack
+// if it needs one, and with `locks` takes the kernel lock if the raise does not have it.
+u64 event_gate_make(const struct ext *ext, const struct ext_function *function, int locks);
 int event_may_run(const struct ext_function *function);
 i64 event_error(int dispatch_error);
 

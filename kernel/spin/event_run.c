@@ -4,6 +4,9 @@
 // Handlers that run: those that need a meter, are timed or come later are called through
 // event_gate. A call that is ended early detaches its handler, in the middle of the raise, which
 // goes on as if the handler's guard had not held; its owner is told.
+//
+// A raise may run without the kernel lock (EXT_RUN_RAISED), on several processors at once. So what
+// is counted here is counted by atomic additions, and what is more than counting takes the lock.
 
 #include "base/format.h"
 #include "base/string.h"
@@ -168,28 +171,41 @@ static void handler_failed(struct event_handler *handler, u32 status,
 
 // --- calling -------------------------------------------------------------------------------------
 
-// Time that was not the running env's.
-static void charge(const struct ext *ext, u64 ticks) {
-    struct env *env = env_find(ext->row->env);
-    if (!env)
-        return;
-    env->row->handled += ticks;
-    if (env != sched_current())
-        cpu_this()->since += ticks;
+static void add(u64 *count, u64 more) {
+    __atomic_fetch_add(count, more, __ATOMIC_RELAXED);
 }
 
-static void account(struct event_handler *handler, u64 own) {
-    struct abi_handler *row = handler->row;
-    row->calls++;
-    row->ticks += own;
-    if (own > row->worst)
-        row->worst = own;
-    if (handler->event) {
-        struct abi_event *event = handler->event->row;
-        event->ticks += own;
-        if (own > event->worst)
-            event->worst = own;
-        event->unhandled += handler->is_procedure;
+static void raise_to(u64 *most, u64 value) {
+    u64 old = __atomic_load_n(most, __ATOMIC_RELAXED);
+    while (old < value &&
+           !__atomic_compare_exchange_n(most, &old, value, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
+// Time that was not the running env's. Rows stay where they are, whoever has them.
+static void charge(const struct ext *ext, u64 ticks) {
+    env_id id = ext->row->env;
+    struct abi_env *row = (struct abi_env *)table_rows(ABI_TABLE_ENVS) + ABI_INDEX(id);
+    const struct env *running = sched_current();
+    if (!id || row->id != id)
+        return;
+    add(&row->handled, ticks);
+    if (!running || running->id != id)
+        add(&cpu_this()->since, ticks);
+}
+
+static void account(const struct event_handler *handler, u64 own) {
+    struct abi_handler *row = __atomic_load_n(&handler->row, __ATOMIC_RELAXED);
+    const struct event *at = __atomic_load_n(&handler->event, __ATOMIC_RELAXED);
+    add(&row->calls, 1);
+    add(&row->ticks, own);
+    raise_to(&row->worst, own);
+    if (at) {
+        struct abi_event *event = at->row;
+        add(&event->ticks, own);
+        raise_to(&event->worst, own);
+        if (handler->is_procedure)
+            add(&event->unhandled, 1);
     }
     charge(handler->ext, own);
 }
@@ -206,20 +222,27 @@ u32 event_call(struct event_handler *handler, const u64 *arguments, struct engin
     if (outer)
         outer->nested += ticks;
     account(handler, ticks - here.nested);
-    if (status)
+    if (status) {
+        u32 mode = ext_lock(run);
         handler_failed(handler, status, &here);
+        ext_unlock(run, mode);
+    }
     return status;
 }
 
 struct event_result event_activate(struct event_handler *handler, const u64 *arguments,
                                    struct engine_run *run) {
     struct event_result result = {0, 0};
-    if (handler->kind & HANDLER_ASYNC) {
+    int waits = (handler->kind & HANDLER_ASYNC) != 0, alone = waits || !handler->ext->concurrent;
+    u32 mode = alone ? ext_lock(run) : 0;
+    if (!waits) {
+        result.cancelled = event_call(handler, arguments, run, &result.value);
+    } else {
         if (handler->event)
             result.value = dispatch_identity(&handler->event->dispatch);
         event_put_off(handler, arguments);
-        return result;
     }
-    result.cancelled = event_call(handler, arguments, run, &result.value);
+    if (alone)
+        ext_unlock(run, mode);
     return result;
 }

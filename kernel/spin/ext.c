@@ -11,11 +11,13 @@
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/frame.h"
 #include "kernel/aegis/inside.h"
+#include "kernel/aegis/lock.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/cpu.h"
 #include "kernel/spin/domain.h"
+#include "kernel/spin/epoch.h"
 #include "kernel/spin/event.h"
 #include "kernel/spin/service.h"
 
@@ -123,6 +125,8 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
     ext_leave_env(ext);
     watch_forget(ext);
     event_hide(ext);
+    epoch_closed -= ext->closes;
+    ext->closes = 0;
     ext->row->state = EXT_DYING;
     ext->row->detached = why;
     ext->doomed = 1;
@@ -142,9 +146,10 @@ static u32 ext_tear(struct ext *ext, u32 budget) {
             return 0;
         domain_forget(ext);
         ext->forgotten = 1;
+        ext->gone = epoch_now();
     }
     event_reclaim();
-    if (!event_idle(ext))
+    if (!epoch_passed(ext->gone) || !event_idle(ext))
         return 0;
     for (u32 i = 0; i < sizeof pages / sizeof *pages; i++) {
         budget = memory_pages_tear(&ext->memory, pages[i], budget);
@@ -241,6 +246,23 @@ static void stack_measure(const struct ext *ext) {
     inside_unlock();
 }
 
+// For an upgrade: returns when no raise runs without the lock. From now on none does, until the
+// extension that is being loaded has taken the other's place, or is given up.
+static void raises_stop(struct ext *ext) {
+    int passed = 0;
+    inside_lock();
+    ext->closes = 1;
+    epoch_closed++;
+    u64 when = epoch_now();
+    inside_unlock();
+    while (!passed) {
+        inside_lock();
+        passed = epoch_passed(when);
+        inside_unlock();
+        sal_pause();
+    }
+}
+
 // On the extension's own stack, preemptible.
 static i64 load_work(void *argument) {
     struct ext *ext = argument;
@@ -249,6 +271,8 @@ static i64 load_work(void *argument) {
     error = error ? error : ext_build(ext);
     memory_drop(&ext->scratch);
     stack_measure(ext);
+    if (!error && ext->link.replaces)
+        raises_stop(ext);
     return error;
 }
 
@@ -457,6 +481,26 @@ struct engine_run *ext_run_here(void) {
     return &runs[sal_cpu()];
 }
 
+u32 ext_lock(struct engine_run *run) {
+    u32 mode = run->mode;
+    if (mode == EXT_RUN_LOCKED)
+        return mode;
+    if (mode == EXT_RUN_STRAND)
+        sal_interrupts_off();
+    kernel_lock();
+    run->mode = EXT_RUN_LOCKED;
+    return mode;
+}
+
+void ext_unlock(struct engine_run *run, u32 mode) {
+    if (mode == EXT_RUN_LOCKED)
+        return;
+    run->mode = mode;
+    kernel_unlock();
+    if (mode == EXT_RUN_STRAND)
+        sal_interrupts_on();
+}
+
 // What raises from assembly, and machine code, need not have aligned the stack.
 __attribute__((noinline, force_align_arg_pointer)) enum engine_status
 ext_run_nested(struct engine_run *run, struct ext *ext, u32 function, const u64 *arguments,
@@ -506,6 +550,26 @@ static struct ext_function *entry_find(struct ext *ext, u64 hash) {
     return 0;
 }
 
+// Without the lock if the extension can be called so; *inside: it was, and stays what it is until
+// epoch_leave.
+static enum engine_status call_run(struct ext *ext, const struct ext_function *function,
+                                   struct ext_call *call, int *inside) {
+    struct event_context context;
+    *inside = ext->concurrent && epoch_try();
+    if (!*inside)
+        return ext_run(ext, function->function, call->args, ext->row->budget, &call->result);
+    struct engine_run *run = event_enter(&context, ext);
+    i64 budget = ext->row->budget;
+    run->mode = EXT_RUN_RAISED;
+    kernel_unlock();
+    enum engine_status status =
+        ext_run_nested(run, ext, function->function, call->args, budget, &call->result);
+    kernel_lock();
+    run->mode = EXT_RUN_LOCKED;
+    event_leave(&context);
+    return status;
+}
+
 i64 sys_ext_call(u64 cap, ext_id id, u64 at) {
     struct ext *ext;
     struct ext_call call;
@@ -522,9 +586,10 @@ i64 sys_ext_call(u64 cap, ext_id id, u64 at) {
     struct ext_function *function = entry_find(ext, call.function);
     if (!function)
         return -E_INVAL;
+    int inside;
     u64 from = sal_tsc();
     call.result = 0;
-    call.status = ext_run(ext, function->function, call.args, ext->row->budget, &call.result);
+    call.status = call_run(ext, function, &call, &inside);
     call.slot = call.status ? ext_run_here()->status_pc : 0;
     ext->row->calls++;
     u64 ticks = sal_tsc() - from;
@@ -537,6 +602,8 @@ i64 sys_ext_call(u64 cap, ext_id id, u64 at) {
         ext->row->fault_slot = call.slot;
         ext->row->fault_line = line ? line->line : 0;
     }
+    if (inside)
+        epoch_leave();
     error = space_copy_out(at, &call, sizeof call);
     return error ? error : call.status ? -E_CANCELLED : 0;
 }

@@ -9,7 +9,7 @@
 //
 // Machine code. At the start of its code pages an extension has one stub of EXT_STUB_BYTES for each
 // import; then its functions. A call of a function that another extension exports goes to the stub,
-// whose jump can be changed by one aligned store.
+// which jumps to where a word in it says. So code that others may be running is never changed.
 //
 // Everything here is called with the kernel lock, unless it says otherwise.
 
@@ -24,8 +24,8 @@
 #include "kernel/spin/memory.h"
 #include "kernel/spin/strand.h"
 
-#define EXT_STUB_BYTES    48
-#define EXT_STUB_JUMP     24 // where the jump to an event is, if the extension has strands; else 0
+#define EXT_STUB_BYTES    64
+#define EXT_STUB_WORD     56         // offset of the word that says where an event's raises begin
 #define EXT_STUB_EVENT    (1u << 31) // in the place of SERVICE_*
 #define EXT_STACK_ORDER   3          // pages of the loader's stack, log2
 #define EXT_STACK_BYTES   ((u64)ABI_PAGE << EXT_STACK_ORDER)
@@ -33,10 +33,12 @@
 #define EXT_NATIVE_MAX    4096  // bytes of native stack
 #define EXT_BUDGET        8000  // meter of a call in kernel context
 
-// engine_run.mode.
+// engine_run.mode: how code of extensions runs.
 enum {
-    EXT_RUN_LOCKED, // kernel context, or an import that a strand has called
-    EXT_RUN_STRAND, // a strand's own code: without the kernel lock, preemptible
+    EXT_RUN_LOCKED, // with the kernel lock
+    EXT_RUN_STRAND, // a strand's own code: without the lock, preemptible
+    EXT_RUN_RAISED, // below a call of a program, or a strand's raise: without the lock, interrupts
+                    // off, inside as epoch.h has it
 };
 
 enum ext_role {
@@ -54,9 +56,10 @@ enum ext_role {
     EXT_ROLE_MAY_LINK, // "may_link": may that importer link to us?
     EXT_ROLE_GIVE,     // "give", "take": state in a live upgrade
     EXT_ROLE_TAKE,
-    EXT_ROLE_AUTHORISE, // "authorise/EVENT": may that handler be installed?
-    EXT_ROLE_IMPOSED,   // "impose/EVENT/NUMBER": a guard that the authoriser can impose
-    EXT_ROLE_MERGER,    // "merger/EVENT": makes one result of two
+    EXT_ROLE_AUTHORISE,  // "authorise/EVENT": may that handler be installed?
+    EXT_ROLE_IMPOSED,    // "impose/EVENT/NUMBER": a guard that the authoriser can impose
+    EXT_ROLE_MERGER,     // "merger/EVENT": makes one result of two
+    EXT_ROLE_CONCURRENT, // "concurrent": its code may run on several processors at once
     EXT_ROLES
 };
 
@@ -96,6 +99,7 @@ struct ext {
     struct engine_code code;
     struct ext_function *functions;
     u32 function_count;
+    u32 concurrent; // its code may run without the kernel lock
     struct event_link *links;
     // Events and handlers, which outlive the code: event.c
     struct memory lasting;
@@ -106,6 +110,7 @@ struct ext {
     u32 retired_handlers;      // that wait to be freed
     struct event_queue *queue; // of asynchronous handlers: event_async.c
     u32 forgotten;             // DYING: it is in no event any more
+    u64 gone;                  // and from when on nobody is in its code (epoch_now)
     struct event_handler *handlers;
     struct domain_entry *entries; // domain_made.c
     // service/strand.c
@@ -122,6 +127,7 @@ struct ext {
     struct env *env;         // that it acts for and dies with; null: none
     // While it is loaded
     struct env *loader;
+    u32 closes; // it keeps raises from running without the lock: epoch_closed
     struct ext_load request;
     struct ext_link link;
     struct memory scratch;
@@ -154,6 +160,11 @@ enum engine_status ext_run_nested(struct engine_run *run, struct ext *ext, u32 f
                                   const u64 *arguments, i64 budget, u64 *result);
 // The run of this processor's kernel context.
 struct engine_run *ext_run_here(void);
+
+// For whatever code of extensions comes to, in any mode (functions that release references, too):
+// takes the kernel lock if the run does not have it; `mode` is what ext_unlock wants.
+u32 ext_lock(struct engine_run *run);
+void ext_unlock(struct engine_run *run, u32 mode);
 
 // load.c: from ext->object_copy to a program that can run. Inside work; 0 or an error.
 i64 ext_build(struct ext *ext);

@@ -98,6 +98,7 @@ static const struct {
     {"authorise", EXT_ROLE_AUTHORISE},
     {"impose", EXT_ROLE_IMPOSED},
     {"merger", EXT_ROLE_MERGER},
+    {"concurrent", EXT_ROLE_CONCURRENT},
 };
 
 static u32 role_of(const struct engine_symbol *symbol) {
@@ -210,6 +211,7 @@ static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
         return ENGINE_ERROR_MEMORY;
     hook->name = function->name;
     ext->function_count++;
+    ext->concurrent |= function->role == EXT_ROLE_CONCURRENT;
     return 0;
 }
 
@@ -277,36 +279,41 @@ static int needs_check(struct ext *ext) {
 }
 
 // A stub that leads to an import, at the start of the code pages. Functions that want to know who
-// calls get the extension in the run's cookie. In an extension with strands the way first asks
-// whether a strand calls without the kernel lock: strand_import takes it, and calls the stub again;
-// functions that switch are called just so.
+// calls get the extension in the run's cookie. The way first asks how the code runs: for a service
+// strand_import takes the kernel lock, if it runs without, and calls the stub again; functions that
+// switch are called just so, and by a strand's own code only. Events are raised by such code
+// through strand_raise, which calls the stub again; by all other code at once.
 static void stub_write(struct ext *ext, u32 index, u64 target, u32 flags) {
     u8 bytes[EXT_STUB_BYTES];
     struct x86 x = {bytes, sizeof bytes, 0};
     struct x86_mem mode = {X86_R9, X86_NONE, 0, offsetof(struct engine_run, mode)};
     u64 at = ext->code_pages.va + (u64)index * EXT_STUB_BYTES;
-    if (ext->strands) {
-        x86_alu_mi(&x, X86_CMP, 1, mode, EXT_RUN_STRAND);
-        x86_jcc(&x, X86_NE, false, 12); // over the next two
+    int event = flags == EXT_STUB_EVENT, switches = (flags & SERVICE_SWITCHES) != 0;
+    if (ext->strands || !event) {
+        int own = event || switches; // the way is another one for a strand's own code only
+        x86_alu_mi(&x, X86_CMP, 1, mode, own ? EXT_RUN_STRAND : EXT_RUN_LOCKED);
+        x86_jcc(&x, own ? X86_NE : X86_E, false, 12); // over the next two
         size_t from = x.at;
-        x86_mov_ri(&x, X86_R11, flags & SERVICE_SWITCHES ? target : at);
-        x86_jmp(&x, true, (i32)((u64)strand_import - (at + x.at + 5)));
+        x86_mov_ri(&x, X86_R11, switches ? target : at);
+        x86_jmp(&x, true, (i32)((u64)(event ? strand_raise : strand_import) - (at + x.at + 5)));
         ASSERT(x.at == from + 12);
-        while (flags == EXT_STUB_EVENT && x.at < EXT_STUB_JUMP)
-            x86_byte(&x, 0x90);
     }
-    ASSERT(flags != EXT_STUB_EVENT || x.at == (ext->strands ? EXT_STUB_JUMP : 0));
-    if (flags & SERVICE_SWITCHES)
+    if (switches)
         target = (u64)strand_refused;
     if (flags & SERVICE_OWNER) {
         x86_mov_ri(&x, X86_R11, (u64)ext->self);
         x86_store(&x, (struct x86_mem){X86_R9, X86_NONE, 0, offsetof(struct engine_run, cookie)},
                   X86_R11);
     }
-    x86_jmp(&x, true, (i32)(target - (at + x.at + 5)));
+    if (event)
+        x86_rm(&x, 0xff, 4, (struct x86_mem){X86_NONE, X86_NONE, 0, (i32)(at + EXT_STUB_WORD)});
+    else
+        x86_jmp(&x, true, (i32)(target - (at + x.at + 5)));
+    ASSERT(x.at <= (event ? EXT_STUB_WORD : EXT_STUB_BYTES));
     while (x.at < sizeof bytes)
         x86_byte(&x, 0xcc);
-    ASSERT(x.at == sizeof bytes);
+    if (event)
+        memcpy(bytes + EXT_STUB_WORD, &target, sizeof target);
     memory_code_write(at, bytes, sizeof bytes);
 }
 
@@ -319,7 +326,7 @@ static int stubs_make(struct ext *ext) {
     for (u32 i = 0; i < ext->interface.import_count; i++) {
         struct engine_import *import = (struct engine_import *)&ext->interface.imports[i];
         const struct service *service = import->function ? domain_service(import->name) : NULL;
-        if (service && (service->flags & SERVICE_ANYWHERE || (!service->flags && !ext->strands)))
+        if (service && service->flags & SERVICE_ANYWHERE)
             continue;
         // With the lock, because the event that the stub leads to may end meanwhile.
         inside_lock();

@@ -19,10 +19,12 @@ void offsets(void) {
     OFFSET(RUN_MODE, engine_run, mode);
     DEFINE(RUN_STRAND, EXT_RUN_STRAND);
     DEFINE(RUN_LOCKED, EXT_RUN_LOCKED);
+    DEFINE(RUN_RAISED, EXT_RUN_RAISED);
     DEFINE(INDEX_MASK, (1ul << ABI_INDEX_BITS) - 1);
 
     OFFSET(SPIN_CPU_STRAND, cpu, strand);
     OFFSET(SPIN_CPU_NUMBER, cpu, number);
+    OFFSET(SPIN_CPU_EPOCH, cpu, epoch);
 
     OFFSET(STRAND_RSP, strand, rsp);
     OFFSET(STRAND_ID, strand, id);

@@ -12,8 +12,8 @@
 // agree. All layouts of references are in layouts[] (service_layouts in load.c), whose order is the
 // same for all extensions.
 //
-// Functions are called with interrupts off and the kernel lock held: in kernel context, or on a
-// strand, from whose own code the way takes the lock (strand_import).
+// Functions are called with interrupts off and the kernel lock held; from code that runs without it
+// the way there takes it (strand_import).
 
 #ifndef KERNEL_SPIN_SERVICE_H
 #define KERNEL_SPIN_SERVICE_H
@@ -59,9 +59,10 @@ extern const struct service *const spin_services_start[], *const spin_services_e
 #define SERVICE_LENGTH(most)                                                                       \
     { .kind = ENGINE_SCALAR, .flags = ENGINE_TYPE_RANGE, .minimum = 0, .maximum = (most) }
 
-// Where calls from a strand's own code go (strand_import.S), what to call being in r11; and those
-// of functions that switch from elsewhere.
-extern const char strand_import[], strand_pass_import[];
+// Where code goes that runs without the lock (strand_import.S), what to call being in r11: to call
+// it with the lock; or, for a strand's own code, to raise an event. And where calls of functions
+// that switch go from elsewhere.
+extern const char strand_import[], strand_raise[], strand_pass_import[];
 u64 strand_refused(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run);
 
 // The extension that called a function with SERVICE_OWNER.

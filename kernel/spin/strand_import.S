@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// From a strand's own code into the kernel. Stubs of imports (load.c, stub_write) jump here; R9 is
-// the run, and arguments are as in C.
+// From code of extensions that runs without the kernel lock into the kernel, or to events. Stubs of
+// imports (load.c, stub_write) and gates of handlers (event_gate_make) jump here; R9 is the run, and
+// arguments are as in C.
 
 #include "gen/aegis_offsets.h"
 #include "gen/spin_offsets.h"
@@ -23,23 +24,35 @@
     sti
     .endm
 
+    .macro ALL_IS_LEFT
+    movabs $(0x7fffffffffffffff - RUN_FUEL), %rax
+    mov %rax, RUN_SPENT(%r9)
+    .endm
+
 // Takes the lock, calls what is in r11, gives the lock back.
     .balign 16
     .global strand_import
 strand_import:
     push %r9
     push %r11
+    mov RUN_MODE(%r9), %r10d
     push %r10
     ENTER import_wait
 import_locked:
     movl $RUN_LOCKED, RUN_MODE(%r9)
-    movabs $(0x7fffffffffffffff - RUN_FUEL), %rax // all is left
-    mov %rax, RUN_SPENT(%r9)
-    call *8(%rsp)
-    add $16, %rsp
+    cmpb $RUN_STRAND, (%rsp)
+    jne 1f
+    ALL_IS_LEFT
+1:  call *8(%rsp)
+    pop %r10
+    pop %r11
     pop %r9
-    movl $RUN_STRAND, RUN_MODE(%r9)
+    mov %r10d, RUN_MODE(%r9)
+    cmp $RUN_STRAND, %r10d
+    jne 2f
     LEAVE
+    ret
+2:  movb $0, the_kernel_lock + LOCK_HELD(%rip)
     ret
 import_wait:
     push %rdi
@@ -55,8 +68,36 @@ import_wait:
     pop %rdx
     pop %rsi
     pop %rdi
-    mov (%rsp), %r10
     jmp import_locked
+
+// Raises an event from a strand's own code: calls what is in r11, the stub, again, with the mode of
+// raises. Inside (epoch.h) interrupts are off, so it is not preempted; what waits is taken at the end.
+    .balign 16
+    .global strand_raise
+strand_raise:
+    push %r9
+    push %r11
+    push %r11
+    cli
+    lock incq %gs:SPIN_CPU_EPOCH
+    cmpl $0, epoch_closed(%rip)
+    jne raise_closed
+    movl $RUN_RAISED, RUN_MODE(%r9)
+    ALL_IS_LEFT
+    call *(%rsp)
+    add $16, %rsp
+    pop %r9
+    movl $RUN_STRAND, RUN_MODE(%r9)
+    incq %gs:SPIN_CPU_EPOCH
+    sti
+    ret
+raise_closed: // with the lock, then
+    incq %gs:SPIN_CPU_EPOCH
+    sti
+    pop %r11
+    pop %r11
+    pop %r9
+    jmp strand_import
 
 // strand_pass(rdi) the short way: to a BLOCKED strand of the same crew, which has been on this
 // processor, nobody has scheduled otherwise, and nothing else is to be done. Changes just what the

@@ -3,7 +3,8 @@
 //
 // Live upgrade: a loaded extension gives its code to another, which keeps its id, its events, who
 // calls and handles them, and its counts. Everything happens with the kernel lock, between two
-// raises; so each raise runs the old version or the new one, and none is lost.
+// raises: those that run without the lock have been stopped (ext.c, raises_stop). So each raise
+// runs the old version or the new one, and none is lost.
 //
 // Extensions with strands cannot be upgraded: a strand is somewhere in the old code.
 //
@@ -106,6 +107,7 @@ static void code_exchange(struct ext *a, struct ext *b) {
     EXCHANGE(code);
     EXCHANGE(functions);
     EXCHANGE(function_count);
+    EXCHANGE(concurrent);
     EXCHANGE(links);
     EXCHANGE(link);
     EXCHANGE(request.flags);

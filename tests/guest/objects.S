@@ -24,5 +24,8 @@ object_\name\()_end:
     .irp name, cross_a, cross_b, asked, asker, eavesdrop, tally1, tally2, tally_type, tally_init, tally_state, teller, entry_pointer, ticker
     OBJECT \name bpf/tests/guest/ext/\name\().o
     .endr
+    .irp name, busy, busy_raiser, busy_strands, busy_slow, busy_alone, busy_loop, busy_some, counter1, counter2, counter_teller
+    OBJECT \name bpf/tests/guest/ext/\name\().o
+    .endr
 
     .section .note.GNU-stack, "", @progbits

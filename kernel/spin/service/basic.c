@@ -47,7 +47,7 @@ SERVICE(clock_hz) = {{.name = "clock_hz",
                       .result = SERVICE_NUMBER,
                       .flags = ENGINE_IMPORT_PURE,
                       .prototype = "u64()"},
-                     0};
+                     SERVICE_ANYWHERE};
 
 static u64 clock_wall_ns(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
     (void)a, (void)b, (void)c, (void)d, (void)e, (void)run;
@@ -60,7 +60,7 @@ SERVICE(clock_wall_ns) = {{.name = "clock_wall_ns",
                            .result = SERVICE_NUMBER,
                            .flags = ENGINE_IMPORT_PURE,
                            .prototype = "u64()"},
-                          0};
+                          SERVICE_ANYWHERE};
 
 static u64 console_text(u64 cap, u64 text, u64 length, u64 d, u64 e, struct engine_run *run) {
     i64 error;

@@ -234,4 +234,4 @@ SERVICE(table_word) = {{.name = "table_word",
                         .argument_count = 3,
                         .flags = ENGINE_IMPORT_PURE,
                         .prototype = "u64(u64,u64,u64)"},
-                       0};
+                       SERVICE_ANYWHERE};

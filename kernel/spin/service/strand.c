@@ -41,6 +41,7 @@ static u64 ext_strand(u64 argument) {
     run->stack_top = (u64)frames + sizeof frames;
     run->meter = INT64_MAX / 2;
     run->mode = EXT_RUN_STRAND;
+    run->ended = event_ended;
     if (engine_jit_run(&ext->code, run, self->entry, arguments, &result) != ENGINE_RUN_OK)
         __atomic_fetch_add(&ext->row->faults, 1, __ATOMIC_RELAXED);
     return result;
@@ -169,7 +170,7 @@ SERVICE(strand_fork) = {{.name = "strand_fork",
                          .arguments = {CALLABLE, SERVICE_NUMBER},
                          .argument_count = 2,
                          .prototype = "s64(void *,u64)"},
-                        SERVICE_OWNER};
+                        SERVICE_OWNER | SERVICE_STRANDS};
 
 static u64 service_unblock(u64 id, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
     (void)b, (void)c, (void)d, (void)e;
