@@ -60,7 +60,7 @@ u32 sal_cpu_apic(u32 cpu) {
 
 // --- features ------------------------------------------------------------------------------------
 
-enum feature_word { F_1C, F_1D, F_7B, F_7C, F_81C, F_81D, F_D1A, F_WORDS };
+enum feature_word { F_1C, F_1D, F_7B, F_7C, F_81C, F_81D, F_WORDS };
 
 static u32 words[F_WORDS];
 
@@ -78,6 +78,8 @@ static const struct feature required[] = {
     {F_1C, 19, "SSE4.1"},   {F_1C, 20, "SSE4.2"}, {F_1C, 23, "POPCNT"}, {F_81C, 0, "LAHF"},
     {F_81D, 11, "SYSCALL"}, {F_81D, 20, "NX"},    {F_81D, 29, "LM"},    {F_7B, 0, "FSGSBASE"},
 };
+
+#define XSAVE (1u << 26) // of F_1C
 
 static int has(u8 word, u8 bit) {
     return words[word] >> bit & 1;
@@ -103,7 +105,7 @@ static int is_tcg(void) {
 static void read_features(void) {
     u32 basic = x86_cpuid(0, 0).eax, extended = x86_cpuid(0x80000000, 0).eax;
     struct x86_cpuid r = x86_cpuid(1, 0);
-    words[F_1C] = r.ecx;
+    words[F_1C] = basic >= 0xd ? r.ecx : r.ecx & ~XSAVE; // which that leaf describes
     words[F_1D] = r.edx;
     if (basic >= 7) {
         r = x86_cpuid(7, 0);
