@@ -34,9 +34,12 @@
 #define SPACE_COPY_UNUSED(bits) ((bits) << 16)
 
 // env_watch
-#define WATCH_CALLS  1u // foreign system calls
-#define WATCH_FAULTS 2u // page faults
-#define WATCH_STRICT 4u // the env ends where the extension is gone
+#define WATCH_CALLS   1u  // foreign system calls
+#define WATCH_FAULTS  2u  // page faults
+#define WATCH_STRICT  4u  // the env ends where the extension, or a handler, is gone
+#define WATCH_RESULTS 8u  // what foreign system calls returned
+#define WATCH_OWN     16u // system calls of Tricolor
+#define WATCHERS_MAX  8   // of an env
 
 #define ABI_RANGE_PAGES (1ul << 27)
 

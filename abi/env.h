@@ -90,6 +90,7 @@ ABI_ASSERT_SIZE(struct env_uarea, 64);
 #define NOTIFY_TAKEN   2u // something was taken from it by force
 #define NOTIFY_HANDLER 4u // a handler of its extensions was detached: table HANDLERS
 
+#define NOTIFY_WATCH   8u // extensions begin to watch its foreign calls, or do so no more (env_watch)
 #define NOTIFY_OVERRUN 4u // an env of the account was destroyed: it overran for ENV_OVERRUN_MS
 
 #define ENV_UPCALL_PAGES 8
@@ -118,11 +119,13 @@ struct env_setup {
     u64 call_entry;    // env_call enters here
     u64 send_entry;    // env_send enters here
     u64 call_stack;    // stack pointer for both
-    u64 flags;         // ENV_START
+    u64 flags;         // ENV_START, ENV_TELL_WATCH
 };
 ABI_ASSERT_SIZE(struct env_setup, 96);
 
 #define ENV_START 1u // runnable at once
+#define ENV_TELL_WATCH                                                                             \
+    2u // NOTIFY_WATCH is wanted: for who does without syscall instructions otherwise
 
 #define ENV_WAIT_MESSAGE 1u // env_wait: accept env_call and env_send meanwhile
 

@@ -13,6 +13,12 @@
 //
 // What a handler writes to the registers of a foreign call is so afterwards: those that the env
 // sees if the call is passed on.
+//
+// Several watchers of one env are asked one after the other: first those without WATCH_STRICT, then
+// those with it, of each kind the oldest first. The first answer that is not EXT_PASS is the
+// answer, and those behind are not asked. So a tracer sees what the program wants, and a sandbox
+// what the library OS would get; nobody can undo a refusal, or change registers behind the first
+// strict watcher: what one behind it writes counts only with EXT_DONE.
 
 #ifndef ABI_EXT_WATCH_H
 #define ABI_EXT_WATCH_H
@@ -29,6 +35,25 @@ struct ext_foreign_call {
     u64 rip; // behind the instruction
     u64 r9, r8, r10, rsi, rdi, rdx;
     u64 rax; // the number; the result
+};
+
+// foreign_result (WATCH_RESULTS): a foreign call is over. What the library OS says (the system call
+// foreign_result), or what a watcher that was asked later has answered. The answers of handlers are
+// not looked at. Calls that do not return, as exit, have no result.
+struct ext_foreign_result {
+    u64 env;
+    u64 rip; // behind the instruction; 0: not known
+    u64 number;
+    u64 result;
+};
+
+// own_call (WATCH_OWN): a system call of Tricolor itself, also one within a batch, begins.
+// EXT_DONE: it is not made, and its result is -E_NOSYS.
+struct ext_own_call {
+    u64 env;
+    u64 rip;    // behind the instruction
+    u64 number; // without ABI_SYSCALL_BASE
+    u64 arguments[6];
 };
 
 // page_absent, page_protected, page_bad: a page fault. Which it is: the page is mapped, but not for

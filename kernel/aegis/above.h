@@ -63,7 +63,10 @@ void spin_account_asked(const struct abi_account *account);
 
 // Nobody watches the env any more.
 void spin_unwatch(struct env *env);
-// The env is watched as another one is, which made it.
-void spin_watch_too(struct env *env, const struct env *like);
+// The env is watched as another one is, which made it. E_NOMEM: it must not be.
+i64 spin_watch_too(struct env *env, const struct env *like);
+// A system call of a TRACED_WATCHED env begins. 0: it may be made; 1: it may not. It does not
+// return if the env is to end.
+int spin_own_call(u64 rip, u64 number, const u64 *arguments);
 
 #endif

@@ -9,6 +9,7 @@
 #include "abi/pte.h"
 #include "gen/syscalls.h"
 #include "gen/syscalls_kernel.h"
+#include "kernel/aegis/above.h"
 #include "kernel/aegis/lock.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
@@ -162,6 +163,9 @@ static struct batch_op *batch_at(u64 at, u64 *page, const u64 **entry) {
 
 static i64 batch_one(struct batch_op *op) {
     if (op->call >= SYS_COUNT || !batchable[op->call])
+        return -E_NOSYS;
+    if (sched_current()->traced & TRACED_WATCHED &&
+        spin_own_call(sal_entry_rip(), op->call, op->args))
         return -E_NOSYS;
     trace_env(sched_current(), TRACE_CALL, op->call, op->args[0], op->args[1], op->args[2]);
     return batchable[op->call](op->args[0], op->args[1], op->args[2], op->args[3], op->args[4],

@@ -43,7 +43,7 @@ static i64 setup_check(const struct env_setup *setup) {
     for (u32 i = 0; i < sizeof addresses / sizeof *addresses; i++)
         if (addresses[i] > ABI_USER_END)
             return -E_RANGE;
-    if (setup->flags & ~(u64)ENV_START)
+    if (setup->flags & ~(u64)(ENV_START | ENV_TELL_WATCH))
         return -E_INVAL;
     if (!setup->upcall_stack)
         return setup->upcall_pages ? -E_INVAL : 0;
@@ -83,7 +83,7 @@ static void env_unpin(struct env *env) {
 void env_update_short(struct env *env) {
     struct sal_context *context = &env->context;
     u32 what = env->watch.what;
-    u64 size = env->traced ? 0 : context->upcall_bytes;
+    u64 size = env->traced & TRACED_POINTS ? 0 : context->upcall_bytes;
     __atomic_store_n(&context->upcall_size, size, __ATOMIC_RELAXED);
     __atomic_store_n(&context->upcall_short, what & WATCH_FAULTS ? 0 : size, __ATOMIC_RELAXED);
     __atomic_store_n(&context->foreign_short, what & WATCH_CALLS ? 0 : context->foreign_entry,
@@ -139,6 +139,7 @@ static void env_apply(struct env *env, const struct env_setup *setup, const pfn_
     env->call_entry = setup->call_entry;
     env->send_entry = setup->send_entry;
     env->call_stack = setup->call_stack;
+    env->watch.tell = (setup->flags & ENV_TELL_WATCH) != 0;
     env_update_short(env);
     env_update_fast(env);
 }
@@ -457,6 +458,11 @@ i64 sys_env_create(u64 caps, account_id payer, space_id in, u64 setup_va, u64 sl
         error = env_make(payer, space, &setup, &env);
     if (error)
         return error;
+    error = spin_watch_too(env, creator);
+    if (error) {
+        env_free(env);
+        return error;
+    }
     // It gets no more than its creator presented, and itself.
     u32 paying = (u32)caps, mapping = (u32)(caps >> 32);
     cap_ref parent = cap_ref_of(creator, paying);
@@ -465,7 +471,6 @@ i64 sys_env_create(u64 caps, account_id payer, space_id in, u64 setup_va, u64 sl
     cap_fill(env, CAP_SLOT_SPACE, CAP_SPACE, in, 0, creator->caps[mapping].rights,
              cap_ref_of(creator, mapping));
     trace_env(env, TRACE_CREATE, creator->id, payer, in, 0);
-    spin_watch_too(env, creator);
     if (slice != ABI_ANY)
         sched_assign(slice, env);
     if (setup.flags & ENV_START)

@@ -22,6 +22,7 @@ struct sleeper {
 
 struct strand_crew;
 struct ext;
+struct watch;
 
 // A word of an exposed table and what is asked of it (abi/predicate.h).
 struct predicate_word {
@@ -66,7 +67,7 @@ struct env {
     union {
         struct {
             u8 notify;  // UPCALL_NOTIFY is to be delivered
-            u8 traced;  // trace.h
+            u8 traced;  // TRACED_* (trace.h)
             u8 stop;    // what another processor is to do when it leaves user mode: ENV_STOP_*
             u8 waits;   // its last env_accept or env_wait was an env_wait
             u32 slices; // first of its slices + 1, 0 if none (sched.c)
@@ -89,16 +90,17 @@ struct env {
                 // READY or STOPPED
     u32 whole;  // the processor, + 1, that it asked to have alone (slice.c)
     u32 recall; // that work is to end as soon as it is seen, with E_DEAD
-    struct trace *trace; // that it began
-    u32 traced_call;     // the call that it is in
-    struct env_watch {
-        u64 call;     // code that is asked at foreign calls
-        u64 fault[3]; // and at page faults, by enum watch_fault
-        struct ext *by;
-        struct env *next, **link; // of those that it watches
-        env_id consent;           // who allowed it
-        u32 what;                 // WATCH_*
-        u32 ranged;               // the extension says which pages can be absent
+    struct trace *trace;     // that it began
+    u32 traced_call;         // the call that it is in
+    struct env_watch {       // kernel/spin/service/watch.c
+        u64 call;            // code that is asked at foreign calls
+        u64 fault[3];        // and at page faults, by enum watch_fault
+        struct watch *first; // by whom, in the order in which they are asked
+        env_id consent;      // who allowed a strict watcher that is gone
+        u32 what;            // WATCH_*, of all of them
+        u32 ranged;          // the only one says which pages can be absent
+        u16 gone;            // WATCH_*, of strict watchers that are gone
+        u16 tell;            // ENV_TELL_WATCH
     } watch;
     struct env_predicate predicate;
     struct cap caps[CAP_SLOTS];

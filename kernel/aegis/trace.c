@@ -9,6 +9,7 @@
 #include "abi/pte.h"
 #include "gen/syscalls.h"
 #include "gen/syscalls_kernel.h"
+#include "kernel/aegis/above.h"
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/frame.h"
@@ -82,8 +83,8 @@ static int put_all(account_id account, const struct env *env, const struct trace
     return any;
 }
 
-static void env_traced(struct env *env, int traced) {
-    env->traced = (u8)traced;
+static void env_traced(struct env *env, u32 bit, int on) {
+    env->traced = (u8)(on ? env->traced | bit : env->traced & ~bit);
     env_update_short(env);
     env_update_fast(env);
 }
@@ -100,7 +101,7 @@ void trace_write(struct env *env, enum trace_point point, u64 a, u64 b, u64 c, u
     int any = put_all(env->row->account, env, &event);
     // entry.S of another processor may just be looking at upcall_size.
     if (!any && (env->row->state != ENV_RUNNING || env == sched_current()))
-        env_traced(env, 0);
+        env_traced(env, TRACED_POINTS, 0);
 }
 
 void trace_account(account_id account, enum trace_point point, u64 b, u64 c, u64 d) {
@@ -123,11 +124,22 @@ struct traced_call {
     u64 r9, r8, r10, rdx, rsi, rdi, r11, rcx, rax;
 };
 
-void trace_call(const struct traced_call *call);
-void trace_call(const struct traced_call *call) {
+#define NO_CALL (ABI_SYSCALL_BASE + 0xffff) // entry.S answers E_NOSYS
+
+static int call_refused(const struct env *env, const struct traced_call *call) {
+    u64 arguments[] = {call->rdi, call->rsi, call->rdx, call->r10, call->r8, call->r9};
     u64 number = call->rax - ABI_SYSCALL_BASE;
+    return env->traced & TRACED_WATCHED && number < SYS_COUNT &&
+           spin_own_call(call->rcx, number, arguments);
+}
+
+void trace_call(struct traced_call *call);
+void trace_call(struct traced_call *call) {
     struct env *env = sched_current();
     kernel_lock();
+    if (call_refused(env, call))
+        call->rax = NO_CALL;
+    u64 number = call->rax - ABI_SYSCALL_BASE;
     env->traced_call = (u32)number;
     if (number < SYS_COUNT)
         trace_env(env, TRACE_CALL, number, call->rdi, call->rsi, call->rdx);
@@ -185,9 +197,19 @@ void trace_lose(struct env *env, pfn_t pfn) {
 
 void trace_env_made(struct env *env) {
     const struct abi_account *row = trace_count ? account_find(env->row->account) : 0;
-    for (; row && !env->traced; row = account_find(row->parent))
+    for (; row && !(env->traced & TRACED_POINTS); row = account_find(row->parent))
         if (trace_of(row->id))
-            env_traced(env, 1);
+            env_traced(env, TRACED_POINTS, 1);
+}
+
+void trace_watch(struct env *env, int on) {
+    if (!(env->traced & TRACED_WATCHED) == !on)
+        return;
+    env_traced(env, TRACED_WATCHED, on);
+    if (env == sched_current())
+        trace_entry_update(env);
+    else if (env->row->state == ENV_RUNNING)
+        sched_poke(env);
 }
 
 // Makes some more of the envs that are to be traced so. E_AGAIN while some are left.
@@ -196,10 +218,10 @@ static i64 trace_spread(struct trace *trace) {
     u32 end = count - trace->row < ENVS_PER_CALL ? count : trace->row + ENVS_PER_CALL;
     for (; trace->row < end; trace->row++) {
         struct env *env = env_at(trace->row);
-        if (!env || env->id & ENV_DEAD || env->traced ||
+        if (!env || env->id & ENV_DEAD || env->traced & TRACED_POINTS ||
             !account_is_under(env->row->account, trace->account))
             continue;
-        env_traced(env, 1);
+        env_traced(env, TRACED_POINTS, 1);
         if (env->row->state == ENV_RUNNING && env != sched_current())
             sched_poke(env);
     }

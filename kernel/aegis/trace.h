@@ -22,6 +22,10 @@
 
 struct trace;
 
+// env->traced.
+#define TRACED_POINTS  1u // trace points are written
+#define TRACED_WATCHED 2u // extensions are asked at its system calls (WATCH_OWN)
+
 void trace_init(u32 accounts);
 
 void trace_write(struct env *env, enum trace_point point, u64 a, u64 b, u64 c, u64 d);
@@ -34,6 +38,8 @@ void trace_account(account_id account, enum trace_point point, u64 b, u64 c, u64
 
 // An env is made: it is traced if its account is.
 void trace_env_made(struct env *env);
+// Extensions are asked at its system calls, or no more.
+void trace_watch(struct env *env, int on);
 // The trace that an env began ends.
 void trace_env_dies(struct env *env);
 // The trace of an account ends.

@@ -490,6 +490,11 @@ u64 event_of_ext(const struct ext *ext, const struct kernel_event *kernel) {
     return event ? event->dispatch.address : 0;
 }
 
+int event_ext_handles(const struct ext *ext, const struct kernel_event *kernel) {
+    const struct event *event = own_event(ext, kernel);
+    return event && event->dispatch.handlers;
+}
+
 i64 event_meant(struct ext *ext, const char *name, struct event **found) {
     struct kernel_event *kernel = kernel_event_each(name);
     struct event *event = *found = kernel ? own_event(ext, kernel) : domain_find(ext, name);

@@ -102,6 +102,10 @@ static inline u64 event_raise5(const struct kernel_event *event, u64 a, u64 b, u
 // Where a kernel event that each has for itself is raised for that extension (dispatch.h, contract
 // T); 0: it has no handler of it. Holds as long as the extension lives.
 u64 event_of_ext(const struct ext *ext, const struct kernel_event *kernel);
+// Has it any handler of it now?
+int event_ext_handles(const struct ext *ext, const struct kernel_event *kernel);
+// Raises it there. As event_raise_run.
+u64 event_raise_at(u64 address, u64 a);
 
 // Imposes `the word of that size at that offset behind argument number n is value`; or, with
 // bytes 0, of the argument itself.

@@ -433,6 +433,8 @@ static void handler_linked(struct event_handler *handler, struct event *event) {
     handler->row->state = HANDLER_LIVE;
     handler->row->count++;
     event_release(event);
+    if (event->kernel && event->kernel->each)
+        watch_handlers_changed(handler->ext, event->kernel, 0);
 }
 
 static struct event_handler *handler_make(struct ext *ext, const struct ext_function *function,
@@ -511,6 +513,8 @@ void handler_remove(struct event_handler *handler, enum handler_state state) {
         handler->row->state = state;
     handler->event = 0;
     event_release(event);
+    if (event->kernel && event->kernel->each)
+        watch_handlers_changed(handler->ext, event->kernel, state == HANDLER_DETACHED);
 }
 
 void handler_forget(struct event_handler *handler) {

@@ -79,6 +79,14 @@ u64 event_raise_run(const struct kernel_event *event, u64 a, u64 b, u64 c, u64 d
     return result;
 }
 
+u64 event_raise_at(u64 address, u64 a) {
+    struct event_context context;
+    struct engine_run *run = event_enter(&context, 0);
+    u64 result = ((engine_import_function *)address)(a, 0, 0, 0, 0, run);
+    event_leave(&context);
+    return result;
+}
+
 // --- where it was --------------------------------------------------------------------------------
 
 static u32 function_of_slot(const struct engine_program *program, u32 slot) {

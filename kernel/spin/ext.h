@@ -119,7 +119,7 @@ struct ext {
     int strands;         // it imports what strands need
     u64 strand_callable; // value of a function that was found to be for strands; ~0: none yet
     // service/watch.c
-    struct env *watched;                 // envs whose events go to it
+    struct watch *watched;               // envs whose events go to it
     struct ext_range ranges[EXT_RANGES]; // pages that can be absent, if it says so
     u32 range_count;
     struct ext *next;        // of the dying ones
@@ -171,6 +171,12 @@ i64 ext_build(struct ext *ext);
 
 // service/watch.c: nobody is watched by it any more.
 void watch_forget(struct ext *ext);
+// It has said which pages can be absent.
+void watch_ranges_changed(struct ext *ext);
+// A handler of an event that each extension has for itself has come, or has gone: by the
+// dispatcher's own decision, if `detached`. The extension lives.
+struct kernel_event;
+void watch_handlers_changed(struct ext *ext, const struct kernel_event *event, int detached);
 
 // types.c: a hash of the type with the layout of all structures, for comparison; what must not be
 // wrong is compared besides.

@@ -103,7 +103,8 @@ static void kernel_enter(const struct rt_start *start) {
     struct env_setup setup = {.upcall_entry = (u64)upcall_entry,
                               .foreign_entry = (u64)foreign_entry,
                               .upcall_stack = (u64)exos_init_stack,
-                              .upcall_pages = THREAD_STACK >> ABI_PAGE_SHIFT};
+                              .upcall_pages = THREAD_STACK >> ABI_PAGE_SHIFT,
+                              .flags = ENV_TELL_WATCH};
     i64 error = sys_env_set(POD_CAP, start->env, (u64)&setup);
     if (error)
         pod_panic("exos: env_set: %ld", error);

@@ -30,6 +30,7 @@ struct mm {
     struct patches *patches;   // patched calls (patch.h); NULL: none
     u64 patch_low, patch_high; // their sites and slots are between these
     bool patch_off;            // and there are to be none
+    bool patch_watched;        // nor now, because an extension watches calls made in it
 };
 
 // A new mm with an empty space; NULL: -EAGAIN or -ENOMEM in *error.

@@ -70,8 +70,8 @@ bool patch_wanted(const struct trap_frame *tf) {
         traps[i].count = 1;
         return false;
     }
-    return ++traps[i].count % PATCH_AFTER == 0 && !p->mm->patch_off &&
-           !(kernel_env(current_thread()->env)->watch & WATCH_CALLS);
+    return ++traps[i].count % PATCH_AFTER == 0 && !p->mm->patch_off && !p->mm->patch_watched &&
+           !(current_thread()->row->watch & WATCH_CALLS);
 }
 
 // The index of the first patch at or above site.
@@ -135,6 +135,7 @@ static struct patches *patches_own(struct mm *mm, u32 more) {
 
 void patch_fork(struct mm *to, const struct mm *from) {
     to->patch_off = from->patch_off;
+    to->patch_watched = from->patch_watched;
     to->patches = from->patches;
     to->patch_low = from->patch_low;
     to->patch_high = from->patch_high;
@@ -358,6 +359,27 @@ static void patch_retire(struct mm *mm, struct patches *ps) {
     }
     mm->patch_off = true;
     patch_drop(mm);
+}
+
+static bool mm_is_watched(const struct mm *mm) {
+    PROCESS_FOR_EACH(p) {
+        for (const struct thread *t = p->mm == mm ? p->threads : NULL; t; t = t->next) {
+            if (t->row->watch & WATCH_CALLS)
+                return true;
+        }
+    }
+    return false;
+}
+
+void patch_look(const struct thread *t) {
+    struct mm *mm = t->process->mm;
+    bool watched = t->row->watch & WATCH_CALLS;
+    if (!mm || watched == mm->patch_watched)
+        return;
+    mm->patch_watched = watched || mm_is_watched(mm);
+    struct patches *ps = watched && mm->patches ? patches_own(mm, 0) : NULL;
+    for (u32 i = 0; ps && i < ps->count; i++)
+        site_restore(mm, &ps->list[i]);
 }
 
 static bool regions_touch(const struct patches *ps, u64 start, u64 end) {

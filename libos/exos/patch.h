@@ -11,8 +11,11 @@
 // frames get the canonical one.
 //
 // EXOS_PATCH=0 in the environment turns it off for a program and what it forks. It is off for good
-// in a process that unmaps or changes a region of slots. No further sites are patched while an
-// extension watches the thread's calls (env_watch), which would miss them.
+// in a process that unmaps or changes a region of slots.
+//
+// While an extension watches calls of a thread (env_watch), which it would miss, no further sites
+// of the process are patched; those that are get their own bytes back when the kernel tells that it
+// begins (NOTIFY_WATCH), and keep them.
 //
 // Pod lock held for everything here.
 
@@ -23,6 +26,7 @@
 #include "libos/exos/mm.h"
 #include <stdbool.h>
 
+struct thread;
 struct patches; // of an mm; shared by fork until one of both changes
 struct trap_frame;
 struct upcall_frame;
@@ -31,6 +35,8 @@ struct upcall_frame;
 bool patch_wanted(const struct trap_frame *tf);
 // Patches the site; the call then goes on as if it had come by it.
 void patch_site(struct trap_frame *tf);
+// The thread, which has been notified, goes back to its program: is it watched?
+void patch_look(const struct thread *t);
 // An exception of the program because of a patched site (see patch_code.h): mended?
 bool patch_exception(struct upcall_frame *f);
 // An address as the program knows it: other than rip only if that is in a slot.

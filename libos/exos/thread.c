@@ -181,6 +181,7 @@ static i64 thread_equip(struct thread *t) {
         .foreign_entry = (u64)foreign_entry,
         .upcall_stack = (u64)t->uarea,
         .upcall_pages = THREAD_STACK >> ABI_PAGE_SHIFT,
+        .flags = ENV_TELL_WATCH,
     };
     i64 env = sys_env_create(POD_CAPS, pod_account, t->space, (u64)&setup, t->slice);
     if (env < 0)

@@ -86,12 +86,15 @@ static i64 call_missing(u64 number) {
 }
 
 void syscall_handle(struct trap_frame *tf) {
+    u64 number = tf->frame.rax;
     if (patch_wanted(tf)) {
         pod_lock();
         patch_site(tf);
         pod_unlock();
     }
     syscall_run(tf);
+    if (current_thread()->row->watch & WATCH_RESULTS)
+        sys_foreign_result(number, tf->frame.rax, tf->frame.rip);
 }
 
 void syscall_run(struct trap_frame *tf) {
@@ -319,6 +322,7 @@ void exit_work(struct trap_frame *tf) {
         slice_end();
     pod_lock();
     t->work = 0;
+    patch_look(t);
     signal_deliver(tf);
     pod_unlock();
 }

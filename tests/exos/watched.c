@@ -171,6 +171,7 @@ static int child_memory(void) {
 
 // --- tests ---------------------------------------------------------------------------------------
 
+#define RESULT (1ul << 63)
 struct note {
     u64 env, number, arguments[6];
 };
@@ -178,20 +179,68 @@ static struct note notes[32] __attribute__((aligned(64)));
 
 static void test_tracer(const char *self) {
     i64 ext = load("/tracer.o");
-    unsigned seen = 0, opens = 0;
+    unsigned seen = 0, opens = 0, results = 0;
     CHECK(ext > 0);
-    CHECK(end(start(self, "calls", ext, WATCH_CALLS)) == 0);
+    CHECK(end(start(self, "calls", ext, WATCH_CALLS | WATCH_RESULTS)) == 0);
     memset(notes, 1, sizeof notes); // pages of our own again: fork shared them
     for (u64 n; (n = call(ext, "drain", (u64)notes, 32, 0, 0)) && n <= 32;)
         for (u64 i = 0; i < n; i++) {
             seen += notes[i].number == SYS_getppid;
-            opens += notes[i].number == SYS_execve;
+            results +=
+                notes[i].number == (SYS_getppid | RESULT) && notes[i].arguments[0] == (u64)getpid();
+            opens += notes[i].number == (SYS_execve | RESULT) && !notes[i].arguments[0];
         }
     CHECK(seen == CALLS);
+    CHECK(results == CALLS);
     CHECK(opens == 1);
     CHECK(call(ext, "overflow", 0, 0, 0, 0) == 0);
     unload(ext);
     printf("watched: traced %u calls of getppid\n", seen);
+}
+
+// So often that its site is patched.
+__attribute__((noinline)) static pid_t parent_of(void) {
+    return (pid_t)syscall(SYS_getppid);
+}
+
+// Call sites that were patched before are seen too, by two watchers, in this process itself; in
+// what it forks; and when nobody watches any more, nothing is broken.
+static void test_patched(void) {
+    i64 tracer = load("/tracer.o"), sandbox = load("/sandbox.o");
+    pid_t parent = getppid();
+    unsigned seen = 0;
+    for (u64 number = 0; number < 400; number++)
+        call(sandbox, "allow", number, 0, 0, 0);
+    for (int i = 0; i < 2 * CALLS; i++)
+        CHECK(parent_of() == parent);
+    CHECK(watch_self(tracer, WATCH_CALLS));
+    CHECK(watch_self(sandbox, WATCH_CALLS));
+    for (int i = 0; i < CALLS; i++)
+        CHECK(parent_of() == parent);
+    call(sandbox, "answer", SYS_getppid, EPERM, 0, 0);
+    for (int i = 0; i < CALLS; i++)
+        CHECK(parent_of() == -1 && errno == EPERM);
+    call(sandbox, "allow", SYS_getppid, 0, 0, 0);
+    pid_t child = fork();
+    if (!child) {
+        for (int i = 0; i < CALLS; i++)
+            if (parent_of() == 0)
+                _exit(1);
+        _exit(0);
+    }
+    CHECK(end(child) == 0);
+    CHECK(watch_self(0, 0));
+    for (int i = 0; i < CALLS; i++)
+        CHECK(parent_of() == parent);
+    memset(notes, 1, sizeof notes);
+    for (u64 n; (n = call(tracer, "drain", (u64)notes, 32, 0, 0)) && n <= 32;)
+        for (u64 i = 0; i < n; i++)
+            seen += notes[i].number == SYS_getppid;
+    CHECK(seen == 3 * CALLS);
+    CHECK(call(tracer, "overflow", 0, 0, 0, 0) == 0);
+    printf("watched: %u calls of getppid by a site that had been patched\n", seen);
+    unload(tracer);
+    unload(sandbox);
 }
 
 static void test_injector(const char *self) {
@@ -250,6 +299,7 @@ int main(int argc, char **argv) {
                : !strcmp(argv[1], "opens") ? child_opens()
                                            : child_memory();
     test_tracer(argv[0]);
+    test_patched();
     test_injector(argv[0]);
     test_sandbox(argv[0]);
     test_pager(argv[0]);

@@ -18,7 +18,7 @@ object_\name\()_end:
     .irp name, exporter, raiser, handlers1, handlers10, handlers50, wrong_type, wrong_guard, looping, recursive, watcher, strands, sums, sums_raiser, adders, fanout
     OBJECT \name bpf/tests/guest/ext/\name\().o
     .endr
-    .irp name, large_call, large_packet, large_guard, written_packet, memory_probe, predicates, reserve, spinning_fault
+    .irp name, large_call, large_packet, large_guard, written_packet, memory_probe, predicates, reserve, spinning_fault, watch_probe
     OBJECT \name bpf/tests/guest/ext/\name\().o
     .endr
     .irp name, cross_a, cross_b, asked, asker, eavesdrop, tally1, tally2, tally_type, tally_init, tally_state, teller, entry_pointer, ticker

@@ -170,16 +170,17 @@ TEST(watch_needs_both_sides) {
     CHECK_EQ(sys_env_watch(caps, self() + 1, (ext_id)tracer, WATCH_CALLS) < 0, 1);
     CHECK_EQ(sys_env_watch(CAP_SLOT_SELF | 60ul << 32, self(), (ext_id)tracer, WATCH_CALLS),
              -E_CAP);
-    CHECK_EQ(watch(self(), tracer, 0), -E_INVAL);
-    CHECK_EQ(watch(self(), tracer, 8 | WATCH_CALLS), -E_INVAL);
+    CHECK_EQ(watch(self(), tracer, 0), -E_STALE);
+    CHECK_EQ(watch(self(), tracer, 1ul << 40 | WATCH_CALLS), -E_INVAL);
     CHECK_EQ(watch(self(), tracer, WATCH_STRICT), -E_INVAL);
     env_id worker = worker_start(0, ask_for_it, (void *)tracer);
     worker_wait(worker);
     CHECK_EQ(progress, 100);
-    // One at a time.
+    CHECK_EQ(watch(self(), tracer, 32 | WATCH_CALLS), -E_INVAL);
     i64 inject = LOAD(inject);
+    CHECK_EQ(watch(self(), inject, WATCH_FAULTS | WATCH_STRICT), -E_INVAL); // no handler
     CHECK_EQ(watch(self(), tracer, WATCH_CALLS), 0);
-    CHECK_EQ(watch(self(), inject, WATCH_CALLS), -E_EXIST);
+    CHECK_EQ(watch(self(), tracer, WATCH_CALLS), -E_EXIST);
     CHECK_EQ(foreign(3, 0, 0), 1003);
     CHECK_EQ(call(tracer, "drain", (u64)notes, 8), 1);
     unload(inject);

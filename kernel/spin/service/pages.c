@@ -170,11 +170,6 @@ PAGE_SERVICE(space_write, 5, "s64(u64,u64,u64,void *,u64)", N, N, N, SERVICE_BYT
 
 // --- virtual ranges ------------------------------------------------------------------------------
 
-static void ranges_changed(struct ext *ext) {
-    for (struct env *env = ext->watched; env; env = env->watch.next)
-        env->watch.ranged = ext->range_count != 0;
-}
-
 static i64 claim(struct ext *ext, space_id space, u64 va, u64 pages) {
     if (va & (ABI_PAGE - 1))
         return -E_ALIGN;
@@ -183,7 +178,7 @@ static i64 claim(struct ext *ext, space_id space, u64 va, u64 pages) {
     if (ext->range_count == EXT_RANGES)
         return -E_FULL;
     ext->ranges[ext->range_count++] = (struct ext_range){space, va, pages << ABI_PAGE_SHIFT};
-    ranges_changed(ext);
+    watch_ranges_changed(ext);
     return 0;
 }
 
@@ -200,7 +195,7 @@ static u64 virt_release(ARGUMENTS) {
     for (u32 i = 0; i < ext->range_count; i++)
         if (ext->ranges[i].space == a && ext->ranges[i].va == b) {
             ext->ranges[i] = ext->ranges[--ext->range_count];
-            ranges_changed(ext);
+            watch_ranges_changed(ext);
             return 0;
         }
     return (u64)-E_STALE;
