@@ -90,7 +90,7 @@ static void host_code_free(void *cookie, struct engine_code_memory *code) {
     (void)memory_pages_tear(cookie, &pages, 2);
 }
 
-static void memory_host(struct memory *memory, struct engine_host *host) {
+void event_memory_host(struct memory *memory, struct engine_host *host) {
     *host = (struct engine_host){.cookie = memory,
                                  .alloc = host_alloc,
                                  .free = host_free,
@@ -99,7 +99,7 @@ static void memory_host(struct memory *memory, struct engine_host *host) {
 }
 
 void event_memory_prepare(struct ext *ext) {
-    memory_host(&ext->lasting, &ext->dispatch_host);
+    event_memory_host(&ext->lasting, &ext->dispatch_host);
     ext->dispatch.host = &ext->dispatch_host;
 }
 
@@ -145,6 +145,7 @@ static void handler_free(struct epoch_node *node) {
 }
 
 void event_handler_retire(struct event_handler *handler) {
+    event_share_leave(handler);
     handler->ext->retired_handlers++;
     epoch_retire(&handler->node, handler_free);
 }
@@ -171,6 +172,7 @@ void event_reclaim(void) {
         return;
     (void)epoch_reclaim(RECLAIM);
     blocks_reclaim(RECLAIM);
+    (void)event_shares_reap(RECLAIM);
 }
 
 int event_idle(const struct ext *ext) {
@@ -471,7 +473,7 @@ static void kernel_event_open(struct kernel_event *kernel) {
 
 void event_open_kernel(void) {
     own.memory.account = account_first();
-    memory_host(&own.memory, &own.host);
+    event_memory_host(&own.memory, &own.host);
     own.dispatch.host = &own.host;
     for (struct kernel_event *const *at = spin_events_start; at < spin_events_end; at++)
         if (!(*at)->each)

@@ -395,6 +395,7 @@ static i64 handler_prepare(struct event_handler *handler, struct event *event,
     handler->binding.closure = handler->closure;
     if (fit == FIT_CLOSURE)
         handler->binding.closure_register = (u8)(event->argument_count + 1);
+    error = error ? error : event_share_join(handler, event);
     error = error ? error : order_set(handler, event, wanted);
     error = error ? error : own_guards_put(handler, event);
     return error ? error : imposed_put(handler, event, &request, &terms);
@@ -512,6 +513,7 @@ void handler_remove(struct event_handler *handler, enum handler_state state) {
     if (!handler->row->count)
         handler->row->state = state;
     handler->event = 0;
+    event_share_leave(handler);
     event_release(event);
     if (event->kernel && event->kernel->each)
         watch_handlers_changed(handler->ext, event->kernel, state == HANDLER_DETACHED);
@@ -520,6 +522,7 @@ void handler_remove(struct event_handler *handler, enum handler_state state) {
 void handler_forget(struct event_handler *handler) {
     if (handler->event)
         handler_remove(handler, HANDLER_OUT);
+    event_share_leave(handler);
     handler->row = &nowhere; // for a raise that is still in it
     if (handler->id)
         object_release(&table, handler->id);

@@ -25,6 +25,7 @@ struct event_handler {
     struct event *event; // null: it is not installed
     struct event_handler *next;
     u64 closure;
+    struct event_share *share; // whose memory it shares; null: the exporter's
     u32 kind, budget, set;
     u8 is_procedure; // the exporter's own
     u8 never;        // its guards can't hold: the dispatcher does not know it
@@ -72,6 +73,7 @@ void event_release(struct event *event);
 void event_handler_retire(struct event_handler *handler); // the same for what nobody has in a list
 // Before an event or handler of the extension: where their memory comes from.
 void event_memory_prepare(struct ext *ext);
+void event_memory_host(struct memory *memory, struct engine_host *host);
 
 // Where a function is called in a raise: itself, or a gate, which makes a frame on the native stack
 // if it needs one, and with `locks` takes the kernel lock if the raise does not have it.
@@ -101,6 +103,11 @@ extern const char event_gate[];
 // Calls a handler with its budget; returns enum engine_status. If that is not 0, it was detached.
 u32 event_call(struct event_handler *handler, const u64 *arguments, struct engine_run *run,
                u64 *value);
+
+// event_share.c: before it is installed (E_NOMEM), and when it is out; more often does no harm.
+i64 event_share_join(struct event_handler *handler, const struct event *event);
+void event_share_leave(struct event_handler *handler);
+u32 event_shares_reap(u32 budget);
 
 // event_later.c
 int event_can_wait(const struct event *event); // can its arguments be copied?

@@ -55,6 +55,10 @@ struct ext *ext_at(u32 index) {
     return ext_of[index];
 }
 
+void ext_pays(account_id account, int more) {
+    paid_by[ABI_INDEX(account)] += (u32)more;
+}
+
 // --- making --------------------------------------------------------------------------------------
 
 // Names are those of what lives, or is about to.
@@ -100,7 +104,7 @@ i64 ext_make(struct env *env, account_id payer, const struct ext_load *request, 
     ext->row->state = EXT_LOADING;
     ext->row->budget = EXT_BUDGET;
     memcpy(ext->row->name, request->name, sizeof ext->row->name);
-    paid_by[ABI_INDEX(payer)]++;
+    ext_pays(payer, 1);
     ext->row->env = env->id; // while it is loaded, in any case
     ext->env = env;
     ext->next_of_env = env->extensions;
@@ -162,7 +166,7 @@ static u32 ext_tear(struct ext *ext, u32 budget) {
     ext->row->frames = ext->memory.frames + ext->lasting.frames + ext->scratch.frames;
     if (ext->memory.runs || ext->lasting.runs || ext->scratch.runs)
         return 0;
-    paid_by[ABI_INDEX(ext->memory.account)]--;
+    ext_pays(ext->memory.account, -1);
     ext_of[ABI_INDEX(ext->id)] = 0;
     object_release(&table, ext->id);
     frame_give(sal_phys(ext) >> ABI_PAGE_SHIFT);

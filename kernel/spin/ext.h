@@ -106,11 +106,12 @@ struct ext {
     struct engine_host dispatch_host;
     struct dispatch_memory dispatch;
     struct event *events;
-    u64 handler_names;         // given so far
-    u32 retired_handlers;      // that wait to be freed
-    struct event_queue *queue; // of asynchronous handlers: event_async.c
-    u32 forgotten;             // DYING: it is in no event any more
-    u64 gone;                  // and from when on nobody is in its code (epoch_now)
+    u64 handler_names;          // given so far
+    u32 retired_handlers;       // that wait to be freed
+    struct event_share *shares; // of its events, by account: event_share.c
+    struct event_queue *queue;  // of asynchronous handlers: event_later.c
+    u32 forgotten;              // DYING: it is in no event any more
+    u64 gone;                   // and from when on nobody is in its code (epoch_now)
     struct event_handler *handlers;
     struct domain_entry *entries; // domain_made.c
     // service/strand.c
@@ -186,6 +187,8 @@ u64 ext_type_shape(const struct engine_btf *btf, u32 func);
 // is then with's. After an error nothing has changed, and `with` must be killed.
 i64 ext_upgrade(struct ext *ext, struct ext *with);
 
+// ext.c: something that the account pays for has come or gone; it does not end before all has.
+void ext_pays(account_id account, int more);
 // ext.c: a row and a frame for a new extension. For domain_made.c.
 i64 ext_make(struct env *env, account_id payer, const struct ext_load *request, struct ext **made);
 // Does the capability cover it, with these rights? E_STALE: it is gone.

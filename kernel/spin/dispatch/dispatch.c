@@ -171,7 +171,10 @@ static int swap_build(struct dispatch_event *event, const struct saved *saved, u
 
 int dispatch_swap(struct dispatch_event *event, struct dispatch_binding *const *remove, u32 removed,
                   struct dispatch_binding *const *install, u32 installed) {
-    struct dispatch_memory *memory = event->memory;
+    // Whoever changes handlers pays for the list of them.
+    struct dispatch_memory *memory = installed ? install[0]->memory
+                                     : removed ? remove[0]->memory
+                                               : event->memory;
     u32 count = 0;
     for (struct dispatch_binding *b = event->handlers; b; b = b->next)
         count++;

@@ -18,6 +18,8 @@
 // one binding (leaf), or a *table*: all its bindings test one field for equality with some
 // constant, and each constant leads to the set of its bindings, whose other tests are asked there.
 // So tests are shared, a lookup is a hash, and the cost of a raise follows the handlers that run.
+// Bindings whose tables others pay for are in tables of their own: so what one payer's bindings
+// share goes with the last of them, and a raise looks into one table for each payer and field.
 // Invariants: a binding's leaf asks exactly those of its tests that no table above it has decided
 // (`done`); the stages of a set are sorted by section; a filter is a leaf of the root set.
 //
@@ -106,6 +108,8 @@ struct dispatch_event;
 struct dispatch_binding {
     // Embedder.
     struct dispatch_memory *memory; // pays for the leaf
+    struct dispatch_memory *shared; // pays for what it shares with others of the same; NULL: the
+                                    // event's. It must not go before all of them are removed
     u64 handler;                    // address, contract T
     u32 flags;                      // DISPATCH_*
     u32 counter;                    // number of its counter of calls
@@ -148,7 +152,8 @@ struct dispatch_set {
 
 struct dispatch_event {
     // Embedder.
-    struct dispatch_memory *memory; // pays for what handlers share
+    struct dispatch_memory *memory; // pays for the stub, the root set, and what handlers without
+                                    // a `shared` share
     const struct dispatch_layout *layout;
     u8 arguments;                       // 0..5
     u8 merge;                           // enum dispatch_merge

@@ -96,6 +96,12 @@ void table_free_nodes(struct dispatch_stage *stage);
 
 // ---- Sets
 
+// Who pays for what the binding shares.
+static inline struct dispatch_memory *binding_shared(const struct dispatch_event *event,
+                                                     const struct dispatch_binding *binding) {
+    return binding->shared ? binding->shared : event->memory;
+}
+
 // Address of the code of a set that is not empty, and the word that leads to it (NULL: none yet).
 u64 set_code(const struct dispatch_set *set);
 u64 *set_word(const struct dispatch_set *set);

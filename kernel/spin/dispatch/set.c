@@ -78,6 +78,11 @@ static struct dispatch_block *stage_step(struct dispatch_stage *stage,
     return block_make(stage->memory, 2, emit_step, &step, error);
 }
 
+// Who pays for a set's frame.
+static struct dispatch_memory *set_memory(const struct dispatch_set *set) {
+    return set->parent ? set->parent->stage->memory : set->event->memory;
+}
+
 // ---- Linking stages
 
 static void list_insert(struct dispatch_set *set, struct dispatch_stage *stage,
@@ -146,7 +151,7 @@ static int set_frame(struct dispatch_set *set) {
     struct dispatch_stage *old = set->first;
     struct dispatch_block *end, *frame = NULL, *entry = NULL, *step = NULL;
     int error = DISPATCH_OK;
-    end = block_make(event->memory, 0, emit_end, event, &error);
+    end = block_make(set_memory(set), 0, emit_end, event, &error);
     if (!end)
         return error;
     struct emit_frame what = {event, !set->parent, block_code(end)};
@@ -157,7 +162,7 @@ static int set_frame(struct dispatch_set *set) {
             goto undo;
         what.first = block_code(step);
     }
-    frame = block_make(event->memory, 1, emit_frame, &what, &error);
+    frame = block_make(set_memory(set), 1, emit_frame, &what, &error);
     if (!frame)
         goto undo;
     set->framed = true;
@@ -282,7 +287,7 @@ static int leaf_first(struct dispatch_set *set, struct dispatch_binding *binding
 // binding's stage is set.
 static int entry_new(struct dispatch_stage *table, u64 value, struct dispatch_binding *binding) {
     struct dispatch_event *event = table->set->event;
-    struct dispatch_entry *entry = heap_alloc(event->memory, sizeof(*entry));
+    struct dispatch_entry *entry = heap_alloc(table->memory, sizeof(*entry));
     if (!entry)
         return DISPATCH_MEMORY;
     entry->stage = table;
@@ -298,12 +303,12 @@ static int entry_new(struct dispatch_stage *table, u64 value, struct dispatch_bi
         block_free(entry->set.first->entry);
         stage_free(entry->set.first);
     }
-    heap_free(event->memory, entry, sizeof(*entry));
+    heap_free(table->memory, entry, sizeof(*entry));
     return error;
 }
 
 static void entry_free(struct dispatch_entry *entry) {
-    heap_free(entry->set.event->memory, entry, sizeof(*entry));
+    heap_free(entry->stage->memory, entry, sizeof(*entry));
 }
 
 static void table_discard(struct dispatch_stage *table) {
@@ -320,7 +325,7 @@ static void table_discard(struct dispatch_stage *table) {
 // A table of one constant with one binding, not linked yet.
 static int table_new(struct dispatch_set *set, struct dispatch_binding *binding, u32 test,
                      struct dispatch_stage **out) {
-    struct dispatch_stage *table = stage_new(set, set->event->memory, binding);
+    struct dispatch_stage *table = stage_new(set, binding_shared(set->event, binding), binding);
     if (!table)
         return DISPATCH_MEMORY;
     table->is_table = true;
@@ -380,6 +385,13 @@ static int leaf_to_table(struct dispatch_stage *leaf, u32 test) {
 
 static int set_insert(struct dispatch_set *set, struct dispatch_binding *binding, u32 order);
 
+// The binding's test that a table is for; -1: none, or another one pays for the table.
+static int table_fits(const struct dispatch_stage *table, const struct dispatch_binding *binding) {
+    if (table->memory != binding_shared(table->set->event, binding))
+        return -1;
+    return key_of(binding, &table->key);
+}
+
 // Puts a binding into a table, whose test number `test` it is.
 static int table_join(struct dispatch_stage *table, struct dispatch_binding *binding, u32 test,
                       u32 order) {
@@ -430,10 +442,12 @@ static int stage_join(struct dispatch_stage *stage, struct dispatch_binding *bin
         return 1;
     int test;
     if (stage->is_table) {
-        test = key_of(binding, &stage->key);
+        test = table_fits(stage, binding);
         return test < 0 ? 1 : table_join(stage, binding, (u32)test, order);
     }
     struct dispatch_binding *other = stage->binding;
+    if (other->shared != binding->shared)
+        return 1;
     for (u32 i = 0; i < other->test_count; i++) {
         if ((other->test_done & 1u << i) || !dispatch_test_is_key(&other->tests[i]))
             continue;
@@ -487,7 +501,7 @@ static int insert_beside(struct dispatch_set *set, struct dispatch_binding *bind
     if (!stage) // in another constant's set: never both
         return insert_none(set, binding);
     if (stage->is_table && stage->is_async == !!(binding->flags & DISPATCH_ASYNC)) {
-        int test = key_of(binding, &stage->key);
+        int test = table_fits(stage, binding);
         if (test >= 0)
             return table_join(stage, binding, (u32)test, order);
     }

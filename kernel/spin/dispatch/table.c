@@ -57,12 +57,12 @@ struct dispatch_entry *table_find(struct dispatch_stage *stage, u64 value) {
 static struct dispatch_block *entry_block(struct dispatch_stage *stage,
                                           struct dispatch_entry *entry, u64 next, int *error) {
     struct emit_entry what = {&stage->key, entry->value, next, set_code(&entry->set)};
-    return block_make(stage->set->event->memory, 2, emit_entry, &what, error);
+    return block_make(stage->memory, 2, emit_entry, &what, error);
 }
 
-static void node_free(struct dispatch_event *event, struct dispatch_node *node) {
-    block_retire(event, node->block);
-    heap_free(event->memory, node, sizeof(*node));
+static void node_free(struct dispatch_stage *stage, struct dispatch_node *node) {
+    block_retire(stage->set->event, node->block);
+    heap_free(stage->memory, node, sizeof(*node));
 }
 
 // What a bucket that overflows turns into.
@@ -77,11 +77,11 @@ struct split {
     u32 count;
 };
 
-static void split_undo(struct dispatch_event *event, struct split *split) {
+static void split_undo(struct dispatch_stage *stage, struct split *split) {
     for (u32 i = 0; i < split->count; i++)
         block_free(split->blocks[i]);
     if (split->node)
-        heap_free(event->memory, split->node, sizeof(*split->node));
+        heap_free(stage->memory, split->node, sizeof(*split->node));
 }
 
 // Makes a node and fresh blocks of the chain's entries and of one more. Nothing is linked.
@@ -91,7 +91,7 @@ static int split_make(struct dispatch_stage *stage, struct dispatch_entry *chain
     struct dispatch_event *event = stage->set->event;
     int error = DISPATCH_MEMORY;
     struct emit_node what = {.event = event, .key = &stage->key, .level = up ? up->level + 1u : 0};
-    *split = (struct split){.node = heap_alloc(event->memory, sizeof(*split->node))};
+    *split = (struct split){.node = heap_alloc(stage->memory, sizeof(*split->node))};
     if (!split->node)
         return error;
     *split->node = (struct dispatch_node){.up = up, .index = (u8)index, .level = (u8)what.level};
@@ -107,11 +107,11 @@ static int split_make(struct dispatch_stage *stage, struct dispatch_entry *chain
         split->entries[split->count] = i;
         split->blocks[split->count++] = block;
     }
-    split->node->block = block_make(event->memory, NODE_WAYS, emit_node, &what, &error);
+    split->node->block = block_make(stage->memory, NODE_WAYS, emit_node, &what, &error);
     if (split->node->block)
         return DISPATCH_OK;
 undo:
-    split_undo(event, split);
+    split_undo(stage, split);
     entry->next = NULL;
     return error;
 }
@@ -142,10 +142,10 @@ static int table_split(struct dispatch_stage *stage, struct dispatch_entry *entr
     if (!node) {
         bool top = !stage->set->parent && !stage->set->framed;
         struct emit_head what = {event, stage, split.node, 0, top};
-        head = block_make(event->memory, 0, emit_head, &what, &error);
+        head = block_make(stage->memory, 0, emit_head, &what, &error);
         if (!head) {
             block_free(split.node->block);
-            split_undo(event, &split);
+            split_undo(stage, &split);
             entry->next = NULL;
             return error;
         }
@@ -216,7 +216,7 @@ void table_remove(struct dispatch_stage *stage, struct dispatch_entry *entry) {
         up->buckets[node->index] = 0;
         word_set(block_word(up->block, node->index), block_code(event->abandon));
         up->used--;
-        node_free(event, node);
+        node_free(stage, node);
         node = up;
     }
 }
@@ -238,16 +238,16 @@ void table_each(struct dispatch_stage *stage, void (*visit)(struct dispatch_entr
     bucket_each(stage->root, visit);
 }
 
-static void nodes_free(struct dispatch_event *event, bucket_t bucket) {
+static void nodes_free(struct dispatch_stage *stage, bucket_t bucket) {
     struct dispatch_node *node = bucket_node(bucket);
     if (!node)
         return;
     for (u32 i = 0; i < NODE_WAYS; i++)
-        nodes_free(event, node->buckets[i]);
-    node_free(event, node);
+        nodes_free(stage, node->buckets[i]);
+    node_free(stage, node);
 }
 
 void table_free_nodes(struct dispatch_stage *stage) {
-    nodes_free(stage->set->event, stage->root);
+    nodes_free(stage, stage->root);
     stage->root = 0;
 }

@@ -207,8 +207,9 @@ static void random_packet(struct packet *p) {
 
 // ---- Handlers
 
-static struct dispatch_memory event_memory, handler_memory;
-static struct sim_memory event_sim, handler_sim;
+#define PAYERS 2
+static struct dispatch_memory event_memory, handler_memory, payer_memory[PAYERS];
+static struct sim_memory event_sim, handler_sim, payer_sim[PAYERS];
 static struct dispatch_event event;
 
 static void random_handler(u32 id) {
@@ -216,7 +217,9 @@ static void random_handler(u32 id) {
     u64 code = h->binding.handler, guard = h->binding.opaques[0];
     *h = (struct handler){0};
     struct dispatch_binding *b = &h->binding;
+    u64 payer = rnd() % (PAYERS + 1);
     b->memory = &handler_memory;
+    b->shared = payer < PAYERS ? &payer_memory[payer] : NULL;
     b->handler = code ? code : sim_code(handler_run, id);
     b->opaques[0] = guard ? guard : sim_code(guard_run, id);
     b->counter = 2 + id;
@@ -470,12 +473,27 @@ static void history_step(u32 target, bool may_fail) {
     }
 }
 
+// Nothing is in use of a payer without handlers; and of the event's, if all are of others, what
+// does not grow with them: the stub and what it leads to, the procedure, and a frame.
+static void check_payers(void) {
+    u32 of[PAYERS + 1] = {0};
+    for (u32 i = 0; i < HANDLERS; i++) {
+        const struct dispatch_memory *shared = handlers[i].binding.shared;
+        of[shared ? shared - payer_memory : PAYERS] += handlers[i].installed;
+    }
+    for (u32 i = 0; i < PAYERS; i++)
+        CHECK(of[i] || (payer_memory[i].blocks == 0 && payer_sim[i].outstanding == 0));
+    CHECK(of[PAYERS] || event_memory.blocks <= 7);
+}
+
 static void history_close(void) {
     dispatch_event_close(&event);
     reclaim();
     CHECK(event_memory.blocks == 0 && event_memory.heap_bytes == 0 && event_memory.code_bytes == 0);
     CHECK(handler_memory.blocks == 0 && handler_memory.heap_bytes == 0);
     CHECK(event_sim.outstanding == 0 && handler_sim.outstanding == 0);
+    for (u32 i = 0; i < PAYERS; i++)
+        CHECK(payer_memory[i].blocks == 0 && payer_sim[i].outstanding == 0);
 }
 
 static void test_histories(u32 rounds) {
@@ -484,8 +502,10 @@ static void test_histories(u32 rounds) {
         u32 target = (u32)(rnd() % (rnd() % 4 ? 20 : HANDLERS));
         for (u32 i = 0; i < 300; i++) {
             history_step(target, false);
-            if (rnd() % 4 == 0)
+            if (rnd() % 4 == 0) {
                 reclaim();
+                check_payers();
+            }
             for (u32 j = 0; j < 3; j++)
                 raise_checked();
         }
@@ -503,8 +523,10 @@ static void test_failing(u32 rounds) {
                 event_sim.fail_at = event_sim.count + 1 + rnd() % 12;
             if (rnd() % 2)
                 handler_sim.fail_at = handler_sim.count + 1 + rnd() % 6;
+            u64 payer = rnd() % PAYERS;
+            payer_sim[payer].fail_at = rnd() % 3 ? 0 : payer_sim[payer].count + 1 + rnd() % 6;
             history_step(25, true);
-            event_sim.fail_at = handler_sim.fail_at = 0;
+            event_sim.fail_at = handler_sim.fail_at = payer_sim[payer].fail_at = 0;
             reclaim();
             raise_checked();
         }
@@ -705,6 +727,10 @@ int main(void) {
     sim_memory_init(&handler_sim);
     event_memory.host = &event_sim.host;
     handler_memory.host = &handler_sim.host;
+    for (u32 i = 0; i < PAYERS; i++) {
+        sim_memory_init(&payer_sim[i]);
+        payer_memory[i].host = &payer_sim[i].host;
+    }
     sim_thread(counters);
     test_refusal();
     test_collisions();
