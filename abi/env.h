@@ -21,8 +21,11 @@
 //    before what must live on.
 //  * An env whose slice ends by force, because it has no upcall entry or ignored the upcall, is
 //  saved and resumed whole.
-//  * No register of one env is ever seen by another, except across env_call, where registers are
-//  the message.
+//  * Registers go from one env to another only where one hands the processor to the other by name:
+//  in
+//    env_call, env_return and env_send they are the message, and env_yield to a named env may leave
+//    in them what the yielder had there. What it leaves is its own choice. Vector state, bases and
+//    protection keys never go along, and by no other way does an env see another's registers.
 
 #ifndef ABI_ENV_H
 #define ABI_ENV_H

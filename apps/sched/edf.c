@@ -75,5 +75,5 @@ env_id edf_next(void *self, u32 cpu, u64 *until) {
 void edf_done(struct edf_task *task, env_id scheduler) {
     task->busy = 0;
     while (!task->busy)
-        sys_env_yield(CAP_SLOT_ACCOUNT, scheduler);
+        sys_env_run(CAP_SLOT_ACCOUNT, scheduler);
 }

@@ -39,7 +39,7 @@ static void sched_run(void *argument) {
             sys_env_sleep(sched_row(s->env)->wakes, until);
             continue;
         }
-        if (sys_env_yield(CAP_SLOT_ACCOUNT, next) == 0 && *s->left)
+        if (sys_env_run(CAP_SLOT_ACCOUNT, next) == 0 && *s->left)
             __atomic_fetch_sub(s->left, 1, __ATOMIC_RELAXED);
     }
     __atomic_fetch_add(&sched_ended, 1, __ATOMIC_SEQ_CST);

@@ -114,8 +114,7 @@ static i64 envs_tear(account_id account, space_id space) {
             return -E_AGAIN;
         }
         if (env->row->state == ENV_RUNNING) { // not here: the caller is none of them
-            env->stop |= ENV_STOP_STOPPED;
-            sched_poke(env);
+            env_ask_stop(env, ENV_STOP_STOPPED);
             return -E_AGAIN;
         }
         if (strand_end_all(env))

@@ -58,6 +58,12 @@ static void cap_unlink(struct cap *cap) {
         cap_at(cap->next)->previous = cap->previous;
 }
 
+static u8 cap_quick(enum cap_type type, u32 rights) {
+    u32 quick = (rights & CAP_RIGHT_CALL ? CAP_QUICK_CALL : 0) |
+                (rights & CAP_RIGHT_YIELD ? CAP_QUICK_YIELD : 0);
+    return type == CAP_ENV ? (u8)quick : 0;
+}
+
 void cap_fill(struct env *env, u32 slot, enum cap_type type, u64 object, u32 count, u32 rights,
               cap_ref parent) {
     struct cap *cap = &env->caps[slot];
@@ -65,7 +71,7 @@ void cap_fill(struct env *env, u32 slot, enum cap_type type, u64 object, u32 cou
     cap->epoch = cap->owner = 0;
     cap->count = count;
     cap->type = (u8)type;
-    cap->reserved = 0;
+    cap->quick = cap_quick(type, rights);
     cap->rights = (u16)rights;
     cap->child = 0;
     cap_link(cap, cap_ref_of(env, slot), parent);

@@ -25,10 +25,14 @@ struct cap {
     u64 owner;  // FRAMES: as long as they are this account's
     u32 count;  // FRAMES, SLICES
     u8 type;
-    u8 reserved;
+    u8 quick; // CAP_QUICK_*, of an ENV with the right
     u16 rights;
     cap_ref parent, child, next, previous;
 };
+
+// For the short ways of transfer.S.
+#define CAP_QUICK_CALL  1
+#define CAP_QUICK_YIELD 2
 
 // Fills a slot as a root of a tree, or as a child of parent.
 void cap_fill(struct env *env, u32 slot, enum cap_type type, u64 object, u32 count, u32 rights,

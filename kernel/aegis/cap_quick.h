@@ -14,7 +14,7 @@
 
 // Type and rights in one comparison.
 static inline int cap_is(const struct cap *cap, enum cap_type type, u32 rights) {
-    const u32 *word = (const u32 *)&cap->type; // reserved is between them
+    const u32 *word = (const u32 *)&cap->type; // quick is between them
     _Static_assert(__builtin_offsetof(struct cap, rights) ==
                        __builtin_offsetof(struct cap, type) + 2,
                    "one word");

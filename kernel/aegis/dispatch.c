@@ -43,19 +43,16 @@ SYSCALLS_IN_C(LOCKED)
 
 // The short ways of env_yield and env_pass (x86_64/transfer.S), and where they end when they aren't
 // any.
-i64 entry_yield(void);
+extern const char entry_yield[], entry_pass[], entry_null[], entry_in_c[];
 i64 entry_yield_slow(u64 cap, env_id env);
 i64 entry_yield_slow(u64 cap, env_id env) {
     return locked_env_yield(cap, env, 0, 0, 0, 0);
 }
-i64 entry_pass(void);
 i64 entry_pass_slow(u64 cap, env_id env, u64 seen, u64 deadline);
 i64 entry_pass_slow(u64 cap, env_id env, u64 seen, u64 deadline) {
     return locked_env_pass(cap, env, seen, deadline, 0, 0);
 }
-i64 entry_message_call(void);
-i64 entry_message_return(void);
-i64 entry_message_send(void);
+extern const char entry_message_call[], entry_message_return[], entry_message_send[];
 static i64 null_call(void) {
     return 0;
 }
@@ -63,27 +60,29 @@ i64 sys_null(void) {
     return 0;
 }
 
-extern const void *const calls[], *const calls_traced[];
-extern const char call_slow[], return_slow[]; // transfer.S
-#define HANDLER(name)            (const void *)locked_##name,
-#define ENTRY(name)              (const void *)entry_message_##name,
-#define locked_null              null_call
-#define locked_env_yield         entry_yield
-#define locked_env_pass          entry_pass
-#define entry_message_env_call   entry_message_call
-#define entry_message_env_return entry_message_return
-#define entry_message_env_send   entry_message_send
-const void *const calls[] = {SYSCALL_DISPATCH(HANDLER, ENTRY)};
-#undef locked_env_yield
-#undef locked_env_pass
-#undef entry_message_env_call
-#undef entry_message_env_return
-// Without the short ways.
-#define locked_env_yield         entry_yield_slow
-#define locked_env_pass          entry_pass_slow
-#define entry_message_env_call   call_slow
-#define entry_message_env_return return_slow
-const void *const calls_traced[] = {SYSCALL_DISPATCH(HANDLER, ENTRY)};
+// Where entry.S goes with a call: to a short way, or to entry_in_c, which calls what is in
+// calls_in_c[], as entry_syscall_traced does with calls_traced[].
+extern const void *const calls[], *const calls_in_c[], *const calls_traced[];
+extern const char call_slow[], return_slow[], send_slow[]; // transfer.S
+#define IN_C(name)       (const void *)entry_in_c,
+#define SHORT(name)      (const void *)entry_##name,
+#define entry_env_yield  entry_yield
+#define entry_env_pass   entry_pass
+#define entry_env_call   entry_message_call
+#define entry_env_return entry_message_return
+#define entry_env_send   entry_message_send
+const void *const calls[] = {SYSCALL_DISPATCH(IN_C, SHORT, SHORT)};
+#define HANDLER(name)    (const void *)locked_##name,
+#define NONE(name)       (const void *)0,
+#define locked_null      null_call
+#define locked_env_yield entry_yield_slow
+#define locked_env_pass  entry_pass_slow
+const void *const calls_in_c[] = {SYSCALL_DISPATCH(HANDLER, HANDLER, NONE)};
+#define SLOW(name)      (const void *)slow_##name,
+#define slow_env_call   call_slow
+#define slow_env_return return_slow
+#define slow_env_send   send_slow
+const void *const calls_traced[] = {SYSCALL_DISPATCH(HANDLER, HANDLER, SLOW)};
 #undef locked_null
 #undef locked_env_yield
 #undef locked_env_pass

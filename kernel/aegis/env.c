@@ -22,11 +22,17 @@
 
 static struct object_table envs;
 struct env **env_of; // by row
+struct env **env_short;
+static struct env env_none;
 struct env *env_graves;
 
 void env_init(u32 count) {
     object_table_init(&envs, ABI_TABLE_ENVS, sizeof(struct abi_env), count);
-    env_of = sal_frame(sal_boot_alloc((count * sizeof(void *) + ABI_PAGE - 1) >> ABI_PAGE_SHIFT));
+    u64 pages = (count * sizeof(void *) + ABI_PAGE - 1) >> ABI_PAGE_SHIFT;
+    env_of = sal_frame(sal_boot_alloc(pages));
+    env_short = sal_frame(sal_boot_alloc(pages));
+    for (u64 i = 0; i < (pages << ABI_PAGE_SHIFT) / sizeof(void *); i++)
+        env_short[i] = &env_none;
 }
 
 struct env *env_find(env_id id) {
@@ -90,6 +96,12 @@ void env_update_short(struct env *env) {
                      __ATOMIC_RELAXED);
 }
 
+void env_ask_stop(struct env *env, u8 what) {
+    env->stop |= what;
+    env_unplain(env);
+    sched_poke(env);
+}
+
 int env_lose_stack(struct env *env, pfn_t pfn) {
     u32 i = 0, state = env->row->state;
     while (i < ENV_UPCALL_PAGES && env->context.upcall_frames[i] != (u64)sal_frame(pfn))
@@ -97,8 +109,7 @@ int env_lose_stack(struct env *env, pfn_t pfn) {
     if (i == ENV_UPCALL_PAGES)
         return 1;
     if (state == ENV_RUNNING && env != sched_current()) { // it may be writing there just now
-        env->stop |= ENV_STOP_STOPPED;
-        sched_poke(env);
+        env_ask_stop(env, ENV_STOP_STOPPED);
         return 0;
     }
     env_unpin(env);
@@ -195,7 +206,7 @@ i64 env_make(account_id payer, struct abi_space *space, const struct env_setup *
     struct env *env = sal_frame(kernel);
     env->id = id;
     env->row = object_row(&envs, id);
-    env_of[ABI_INDEX(id)] = env;
+    env_of[ABI_INDEX(id)] = env_short[ABI_INDEX(id)] = env;
     env->cr3 = space->root << ABI_PAGE_SHIFT;
     env->context.xsave = sal_frame(vector);
     spin_unwatch(env);
@@ -221,8 +232,7 @@ void env_uncall(struct env *env) {
         last = last->callee;
     if (last->row->state == ENV_RUNNING) {
         sched_charge(last);
-        last->stop |= ENV_STOP_LEAVE;
-        sched_poke(last);
+        env_ask_stop(last, ENV_STOP_LEAVE);
     }
     callee->caller = 0;
     env->callee = 0;
@@ -230,6 +240,7 @@ void env_uncall(struct env *env) {
 }
 
 void env_answer(struct env *caller, i64 result) {
+    env_unplain(caller);
     caller->context.full = 0;
     caller->context.rax = (u64)result;
     caller->context.rdi = caller->context.fs_base = 0;
@@ -254,6 +265,7 @@ static void env_bury(struct env *env) {
     account_find(env->row->account)->envs--;
     pfn_t vector = sal_phys(env->context.xsave) >> ABI_PAGE_SHIFT;
     env_of[ABI_INDEX(id)] = 0;
+    env_short[ABI_INDEX(id)] = &env_none;
     object_release(&envs, id);
     if (env->context.xsave_used)
         frame_give(vector);
@@ -277,6 +289,7 @@ void env_free(struct env *env) {
     trace_env_dies(env);
     env->row->state = ENV_DYING;
     console_forget(env);
+    sched_payer_gone(env);
     spin_env_dies(env);
     spin_unwatch(env);
     env_break_calls(env);
@@ -421,6 +434,7 @@ void upcall_refused(struct sal_regs *regs, u64 address) {
         return;
     }
     sal_context_save_full(&env->context, regs);
+    env_unplain(env);
     env->row->stop_reason = env->context.upcall_bytes ? ENV_STOP_STACK : ENV_STOP_EXCEPTION;
     env->row->stop_vector = (u32)regs->vector;
     env->row->stop_rip = regs->rip;
@@ -534,8 +548,7 @@ i64 sys_env_stop(u64 cap, env_id id) {
         return -E_BUSY;
     case ENV_RUNNING:
         if (env != sched_current()) {
-            env->stop |= ENV_STOP_STOPPED;
-            sched_poke(env);
+            env_ask_stop(env, ENV_STOP_STOPPED);
             return -E_AGAIN;
         }
         env_save_switched(env, 0);
@@ -563,8 +576,7 @@ i64 sys_env_destroy(u64 cap, env_id id) {
     if (env == sched_current())
         sched_end();
     if (env->row->state == ENV_RUNNING) {
-        env->stop |= ENV_STOP_STOPPED;
-        sched_poke(env);
+        env_ask_stop(env, ENV_STOP_STOPPED);
         return -E_AGAIN;
     }
     if (strand_end_all(env))
@@ -583,6 +595,8 @@ static void env_wake(struct env *env, int notify) {
         return;
     }
     env->notify |= (u8)notify;
+    if (notify)
+        env_unplain(env);
     env_update_fast(env);
     if (env_sleeps(env)) {
         env->context.rax = 0;

@@ -63,6 +63,10 @@ struct env {
     struct env *callee;     // ENV_CALLING: whom it called
     struct env *caller;     // who called it, until env_return
     struct ext *extensions; // that die with it
+    // Its id if the short way of env_yield may enter it when it is READY: nothing is to be
+    // delivered or done first, and its context is all 0 but for rip, rsp and PKRU. Otherwise 0. Set
+    // when it is entered by C; whoever gives a reason makes it 0 (env_unplain).
+    u64 plain;
     // Any of these not 0 keeps the env off the fast way.
     union {
         struct {
@@ -116,6 +120,18 @@ static inline int env_sleeps(const struct env *env) {
     return state == ENV_SLEEPING || state == ENV_ACCEPTING || state == ENV_WAITING;
 }
 
+static inline void env_unplain(struct env *env) {
+    env->plain = 0;
+}
+static inline void env_update_plain(struct env *env) {
+    int may = sal_machine.features & ABI_FEATURE_XSAVE && !env->notify && !env->traced &&
+              !env->stop && !env->inside;
+    env->plain = may ? env->id : 0;
+}
+
+// By row, for the short ways: env_none where there is none.
+extern struct env **env_short;
+
 void env_init(u32 count);
 struct env *env_find(env_id id);
 // By row; null if it is free.
@@ -142,6 +158,8 @@ static inline void env_reap_some(void) {
         env_reap();
 }
 
+// Asks an env that runs on another processor for that.
+void env_ask_stop(struct env *env, u8 what);
 // What stop asks for: to become ENV_STOPPED, or only to leave the processor.
 #define ENV_STOP_STOPPED 1
 #define ENV_STOP_LEAVE   2

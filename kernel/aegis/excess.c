@@ -36,11 +36,12 @@ void excess_charge(const struct processor *p, const struct env *next, u64 now) {
 }
 
 int excess_forced(const struct processor *p, struct env *env, u64 now) {
+    int left = cpu_this()->grace == GRACE_LEFT;
     cpu_this()->grace = GRACE_OVER;
     u64 over = late(p, now, grace_ticks);
     if (env->caller || position_env(p) != env)
         return 0;
-    if (cpu_this()->since > now - over) { // it did leave, but the slice came back to it
+    if (left) { // but the slice came back to it
         env->row->overrun = 0;
         return 0;
     }

@@ -55,6 +55,7 @@ void inside_start(const struct inside *inside) {
     struct env *env = sched_current();
     env_save_switched(env, 0);
     env->inside = 1;
+    env_unplain(env);
     env->recall = 0;
     sal_stack_switch(inside->top, inside_main, (void *)inside);
 }

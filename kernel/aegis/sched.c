@@ -6,6 +6,14 @@
 // Each processor keeps a bit set of the positions whose env may run: READY or RUNNING, or CALLING,
 // which runs the env that was called. Going round the vector is finding the next bit, and passing
 // over those that run elsewhere.
+//
+// Each processor has a payer: the env whose position it is, or (sched_pay) another that was given
+// the rest. Time is charged to it when somebody else is to pay, or the processor is given up;
+// directed yields, calls and returns leave it alone, so they need not look at the clock.
+//
+// The short way of env_yield (x86_64/transfer.S) is taken while yield_slots of the processor is not
+// 0: then no other processor idles or is one env's, who may have to be told; the running env was
+// not told that its slice is over; and it has no overrun, which its leaving would end.
 
 #include "kernel/aegis/sched.h"
 
@@ -283,36 +291,62 @@ void sched_timer_update(void) {
     set_timer(here());
 }
 
-// Charges the time since the last charge to the running env, or, if it was called, to whoever
-// called it: the slice is theirs.
-static void charge(struct env *env, u64 now) {
-    env_outermost(env)->row->ran += now - cpu_this()->since;
+// Charges the time since the last charge.
+static void charge(u64 now) {
+    struct abi_env *payer = cpu_this()->payer;
+    if (payer)
+        payer->ran += now - cpu_this()->since;
     cpu_this()->since = now;
+}
+
+void sched_pay(struct env *env) {
+    charge(sal_tsc());
+    cpu_this()->payer = env_outermost(env)->row;
+}
+
+void sched_payer_gone(const struct env *env) {
+    for (u32 i = 0; i < sal_machine.cpus; i++) {
+        struct cpu *cpu = cpu_get(i);
+        if (cpu->payer == env->row) {
+            struct env *runs = cpu->context;
+            cpu->payer = runs && runs != env ? runs->row : 0;
+        }
+    }
 }
 
 void sched_charge(struct env *env) {
     struct cpu *cpu = cpu_get(env->row->cpu);
     u64 now = sal_tsc();
-    if (now <= cpu->since)
+    struct abi_env *payer = cpu->payer;
+    if (now <= cpu->since || !payer)
         return;
-    while (env->caller)
-        env = env->caller;
-    env->row->ran += now - cpu->since;
+    payer->ran += now - cpu->since;
     cpu->since = now;
 }
 
 // The running env leaves the processor.
 static void leave(struct processor *p, u64 now) {
     struct env *env = sched_current();
-    cpu_this()->context = 0;
+    charge(now);
     if (env) {
-        charge(env, now);
+        cpu_this()->vector_owner = env;
         trace_env(env, TRACE_LEAVE, env->row->state, 0, 0, 0);
     }
-    if (p->owner)
-        p->owner->row->ran += now - cpu_this()->since;
+    cpu_this()->context = 0;
     p->owner = 0;
     cpu_this()->strand = 0;
+}
+
+// Sets what the short way of env_yield looks at first.
+static void yield_update(const struct env *env) {
+    int unusual = watch_count || cpu_this()->grace || env->row->overrun;
+    cpu_this()->yield_slots = unusual ? 0 : CAP_SLOTS;
+}
+
+void watch_begin(void) {
+    watch_count++;
+    for (u32 cpu = 0; cpu < sal_machine.cpus; cpu++)
+        cpu_get(cpu)->yield_slots = 0;
 }
 
 void sched_enter(struct env *env) {
@@ -325,13 +359,13 @@ void sched_enter(struct env *env) {
         positions_mark(env, 1);
     }
     cpu_this()->context = env; // &env->context
-    cpu_this()->since = now;
     p->row->env = env->id;
     p->row->switches++;
     env->row->state = ENV_RUNNING;
     env->row->cpu = (u32)(p - processors);
-    cpu_this()->vector_owner = env;
     env->fast_entry = 0;
+    env_update_plain(env);
+    yield_update(env);
     load_space(env->cr3);
     trace_entry_update(env);
     trace_env(env, TRACE_ENTER, p->position, env->context.rip, env->context.rax, 0);
@@ -340,7 +374,7 @@ void sched_enter(struct env *env) {
 }
 
 __attribute__((noreturn)) static void run(struct processor *p, struct env *env) {
-    struct env *owner = cpu_this()->vector_owner;
+    const struct env *owner = sched_current() ? sched_current() : cpu_this()->vector_owner;
     if (env->notify && !env->inside) {
         env->notify = 0;
         upcall_deliver(env, 0, UPCALL_NOTIFY);
@@ -370,7 +404,6 @@ __attribute__((noreturn)) static void run(struct processor *p, struct env *env) 
 
 __attribute__((noreturn)) static void run_strands(struct processor *p, struct env *owner) {
     p->owner = owner;
-    cpu_this()->since = sal_tsc();
     p->row->env = owner->id;
     p->row->switches++;
     cpu_this()->vector_owner = 0; // it may run elsewhere, or die, meanwhile
@@ -381,6 +414,8 @@ __attribute__((noreturn)) static void run_strands(struct processor *p, struct en
 
 __attribute__((noreturn)) static void run_choice(struct processor *p, const struct choice *choice) {
     choice->owner->crew_turn = choice->env != 0;
+    cpu_this()->payer = (choice->env ? env_outermost(choice->env) : choice->owner)->row;
+    cpu_this()->since = sal_tsc();
     if (choice->env)
         run(p, choice->env);
     run_strands(p, choice->owner);
@@ -406,6 +441,7 @@ void sched_next(void) {
     if (sched_current() && cpu_this()->grace != GRACE_OVER)
         sched_current()->row->overrun = 0; // it left by itself
     leave(p, left);
+    cpu_this()->payer = 0;
     env_reap_some();
     for (;;) {
         u32 position;
@@ -430,13 +466,18 @@ void sched_next(void) {
         cpu_this()->vector_owner = 0; // it may run elsewhere, or die, meanwhile
         set_timer(p);
         u64 from = sal_tsc();
-        watch_count++;
+        watch_begin();
         kernel_unlock();
         sal_idle();
         kernel_lock();
-        watch_count--;
+        watch_end();
         p->row->idle += sal_tsc() - from;
     }
+}
+
+void sched_note_left(void) {
+    if (cpu_this()->grace == GRACE_TOLD)
+        cpu_this()->grace = GRACE_LEFT;
 }
 
 // Between two envs that nothing special is the matter with, only what must change does: the slice,
@@ -445,19 +486,18 @@ void sched_switch(struct env *env) {
     struct processor *p = here();
     struct cpu *cpu = cpu_this();
     struct env *self = cpu->context;
+    sched_note_left();
     if (self->caller || (self->traced | env->traced) || env->notify || env->stop ||
         env->context.full || p->whole || sched_sleep_first() < cpu_this()->timer)
         run(p, env);
-    u64 now = sal_tsc();
     self->row->overrun = 0;
-    self->row->ran += now - cpu_this()->since;
-    cpu_this()->since = now;
     p->row->env = env->id;
     p->row->switches++;
     env->row->cpu = cpu->number;
     env->row->state = ENV_RUNNING;
     cpu->context = env;
-    cpu->vector_owner = env;
+    env_update_plain(env);
+    yield_update(env);
     load_space(env->cr3);
     if (self != env) {
         sal_vector_clear();
@@ -497,7 +537,7 @@ void sched_charge_interrupt(struct env *owner, u64 *from) {
     if (!owner)
         return;
     owner->row->interrupt_ticks += ticks;
-    if (sched_current() && env_outermost(sched_current()) != owner)
+    if (cpu_this()->payer != owner->row)
         cpu_this()->since += ticks; // not at the expense of who was interrupted
 }
 
@@ -517,6 +557,7 @@ __attribute__((noreturn)) static void force(struct env *env, const struct sal_re
     } else {
         sal_context_save_full(&env->context, regs);
     }
+    env_unplain(env);
     int on_its_stack = !(regs->cs & 3);
     env->row->state = state;
     if (state == ENV_READY)
@@ -537,13 +578,15 @@ static void slice_ended(struct processor *p, struct env *env, struct sal_regs *r
     struct env *outermost = env_outermost(env);
     if (!env->inside && !cpu_this()->grace && upcall_deliver(env, regs, UPCALL_SLICE_END)) {
         cpu_this()->grace = GRACE_TOLD;
+        cpu_this()->yield_slots = 0;
         p->row->slice_end = now + grace_ticks;
         return;
     }
     spin_predicates();
     if (!pick(p, 0, &position, &choice) && position_env(p) == outermost) {
-        charge(env, now);
+        charge(now);
         cpu_this()->grace = 0;
+        yield_update(env);
         p->row->slice_end = now + slice_ticks;
         return;
     }

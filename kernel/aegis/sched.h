@@ -34,11 +34,20 @@ void sched_unready_waiting(struct env *env);
 __attribute__((noreturn)) void sched_next(void);
 // The same, and frees the running env.
 __attribute__((noreturn)) void sched_end(void);
-// The same as sched_next, but to a particular READY env for what is left of the slice.
+// The same as sched_next, but to a particular READY env for what is left of the slice. Who pays for
+// it does not change.
 __attribute__((noreturn)) void sched_switch(struct env *env);
 // Makes env (READY or ACCEPTING or CALLING) the running one of this processor and loads its space:
-// for transfer.
+// for transfer. Who pays for the time does not change.
 void sched_enter(struct env *env);
+
+// From now on the env pays for this processor's time, or whoever called it: it gets the rest of a
+// slice at its own expense.
+void sched_pay(struct env *env);
+// The env dies: nobody pays for what it was to pay for, unless it is who runs.
+void sched_payer_gone(const struct env *env);
+// The running env hands the processor over by itself: if it was told to leave, it did.
+void sched_note_left(void);
 
 // Positions.
 const struct abi_slice *sched_slices(void);
@@ -65,7 +74,7 @@ __attribute__((noreturn)) void sched_strand_left(struct env *owner);
 
 void sched_count_shootdown(void); // in this processor's row; no lock needed
 
-// Charges the time that a RUNNING env, wherever it runs, has had so far.
+// Charges the time that a RUNNING env, wherever it runs, has had so far, to whoever pays for it.
 void sched_charge(struct env *env);
 
 // Tells the processor that runs an env to look at it.

@@ -30,6 +30,10 @@ extern u32 *slice_next; // links the slices of an env: number + 1
 extern u64 slice_ticks; // length of a slice
 extern u64 grace_ticks; // what an env that was told of its end gets to leave in
 extern u32 watch_count; // processors that idle, or that an env asked to have alone
+void watch_begin(void); // one more
+static inline void watch_end(void) {
+    watch_count--;
+}
 
 void position_mark(u32 slice, int runnable); // its env may run, or not
 int state_runs(u32 state);                   // positions of an env in that state run it
@@ -49,6 +53,7 @@ int whole_in_effect(const struct processor *p);
 // cpu_this()->grace.
 #define GRACE_TOLD 1u // the running env was told that its slice is over (x86_64/interrupt.S too)
 #define GRACE_OVER 2u // and did not leave in time
+#define GRACE_LEFT 3u // or did, in favour of somebody
 
 // Excess time (excess.c). A slice ends after its env was told, and it is the turn of next, if of
 // anybody.

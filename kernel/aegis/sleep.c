@@ -128,7 +128,9 @@ i64 sys_env_pass(u64 cap, env_id id, u64 seen, u64 deadline) {
     sched_sleep(&env->sleeper, deadline);
     if (waits)
         sched_ready_here(to);
-    if (to->row->state == ENV_READY)
+    if (to->row->state == ENV_READY) {
+        sched_pay(to);
         sched_switch(to);
+    }
     sched_next();
 }

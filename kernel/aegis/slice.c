@@ -35,7 +35,7 @@ static void whole_end(struct processor *p) {
     p->whole->whole = 0;
     p->whole = 0;
     p->row->whole = 0;
-    watch_count--;
+    watch_end();
 }
 
 // It looks again whether its slice ends.
@@ -75,7 +75,7 @@ static void whole_begin(struct processor *p, struct env *env) {
     p->whole = env;
     env->whole = processor_number(p) + 1;
     p->row->whole = env->id;
-    watch_count++;
+    watch_begin();
     whole_look(p);
 }
 

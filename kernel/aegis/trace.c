@@ -85,6 +85,8 @@ static int put_all(account_id account, const struct env *env, const struct trace
 
 static void env_traced(struct env *env, u32 bit, int on) {
     env->traced = (u8)(on ? env->traced | bit : env->traced & ~bit);
+    if (on)
+        env_unplain(env);
     env_update_short(env);
     env_update_fast(env);
 }

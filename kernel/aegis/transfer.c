@@ -112,6 +112,8 @@ struct sal_context *transfer_send(u64 cap, env_id id, struct transfer_exit *exit
     trace_transfer(caller, callee, SYS_env_send);
     env_save_switched(caller, 0);
     sched_offer(caller);
+    sched_note_left();
+    sched_pay(callee);
     sched_enter(callee);
     sched_timer_update();
     return leave_into(callee, callee->send_entry, callee->call_stack, caller->id, exit);
@@ -132,25 +134,30 @@ i64 sys_env_recall(u64 cap, env_id id) {
     return 0;
 }
 
-i64 sys_env_yield(u64 cap, env_id id) {
+// The caller gives the processor to an env that can run.
+static i64 hand_over(u64 cap, env_id id, int at_its_expense) {
     struct env *env, *self = sched_current();
-    if (!id) {
-        env_save_switched(self, 0);
-        sched_offer(self);
-        sched_next();
-    }
-    if (cap_is_for(cap, CAP_ENV, id, CAP_RIGHT_YIELD) && (env = env_at(ABI_INDEX(id))) &&
-        env->id == id && env->row->state == ENV_READY) {
-        env_save_switched(self, 0);
-        sched_offer(self);
-        sched_switch(env);
-    }
-    i64 error = cap_check_env(cap, id, CAP_RIGHT_YIELD, &env);
+    i64 error = cap_quick_env(cap, id, CAP_RIGHT_YIELD, &env);
     if (error)
         return error;
     if (env->row->state != ENV_READY)
         return -E_BUSY;
     env_save_switched(self, 0);
     sched_offer(self);
+    if (at_its_expense)
+        sched_pay(env);
     sched_switch(env);
+}
+
+i64 sys_env_yield(u64 cap, env_id id) {
+    struct env *self = sched_current();
+    if (id)
+        return hand_over(cap, id, 0);
+    env_save_switched(self, 0);
+    sched_offer(self);
+    sched_next();
+}
+
+i64 sys_env_run(u64 cap, env_id id) {
+    return hand_over(cap, id, 1);
 }

@@ -29,6 +29,7 @@ void offsets(void) {
     DEFINE(NUMBER_env_send, SYS_env_send);
     DEFINE(NUMBER_env_accept, SYS_env_accept);
     DEFINE(NUMBER_env_pass, SYS_env_pass);
+    DEFINE(NUMBER_env_run, SYS_env_run);
     DEFINE(NUMBER_env_return, SYS_env_return);
     DEFINE(E_RECALLED, E_RECALLED);
     DEFINE(E_DEAD, E_DEAD);

@@ -104,4 +104,54 @@ pass_and_look:
     pop %rbx
     ret
 
+// void yield_registers(u64 slot, env_id env, u64 pattern, u64 *seen): directed yield with the pattern in all registers that
+// the caller may choose and in the bases of FS and GS; seen: what they hold afterwards, rax first (YIELD_SEEN words).
+    .global yield_registers
+yield_registers:
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    rdfsbase %rax
+    push %rax
+    rdgsbase %rax
+    push %rax
+    push %rcx
+    mov %rdx, %rax
+    wrfsbase %rax
+    wrgsbase %rax
+    .irp r, rbx, rbp, rdx, r8, r9, r10, r12, r13, r14, r15
+    mov %rax, %\r
+    .endr
+    mov $0x80000000 + NUMBER_env_yield, %eax
+    syscall
+    push %rbx
+    mov 8(%rsp), %rbx
+    mov %rax, (%rbx)
+    pop %rax
+    mov %rax, 8(%rbx)
+    .set at, 16
+    .irp r, rbp, rcx, rdx, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+    mov %\r, at(%rbx)
+    .set at, at + 8
+    .endr
+    rdfsbase %rax
+    mov %rax, at(%rbx)
+    rdgsbase %rax
+    mov %rax, at + 8(%rbx)
+    pop %rcx
+    pop %rcx
+    wrgsbase %rcx
+    pop %rcx
+    wrfsbase %rcx
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    ret
+
     .section .note.GNU-stack, "", @progbits

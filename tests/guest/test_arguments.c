@@ -17,6 +17,8 @@ static u8 buffer[2 * ABI_PAGE] __attribute__((aligned(4096)));
 static i64 call6(u64 number, const u64 *a) {
     if (number == SYS_env_yield) // loses registers when it succeeds
         return sys_env_yield(a[0], a[1]);
+    if (number == SYS_env_run)
+        return sys_env_run(a[0], a[1]);
     if (number == SYS_ext_load)
         return sys_ext_load(a[0], a[1], a[2], a[3]);
     if (number == SYS_env_pass)
@@ -124,6 +126,7 @@ static void good_arguments(u32 call, const struct spare *spare, u64 *a) {
     case SYS_env_wake:
     case SYS_env_notify:
     case SYS_env_yield:
+    case SYS_env_run:
     case SYS_env_call:
     case SYS_env_send:
     case SYS_env_recall:
@@ -314,7 +317,7 @@ TEST(capability_errors_are_told_apart) {
         SYS_env_stop,       SYS_env_wake,    SYS_env_notify,    SYS_env_yield,
         SYS_env_call,       SYS_env_send,    SYS_space_destroy, SYS_account_guarantee,
         SYS_account_ask,    SYS_env_pass,    SYS_env_recall,    SYS_space_unmap_if,
-        SYS_space_join,     SYS_space_split};
+        SYS_space_join,     SYS_space_split, SYS_env_run};
     for (u32 i = 0; i < sizeof single / sizeof *single; i++) {
         u64 a[6];
         good_arguments(single[i], &spare, a);
@@ -354,7 +357,7 @@ static const u32 storm_calls[] = {
     SYS_slice_assign,   SYS_space_destroy, SYS_frame_revoke, SYS_account_guarantee,
     SYS_account_listen, SYS_account_ask,   SYS_account_take, SYS_space_share,
     SYS_space_move,     SYS_frame_pin,     SYS_frame_unpin,  SYS_space_unmap_if,
-    SYS_space_join,     SYS_space_split};
+    SYS_space_join,     SYS_space_split,   SYS_env_run};
 
 static void storm(void *argument) {
     u64 state = (u64)argument | 1;

@@ -16,7 +16,7 @@ import re
 import sys
 
 GENERATED = "Made from abi/syscalls.def by tools/gen/syscalls.py; do not edit."
-FLAGS = ("batch", "switches", "message")
+FLAGS = ("batch", "switches", "message", "short")
 REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 
 
@@ -105,9 +105,11 @@ def kernel(calls):
         body += f"i64 sys_{c.name}({args});\n"
     body += "\n// LOCKED(name, argument count) for the calls in C, but for null, which needs no lock.\n#define SYSCALLS_IN_C(LOCKED) \\\n"
     body += " \\\n".join(f"    LOCKED({c.name}, {len(c.args)})" for c in calls if "message" not in c.flags and c.name != "null")
-    body += "\n\n// HANDLER(name) for calls in C, ENTRY(name) for those in assembly, in order of their numbers.\n"
-    body += "#define SYSCALL_DISPATCH(HANDLER, ENTRY) \\\n"
-    body += " \\\n".join(f"    {'ENTRY' if 'message' in c.flags else 'HANDLER'}({c.name})" for c in calls)
+    body += "\n\n// HANDLER(name) for calls in C, SHORT(name) for those of them that have a short way, ENTRY(name) for those in assembly,\n"
+    body += "// in order of their numbers.\n"
+    body += "#define SYSCALL_DISPATCH(HANDLER, SHORT, ENTRY) \\\n"
+    kind = lambda c: "ENTRY" if "message" in c.flags else "SHORT" if "short" in c.flags else "HANDLER"  # noqa: E731
+    body += " \\\n".join(f"    {kind(c)}({c.name})" for c in calls)
     return header("GEN_SYSCALLS_KERNEL_H", "Handlers of the system calls.", body + "\n")
 
 

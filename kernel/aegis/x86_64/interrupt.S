@@ -106,6 +106,7 @@ entry_timer:
     incq CPU_ROW_INTERRUPTS(%rdx)
     incq CPU_ROW_TIMERS(%rdx)
     movl $1, %gs:AEGIS_CPU_GRACE
+    movq $0, %gs:AEGIS_CPU_YIELD_SLOTS
     mov %rax, CPU_ROW_SLICE_END(%rdx)
     mov %rax, %gs:AEGIS_CPU_TIMER
     mov %rax, %gs:CPU_TIMER_DEADLINE

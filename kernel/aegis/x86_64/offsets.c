@@ -20,7 +20,10 @@ void offsets(void) {
     OFFSET(AEGIS_CPU_USER_RSP, cpu, user_rsp);
     OFFSET(AEGIS_CPU_CONTEXT, cpu, context);
     OFFSET(AEGIS_CPU_CR3, cpu, loaded_root);
-    OFFSET(AEGIS_CPU_VECTOR_OWNER, cpu, vector_owner);
+    OFFSET(AEGIS_CPU_PAYER, cpu, payer);
+    OFFSET(AEGIS_CPU_YIELD_SLOTS, cpu, yield_slots);
+    OFFSET(AEGIS_CPU_USER_FLAGS, cpu, user_flags);
+    OFFSET(ENV_PLAIN, env, plain);
     OFFSET(ENV_RIP, env, context.rip);
     OFFSET(ENV_RSP, env, context.rsp);
     OFFSET(AEGIS_CPU_ROW, cpu, row);
@@ -41,10 +44,6 @@ void offsets(void) {
     OFFSET(MACHINE_FEATURES, sal_machine, features);
     DEFINE(FEATURE_XSAVE, ABI_FEATURE_XSAVE);
     DEFINE(FEATURE_PKU, ABI_FEATURE_PKU);
-    OFFSET(ENV_FULL, env, context.full);
-    OFFSET(ENV_RAX, env, context.rax);
-    OFFSET(ENV_RDI, env, context.rdi);
-    OFFSET(ENV_FS, env, context.fs_base);
     OFFSET(ENV_PKRU, env, context.pkru);
     OFFSET(ENV_SLICES, env, slices);
     OFFSET(ENV_CREWS, env, crews);
@@ -57,8 +56,6 @@ void offsets(void) {
     OFFSET(UAREA_MASKED, env_uarea, masked);
     DEFINE(UPCALL_SLICE_END, UPCALL_SLICE_END);
     DEFINE(SLICES, ABI_SLICES);
-    DEFINE(CAP_YIELD_MASK, CAP_RIGHT_YIELD << 16 | 0xff);
-    DEFINE(CAP_YIELD_WANT, CAP_RIGHT_YIELD << 16 | CAP_ENV);
     DEFINE(CAP_PASS_MASK, (CAP_RIGHT_WAKE | CAP_RIGHT_YIELD) << 16 | 0xff);
     DEFINE(CAP_PASS_WANT, (CAP_RIGHT_WAKE | CAP_RIGHT_YIELD) << 16 | CAP_ENV);
     DEFINE(CAP_PASS_ACCOUNT, (CAP_RIGHT_WAKE | CAP_RIGHT_YIELD) << 16 | CAP_ACCOUNT);
@@ -79,8 +76,9 @@ void offsets(void) {
     OFFSET(CAP_TYPE_RIGHTS, cap, type);
     DEFINE(CAP_BYTES, sizeof(struct cap));
     DEFINE(CAP_MANY, CAP_SLOTS);
-    DEFINE(CAP_CALL_MASK, CAP_RIGHT_CALL << 16 | 0xff);
-    DEFINE(CAP_CALL_WANT, CAP_RIGHT_CALL << 16 | CAP_ENV);
+    OFFSET(CAP_QUICK, cap, quick);
+    DEFINE(CAP_QUICK_CALL, CAP_QUICK_CALL);
+    DEFINE(CAP_QUICK_YIELD, CAP_QUICK_YIELD);
     OFFSET(LOCK_WORD, lock, word);
     OFFSET(AEGIS_CPU_RUN, cpu, run);
     OFFSET(RUN_SPENT, engine_run, spent);
@@ -100,4 +98,3 @@ _Static_assert(__builtin_offsetof(struct cap, rights) == __builtin_offsetof(stru
 _Static_assert(__builtin_offsetof(struct abi_env, cpu) ==
                    __builtin_offsetof(struct abi_env, state) + 4,
                "one word");
-_Static_assert(sizeof(struct cap) == 48, "transfer.S multiplies by it");

@@ -35,7 +35,8 @@ struct sal_context {
     u64 upcall_frames[ENV_UPCALL_PAGES];
     u64 upcall_bytes;
     // How to go on. After a call that switches: rip, rsp, rax, and fs_base and rdi of the first
-    // start (0 later). After a forced end of a slice: everything, in regs and xsave.
+    // start (0 later). After a forced end of a slice: everything, in regs and xsave. While it runs
+    // full, rax, rdi and fs_base are 0: a short way that leaves it has only rip and rsp to write.
     u64 full; // 1: regs, fs_base, gs_base and xsave hold
     u64 rip, rsp, rax, rdi;
     u64 fs_base, gs_base;
@@ -51,8 +52,8 @@ struct sal_context {
 
 // Leave the kernel for user mode; the stack is abandoned. The space is loaded, the kernel lock not
 // held.
-__attribute__((noreturn)) void sal_resume_switched(const struct sal_context *context);
-__attribute__((noreturn)) void sal_resume_full(const struct sal_context *context);
+__attribute__((noreturn)) void sal_resume_switched(struct sal_context *context);
+__attribute__((noreturn)) void sal_resume_full(struct sal_context *context);
 // Goes on inside of the kernel, where regs say; on another stack, with interrupts on.
 __attribute__((noreturn)) void sal_resume_inside(const struct sal_context *context);
 

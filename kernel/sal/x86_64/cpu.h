@@ -50,6 +50,9 @@ struct cpu {
     // Aegis' own, known to its short ways (kernel/aegis/x86_64).
     void *row;        // struct abi_cpu
     u64 since;        // when the time that is not charged yet began
+    void *payer;      // struct abi_env of who pays for it, or null
+    u64 yield_slots;  // CAP_SLOTS; 0: directed yields go the long way here (sched.c)
+    u64 user_flags;   // scratch of the short ways
     u64 timer;        // what the hardware is set to
     u64 sleeper;      // earliest deadline of who sleeps here, ~0 if none
     u32 grace;        // the running env was told that its slice is over

@@ -3,7 +3,8 @@
 //
 // Ways into the kernel and out of it.
 //
-//   entry_syscall     a Tricolor call goes through calls[] and returns; a foreign one becomes an upcall
+//   entry_syscall     a Tricolor call goes through calls[]: to its short way in assembly, or to entry_in_c and calls_in_c[];
+//                     a foreign one becomes an upcall
 //   exception stubs   from user mode: an upcall, without a line of C; from the kernel: the end (sal_exception_fatal)
 //   interrupt stubs   save everything, sal_interrupt_dispatch, restore everything
 //   sal_resume_*      ways out
@@ -34,14 +35,33 @@ entry_syscall:
     add $-0x80000000, %rax
     cmp $CALLS, %rax
     jae not_a_call
+    jmp *calls(, %rax, 8)
+
+// Those in C. rax: the number; rcx, r11: where the program goes on, and its flags.
+    .balign 16
+    .global entry_in_c, syscall_return
+entry_in_c:
     push %rcx
     push %r11
     mov %r10, %rcx
-    call *calls(, %rax, 8)
-    .global syscall_return
+    call *calls_in_c(, %rax, 8)
 syscall_return:
     pop %r11
     pop %rcx
+    xor %edi, %edi
+    xor %esi, %esi
+    xor %edx, %edx
+    xor %r10d, %r10d
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    mov %gs:CPU_USER_RSP, %rsp
+    swapgs
+    sysretq
+
+    .balign 16
+    .global entry_null
+entry_null:
+    xor %eax, %eax
     xor %edi, %edi
     xor %esi, %esi
     xor %edx, %edx
@@ -331,13 +351,18 @@ fatal:
 // --- ways out ------------------------------------------------------------------------------------
 
     .global sal_resume_switched
-sal_resume_switched:
+sal_resume_switched: // leaves rax, rdi and fs_base of the context 0, as they are while an env runs
     mov CTX_FS(%rdi), %rax
     wrfsbase %rax
-    mov CTX_RIP(%rdi), %rcx
-    mov CTX_RSP(%rdi), %rsp
-    mov CTX_RAX(%rdi), %rax
-    mov CTX_RDI(%rdi), %rdi
+    mov %rdi, %rdx
+    mov CTX_RIP(%rdx), %rcx
+    mov CTX_RSP(%rdx), %rsp
+    mov CTX_RAX(%rdx), %rax
+    mov CTX_RDI(%rdx), %rdi
+    xor %r11d, %r11d
+    mov %r11, CTX_FS(%rdx)
+    mov %r11, CTX_RAX(%rdx)
+    mov %r11, CTX_RDI(%rdx)
     mov $RFLAGS_CLEAN, %r11d
     xor %edx, %edx
     xor %ebx, %ebx
@@ -358,6 +383,7 @@ sal_resume_switched:
 sal_resume_full:
     mov CTX_FS(%rdi), %rax
     wrfsbase %rax
+    movq $0, CTX_FS(%rdi)
     mov CTX_GS(%rdi), %rax
     lea CTX_REGS(%rdi), %rsp
     swapgs

@@ -108,6 +108,7 @@ void spin_predicates_look(void) {
         if (!holds)
             continue;
         env->context.rax = (u64)result;
+        env_unplain(env);
         sched_ready(env); // and so out of the ring
     }
 }
