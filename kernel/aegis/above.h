@@ -16,8 +16,9 @@
 
 void strand_init(void); // boot: before sched_init
 
-// Ends all strands of an env; those on other processors are told to. Returns how many still run.
-u32 strand_end_all(struct env *owner);
+// Ends strands of an env, some at a time; those that run are told to. Returns whether some are
+// left. That goes on by itself; an env that is ENV_DYING is freed then.
+int strand_end_all(struct env *owner);
 
 // Has any crew of the env something READY?
 int strand_any(struct env *owner);
@@ -42,6 +43,7 @@ i64 spin_account_dies(account_id account);
 // Gives back what dead extensions had, so many pages; returns whether something is left. The
 // scheduler calls it when it idles, and at timer interrupts.
 int spin_reap(u32 pages);
+extern u32 spin_work; // it may have something to do
 
 // The kernel's own answers where nobody watches (kernel/aegis/x86_64/watch.S).
 u64 watch_pass(void); // the env itself is to hear of it

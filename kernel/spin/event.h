@@ -138,6 +138,7 @@ u32 event_line(const struct ext *ext, u32 slot);
 
 // Runs some asynchronous handlers; whether more wait. Not below a raise.
 int event_run_later(void);
+int event_waiting(void); // do any?
 // Gives back what changes have unlinked, when nobody can be in it any more. Not below a raise.
 void event_reclaim(void);
 // Is nothing of what the extension paid for left in use?

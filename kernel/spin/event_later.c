@@ -7,6 +7,7 @@
 // and counts them.
 
 #include "base/string.h"
+#include "kernel/aegis/above.h"
 #include "kernel/spin/event_priv.h"
 
 #define QUEUE_ITEMS 32
@@ -73,7 +74,12 @@ void event_put_off(struct event_handler *handler, const u64 *arguments) {
         queue->next = 0;
         *last = queue;
         last = &queue->next;
+        spin_work = 1;
     }
+}
+
+int event_waiting(void) {
+    return waiting != 0;
 }
 
 void event_queue_forget(const struct event_handler *handler) {

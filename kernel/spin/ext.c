@@ -24,8 +24,9 @@
 static struct object_table table;
 static struct ext **ext_of; // by row
 static u32 *paid_by;        // how many an account pays for, by its row
-struct ext *spin_dying;
-static struct engine_run *runs; // one a processor
+u32 spin_work;
+static struct { struct ext *first, **last; } dying = {0, &dying.first}; // the oldest first
+static struct engine_run *runs;                                         // one a processor
 
 void spin_start(u32 count) {
     object_table_init(&table, ABI_TABLE_EXTENSIONS, sizeof(struct abi_extension), count);
@@ -135,34 +136,40 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
     ext->row->detached = why;
     ext->doomed = 1;
     ext->memory.inside = ext->scratch.inside = 0; // whoever loaded it never goes on
-    ext->next = spin_dying;
-    spin_dying = ext;
+    ext->next = 0;
+    *dying.last = ext;
+    dying.last = &ext->next;
+    spin_work = 1;
 }
 
-// Gives back what a dead extension has; returns what is left of the budget, 0 if something is left.
-static u32 ext_tear(struct ext *ext, u32 budget) {
+#define REAP_LOOKS 8 // of those that may have to wait
+
+// Gives back what a dead extension has; whether nothing is left. If something is, the budget is
+// used up, or nothing can be done now.
+static int ext_tear(struct ext *ext, u32 *budget) {
     struct memory_pages *pages[] = {&ext->code_pages, &ext->arena, &ext->stack};
-    if (strand_crew_end(&ext->crew))
+    if (strand_crew_end(&ext->crew, budget))
         return 0;
     if (!ext->forgotten) {
-        budget = event_forget(ext, budget);
-        if (!budget)
+        *budget = event_forget(ext, *budget);
+        if (!*budget)
             return 0;
         domain_forget(ext);
         ext->forgotten = 1;
         ext->gone = epoch_now();
+        *budget = 0; // that was not counted
+        return 0;
     }
-    event_reclaim();
     if (!epoch_passed(ext->gone) || !event_idle(ext))
         return 0;
     for (u32 i = 0; i < sizeof pages / sizeof *pages; i++) {
-        budget = memory_pages_tear(&ext->memory, pages[i], budget);
+        *budget = memory_pages_tear(&ext->memory, pages[i], *budget);
         if (pages[i]->va)
             return 0;
     }
-    budget = memory_tear(&ext->scratch, budget);
-    budget = memory_tear(&ext->memory, budget);
-    budget = memory_tear(&ext->lasting, budget);
+    *budget = memory_tear(&ext->scratch, *budget);
+    *budget = memory_tear(&ext->memory, *budget);
+    *budget = memory_tear(&ext->lasting, *budget);
     ext->row->frames = ext->memory.frames + ext->lasting.frames + ext->scratch.frames;
     if (ext->memory.runs || ext->lasting.runs || ext->scratch.runs)
         return 0;
@@ -170,19 +177,34 @@ static u32 ext_tear(struct ext *ext, u32 budget) {
     ext_of[ABI_INDEX(ext->id)] = 0;
     object_release(&table, ext->id);
     frame_give(sal_phys(ext) >> ABI_PAGE_SHIFT);
-    return budget ? budget : 1;
+    return 1;
 }
 
+static struct ext *dying_take(void) {
+    struct ext *ext = dying.first;
+    dying.first = ext->next;
+    if (!dying.first)
+        dying.last = &dying.first;
+    return ext;
+}
+
+// One after the other; who cannot go on lets the next one, and comes again behind them.
 int spin_reap(u32 budget) {
     event_reclaim();
     event_run_later();
-    while (spin_dying && budget) {
-        struct ext *next = spin_dying->next;
-        budget = ext_tear(spin_dying, budget);
-        if (budget)
-            spin_dying = next;
+    strand_reap(&budget);
+    for (u32 looks = REAP_LOOKS; dying.first && budget && looks; looks--) {
+        struct ext *ext = dying_take();
+        if (ext_tear(ext, &budget))
+            continue;
+        struct ext **at = budget ? dying.last : &dying.first;
+        ext->next = *at;
+        *at = ext;
+        if (at == dying.last)
+            dying.last = &ext->next;
     }
-    return spin_dying != 0;
+    spin_work = dying.first || strand_ending() || event_waiting();
+    return dying.first || strand_ending();
 }
 
 void spin_env_dies(struct env *env) {
@@ -612,7 +634,7 @@ i64 sys_ext_call(u64 cap, ext_id id, u64 at) {
     return error ? error : call.status ? -E_CANCELLED : 0;
 }
 
-#define UNLOAD_PAGES 24 // given back by one call
+#define UNLOAD_PAGES 16 // given back by one call
 
 i64 sys_ext_unload(u64 cap, ext_id id) {
     struct ext *ext;
@@ -628,6 +650,8 @@ i64 sys_ext_unload(u64 cap, ext_id id) {
         if (fini)
             (void)ext_run(ext, fini->function, arguments, EXT_BUDGET, &result);
         ext_kill(ext, EXT_DETACHED_UNLOAD);
+        if (fini)
+            return -E_AGAIN; // that was enough for one call
     }
     spin_reap(UNLOAD_PAGES);
     return ext_find(id) ? -E_AGAIN : 0;

@@ -11,7 +11,9 @@
 #include "kernel/sal/x86_64/strand.h"
 #include "kernel/spin/strand_priv.h"
 
-#define SPARES_MAX 4
+#define SPARES_MAX  4
+#define END_COST    8  // pages whose freeing takes as long as ending a strand
+#define END_AT_ONCE 24 // by an env's end
 
 static struct object_table strands;
 // Known to strand_import.S.
@@ -19,6 +21,7 @@ struct strand **strand_of; // by row; free ones are nobody's
 u32 strand_rows;
 
 static struct strand nobody;
+static struct strand_crew *ending; // what has begun to, and is not yet
 
 void strand_init(void) {
     u32 count = stack_init();
@@ -481,36 +484,73 @@ static void crew_forget(struct strand_crew *crew) {
         sched_strands_gone(owner);
 }
 
-u32 strand_crew_end(struct strand_crew *crew) {
+static void ending_add(struct strand_crew *crew) {
+    crew->ending = ending;
+    ending = crew;
+    spin_work = 1;
+}
+
+static void ending_remove(const struct strand_crew *crew) {
+    struct strand_crew **at = &ending;
+    while (*at != crew)
+        at = &(*at)->ending;
+    *at = crew->ending;
+}
+
+int strand_crew_end(struct strand_crew *crew, u32 *budget) {
     if (!crew->owner)
         return 0;
+    if (!crew->dying)
+        ending_add(crew);
     crew->dying = 1;
     strand_crew_schedule(crew, 0, 0);
     struct strand *next;
     for (struct strand *strand = crew->all; strand; strand = next) {
         next = strand->all_next;
-        if (!strand->id)
-            stack_remove(strand);
-        else if (strand->row->state == STRAND_RUNNING)
+        if (strand->id && strand->row->state == STRAND_RUNNING) {
             sal_ipi(strand->row->cpu, SAL_INTERRUPT_RESCHEDULE);
-        else
+            continue;
+        }
+        if (!*budget)
+            continue;
+        *budget -= *budget < END_COST ? *budget : END_COST;
+        if (strand->id)
             drop(strand);
+        else
+            stack_remove(strand);
     }
     crew->spare = 0;
     crew->spares = 0;
-    if (crew->count)
-        return crew->running;
+    if (crew->all)
+        return 1;
     crew_forget(crew);
+    ending_remove(crew);
     crew->owner = 0;
     return 0;
 }
 
-u32 strand_end_all(struct env *owner) {
-    u32 running = 0;
+void strand_reap(u32 *budget) {
+    struct strand_crew *next;
+    for (struct strand_crew *crew = ending; crew && *budget; crew = next) {
+        struct env *owner = crew->owner;
+        next = crew->ending;
+        if (strand_crew_end(crew, budget) || owner->row->state != ENV_DYING || owner->all_crews)
+            continue;
+        env_free(owner);
+        return;
+    }
+}
+
+int strand_ending(void) {
+    return ending != 0;
+}
+
+int strand_end_all(struct env *owner) {
+    u32 budget = END_AT_ONCE;
     struct strand_crew *next;
     for (struct strand_crew *crew = owner->all_crews; crew; crew = next) {
         next = crew->next;
-        running += strand_crew_end(crew);
+        (void)strand_crew_end(crew, &budget);
     }
-    return running;
+    return owner->all_crews != 0;
 }

@@ -46,6 +46,7 @@ struct strand_crew {
     struct strand *spare;         // ended ones, whose stack, row and seat are kept for the next
     struct strand_crew *next;     // of the owner's crews
     struct strand_crew *runnable; // of those that are queued at the owner
+    struct strand_crew *ending;   // of those whose end has begun
     const struct strand_policy *policy;
     void *policy_context;
     void (*dropped)(struct strand *strand); // one was ended before its time; or null
@@ -98,9 +99,14 @@ void strand_crew_init(struct strand_crew *crew, struct env *owner);
 // Who schedules it; null: nobody, the oldest runs.
 void strand_crew_schedule(struct strand_crew *crew, const struct strand_policy *policy,
                           void *context);
-// Ends all strands of a crew; those on other processors are told to. Returns how many still run:
-// call again until 0. Then the crew has no memory left, and no owner. Nothing for a crew without.
-u32 strand_crew_end(struct strand_crew *crew);
+// Ends strands of a crew, and takes from the budget what that costs, in pages that are given back;
+// those that run are told to. Returns whether some are left: then it is to be called again, or
+// strand_reap does it. After that the crew has no memory left, and no owner. Nothing for a crew
+// without.
+int strand_crew_end(struct strand_crew *crew, u32 *budget);
+// Goes on with ends that were begun.
+void strand_reap(u32 *budget);
+int strand_ending(void); // are there any?
 
 // --- strands -------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
 #include "kernel/sal/x86_64/strand.h"
-#include "kernel/spin/strand.h"
+#include "kernel/spin/ext.h"
 
 void aegis_selftest(void);
 
@@ -364,7 +364,7 @@ static void victim_make(void) {
 static void victim_destroy(void) {
     for (u64 end = sal_tsc() + ms(10000);;) {
         enter();
-        u32 left = strand_end_all(victim.env);
+        int left = strand_end_all(victim.env);
         if (!left)
             env_free(victim.env);
         leave();
@@ -435,6 +435,8 @@ static void test_owner_ends_itself(void) {
         victim_make();
         for (u32 i = 0; i < 4; i++)
             create_in(&victim.crew, spin_for_ever, i, STRAND_ANYWHERE);
+        for (u32 i = 0; i < 20; i++) // more than are ended at once
+            create_in(&victim.crew, blocker, ABI_ANY, STRAND_ANYWHERE);
         sleep_ms(round + 1);
         enter();
         env_id id = victim.env->id;
@@ -459,7 +461,11 @@ static void test_owner_ends_itself(void) {
 
 static void test_dying_crew(void) {
     victim_make();
-    victim.crew.dying = 1;
+    u32 none = 0;
+    create_in(&victim.crew, blocker, ABI_ANY, STRAND_ANYWHERE);
+    enter();
+    (void)strand_crew_end(&victim.crew, &none);
+    leave();
     CHECK_EQ(create_in(&victim.crew, twice, 0, 0), -E_DEAD);
     victim_destroy();
 }
@@ -606,6 +612,54 @@ static void figures(void) {
     sal_interrupts_on();
 }
 
+// --- what is given back --------------------------------------------------------------------------
+
+// An extension that cannot go, for whatever reason, does not keep others from going.
+static void test_reap(void) {
+    struct ext *held, *other;
+    const struct ext_load request = {.name = ""};
+    victim_make();
+    enter();
+    CHECK_EQ(ext_make(victim.env, account_first(), &request, &held), 0);
+    CHECK_EQ(ext_make(victim.env, account_first(), &request, &other), 0);
+    ext_id first = held->id, second = other->id;
+    held->retired_handlers = 1; // somebody is in it
+    ext_kill(held, EXT_DETACHED_UNLOAD);
+    ext_kill(other, EXT_DETACHED_UNLOAD);
+    for (u32 i = 0; i < 8; i++)
+        (void)spin_reap(16);
+    CHECK(ext_find(first));
+    CHECK(!ext_find(second));
+    held->retired_handlers = 0;
+    for (u32 i = 0; i < 8; i++)
+        (void)spin_reap(16);
+    CHECK(!ext_find(first));
+    leave();
+    victim_destroy();
+}
+
+// An end of many strands is cut into pieces.
+static void test_end_in_pieces(void) {
+    enum { COUNT = 100 };
+    victim_make();
+    for (u32 i = 0; i < COUNT; i++)
+        create_in(&victim.crew, blocker, ABI_ANY, STRAND_ANYWHERE);
+    sleep_ms(5);
+    u32 pieces = 0, left = 1;
+    while (left) {
+        u32 before = victim.crew.count;
+        enter();
+        left = (u32)strand_end_all(victim.env);
+        leave();
+        pieces++;
+        CHECK(before - victim.crew.count <= 4);
+    }
+    CHECK(pieces >= COUNT / 4);
+    enter();
+    env_free(victim.env);
+    leave();
+}
+
 // --- running -------------------------------------------------------------------------------------
 
 static const struct {
@@ -627,6 +681,8 @@ static const struct {
     {"owner_ends_itself", test_owner_ends_itself},
     {"dying_crew", test_dying_crew},
     {"foreign", test_foreign},
+    {"reap", test_reap},
+    {"end_in_pieces", test_end_in_pieces},
     {"exhaustion", test_exhaustion},
     {"policy", test_policy},
 };

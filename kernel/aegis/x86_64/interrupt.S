@@ -86,7 +86,7 @@ entry_timer:
     BEGIN
     cmpl $0, ENV_SLOW(%rax) // notify and stop
     jne long_way
-    cmpq $0, spin_dying(%rip) // extensions' memory is to be given back
+    cmpl $0, spin_work(%rip) // extensions' memory is to be given back, handlers wait
     jne long_way
     ROOM
     mov %gs:CPU_APIC, %rdi
