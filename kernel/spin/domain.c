@@ -298,14 +298,16 @@ static void entry_drop(struct domain_entry *entry) {
         *at = entry->next_of_event;
 }
 
-void domain_forget(struct ext *ext) {
-    for (struct event_link *link = ext->links; link; link = link->next_of_ext)
+u32 domain_forget(struct ext *ext) {
+    u32 count = 0;
+    for (struct event_link *link = ext->links; link; link = link->next_of_ext, count++)
         if (link->event)
             link_drop(link);
-    for (struct domain_entry *entry = ext->entries; entry; entry = entry->next)
+    for (struct domain_entry *entry = ext->entries; entry; entry = entry->next, count++)
         entry_drop(entry);
     ext->links = NULL;
     ext->entries = NULL;
+    return count;
 }
 
 void domain_entry_add(struct ext *domain, struct domain_entry *entry, struct event *event,

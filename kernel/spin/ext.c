@@ -142,7 +142,8 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
     spin_work = 1;
 }
 
-#define REAP_LOOKS 8 // of those that may have to wait
+#define REAP_LOOKS     8 // of those that may have to wait
+#define LINKS_PER_PAGE 8 // that are cut in the time in which a page is given back
 
 // Gives back what a dead extension has; whether nothing is left. If something is, the budget is
 // used up, or nothing can be done now.
@@ -154,11 +155,10 @@ static int ext_tear(struct ext *ext, u32 *budget) {
         *budget = event_forget(ext, *budget);
         if (!*budget)
             return 0;
-        domain_forget(ext);
+        u32 cost = domain_forget(ext) / LINKS_PER_PAGE;
+        *budget -= *budget < cost ? *budget : cost;
         ext->forgotten = 1;
         ext->gone = epoch_now();
-        *budget = 0; // that was not counted
-        return 0;
     }
     if (!epoch_passed(ext->gone) || !event_idle(ext))
         return 0;
