@@ -49,6 +49,9 @@ extern u64 strand_critical(u64 (*function)(u64), u64 argument);
 // have the same at one time). 0 and ~0 in kernel context.
 extern u64 strand_self(void);
 extern u64 strand_seat(void);
+// Has a newer version taken the place of the one that calls (live upgrade)? Strands of the older
+// one go on in its code until they end; one that would never end had better ask now and then.
+extern u64 strand_replaced(void);
 
 // These may switch. They are for a strand's own code: elsewhere they do nothing and return INVAL.
 

@@ -45,7 +45,8 @@ const char *domain_denied(const struct ext *ext);
 void domain_retarget(struct event *event); // its raises begin elsewhere now
 void domain_publish(struct event *event);  // from now on it can be found
 void domain_withdraw(struct event *event); // and no more; links to it are open again
-u32 domain_forget(struct ext *ext); // returns how many links and entries it had       // its links, or its entries
+u32 domain_forget(struct ext *ext); // returns how many links and entries it had       // its links,
+                                    // or its entries
 
 // Is there a second public event of that name, or one of the same extension?
 int domain_taken(const struct ext *ext, const char *name);

@@ -124,10 +124,38 @@ void ext_leave_env(struct ext *ext) {
     ext->env = 0;
 }
 
-void ext_kill(struct ext *ext, enum ext_detached why) {
-    if (ext->row->state == EXT_DYING)
-        return;
+static void dying_add(struct ext *ext) {
+    ext->next = 0;
+    *dying.last = ext;
+    dying.last = &ext->next;
+    spin_work = 1;
+}
+
+// What it has replaced does not outlive it.
+static void retired_end(struct ext *ext) {
+    for (struct ext *old = ext->retired; old; old = old->retired_next) {
+        old->crew.empty = 0;
+        old->env = 0;
+        dying_add(old);
+    }
+    ext->retired = 0;
+}
+
+static void retired_empty(struct strand_crew *crew) {
+    struct ext *ext = (struct ext *)((u8 *)crew - __builtin_offsetof(struct ext, crew));
+    struct ext **at = &ext->heir->retired;
+    while (*at != ext)
+        at = &(*at)->retired_next;
+    *at = ext->retired_next;
+    crew->empty = 0;
+    ext->env = 0;
+    dying_add(ext);
+}
+
+// Nobody can call it any more.
+static void end_begin(struct ext *ext, enum ext_detached why) {
     ext_leave_env(ext);
+    retired_end(ext);
     watch_forget(ext);
     event_hide(ext);
     epoch_closed -= ext->closes;
@@ -136,10 +164,27 @@ void ext_kill(struct ext *ext, enum ext_detached why) {
     ext->row->detached = why;
     ext->doomed = 1;
     ext->memory.inside = ext->scratch.inside = 0; // whoever loaded it never goes on
-    ext->next = 0;
-    *dying.last = ext;
-    dying.last = &ext->next;
-    spin_work = 1;
+}
+
+void ext_retire(struct ext *ext, struct ext *heir) {
+    end_begin(ext, EXT_DETACHED_REPLACED);
+    if (!ext->crew.live) {
+        dying_add(ext);
+        return;
+    }
+    ext->env = heir->env;
+    ext->row->env = heir->row->env;
+    ext->heir = heir;
+    ext->retired_next = heir->retired;
+    heir->retired = ext;
+    ext->crew.empty = retired_empty;
+}
+
+void ext_kill(struct ext *ext, enum ext_detached why) {
+    if (ext->row->state == EXT_DYING)
+        return;
+    end_begin(ext, why);
+    dying_add(ext);
 }
 
 #define REAP_LOOKS     8 // of those that may have to wait
@@ -376,7 +421,7 @@ static i64 replace(struct ext *ext) {
     i64 error = ext_upgrade(old, ext);
     if (!error) {
         row_fill(old);
-        ext_kill(ext, EXT_DETACHED_REPLACED);
+        ext_retire(ext, old);
         spin_reap(32);
     }
     return error;
@@ -540,7 +585,7 @@ ext_run_nested(struct engine_run *run, struct ext *ext, u32 function, const u64 
     run->meter = budget;
     run->stack_low = (u64)frames;
     run->stack_top = (u64)frames + sizeof frames;
-    run->cookie = ext;
+    run->cookie = ext->home;
     enum engine_status status = engine_jit_nest(&ext->code, run, function, arguments, result);
     run->meter = meter;
     run->stack_top = stack_top;

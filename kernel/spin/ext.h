@@ -85,12 +85,25 @@ struct ext_range {
     u64 va, bytes;
 };
 
+struct ext;
+
+// What machine code of an extension and its strands know it by, as long as that code lasts.
+struct ext_home {
+    struct ext *ext;         // for whom it acts
+    struct engine_code code; // of strands, which don't take the lock for it
+    struct engine_interface interface;
+};
+
 struct ext {
     ext_id id;
     struct abi_extension *row;
-    u32 doomed;       // LOADING: is to die
-    struct ext *self; // who the code is for: the one that it replaces, which may have died
+    u32 doomed;          // LOADING: is to die
+    struct ext *self;    // who the code is for: the one that it replaces, which may have died
+    struct ext *heir;    // DYING: which has its place, while strands of its code still run
+    struct ext *retired; // of those whose heir it is
+    struct ext *retired_next;
     // Its code and what that needs; an upgrade exchanges it (upgrade.c).
+    struct ext_home *home;
     struct memory memory;
     struct memory_pages arena, code_pages;
     struct engine_host host;
@@ -151,6 +164,8 @@ i64 ext_check(u64 cap, ext_id id, u32 rights, struct ext **ext);
 
 // Makes it uncallable; spin_reap gives its memory back.
 void ext_kill(struct ext *ext, enum ext_detached why);
+// The same for one that was replaced: not before its strands have ended, or its heir is killed.
+void ext_retire(struct ext *ext, struct ext *heir);
 
 // Calls a function of a live extension in kernel context, with that budget.
 enum engine_status ext_run(struct ext *ext, u32 function, const u64 *arguments, i64 budget,
@@ -166,6 +181,9 @@ struct engine_run *ext_run_here(void);
 // takes the kernel lock if the run does not have it; `mode` is what ext_unlock wants.
 u32 ext_lock(struct engine_run *run);
 void ext_unlock(struct engine_run *run, u32 mode);
+
+// service/strand.c: in an upgrade, the strands of one go on in the other, which gets its code.
+void ext_strands_retire(struct ext *ext, struct ext *with);
 
 // load.c: from ext->object_copy to a program that can run. Inside work; 0 or an error.
 i64 ext_build(struct ext *ext);

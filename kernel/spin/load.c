@@ -301,7 +301,7 @@ static void stub_write(struct ext *ext, u32 index, u64 target, u32 flags) {
     if (switches)
         target = (u64)strand_refused;
     if (flags & SERVICE_OWNER) {
-        x86_mov_ri(&x, X86_R11, (u64)ext->self);
+        x86_mov_ri(&x, X86_R11, (u64)ext->home);
         x86_store(&x, (struct x86_mem){X86_R9, X86_NONE, 0, offsetof(struct engine_run, cookie)},
                   X86_R11);
     }
@@ -318,11 +318,14 @@ static void stub_write(struct ext *ext, u32 index, u64 target, u32 flags) {
 }
 
 static int stubs_make(struct ext *ext) {
-    if (!memory_code_reserve(&ext->memory,
+    ext->home = memory_alloc(&ext->memory, sizeof *ext->home);
+    if (!ext->home ||
+        !memory_code_reserve(&ext->memory,
                              stubs_size(ext) + 4096 + (u64)ext->program->insn_count * CODE_PER_SLOT,
                              &ext->code_pages) ||
         !memory_code_take(&ext->memory, &ext->code_pages, stubs_size(ext)))
         return ENGINE_ERROR_MEMORY;
+    ext->home->ext = ext->self;
     for (u32 i = 0; i < ext->interface.import_count; i++) {
         struct engine_import *import = (struct engine_import *)&ext->interface.imports[i];
         const struct service *service = import->function ? domain_service(import->name) : NULL;
@@ -384,7 +387,13 @@ static int compile(struct ext *ext, struct engine_verdict *verdict) {
         if (is_guard(function->role))
             error = guard_check(ext, verdict, function);
     }
-    return error ? error : needs_check(ext);
+    error = error ? error : needs_check(ext);
+    if (!error) {
+        ext->home->code = ext->code;
+        ext->home->interface = ext->interface;
+        ext->program->interface = &ext->home->interface;
+    }
+    return error;
 }
 
 static int build(struct ext *ext) {

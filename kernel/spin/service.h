@@ -67,7 +67,7 @@ u64 strand_refused(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run);
 
 // The extension that called a function with SERVICE_OWNER.
 static inline struct ext *service_owner(const struct engine_run *run) {
-    return run->cookie;
+    return ((const struct ext_home *)run->cookie)->ext;
 }
 
 #endif

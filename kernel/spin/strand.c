@@ -375,6 +375,7 @@ i64 strand_create(struct strand_crew *crew, strand_function *function, u64 argum
             return error;
     }
     crew->count++;
+    crew->live++;
     strand->function = function;
     strand->argument = argument;
     strand->flags = (u16)flags;
@@ -386,6 +387,11 @@ i64 strand_create(struct strand_crew *crew, strand_function *function, u64 argum
         crew->policy->unblocked(crew->policy_context, strand);
     *made = strand;
     return 0;
+}
+
+static void live_less(struct strand_crew *crew) {
+    if (!--crew->live && crew->empty)
+        crew->empty(crew);
 }
 
 // Of a strand that is not running, or that was just left: its name ends. The stack is still there,
@@ -401,9 +407,11 @@ static void drop(struct strand *strand) {
         crew->dropped(strand);
     if (strand->joining)
         strand->joining->joiner = 0;
-    crew->count--;
     strand->row->state = STRAND_FREE;
     strand->id = strand->row->id = 0;
+    crew->count--;
+    if (state != STRAND_DEAD)
+        live_less(crew);
     if (crew->spares == SPARES_MAX || crew->dying) {
         stack_remove(strand);
         return;
@@ -418,6 +426,7 @@ void strand_exit(u64 result) {
     check_dying(self);
     self->row->state = STRAND_DEAD;
     self->result = result;
+    live_less(self->crew);
     if (self->crew->policy && self->crew->policy->blocked)
         self->crew->policy->blocked(self->crew->policy_context, self);
     if (joiner) {
@@ -482,6 +491,21 @@ static void crew_forget(struct strand_crew *crew) {
     *at = crew->runnable;
     if (!owner->crews)
         sched_strands_gone(owner);
+}
+
+void strand_crew_move(struct strand_crew *from, struct strand_crew *to) {
+    struct strand_crew **at;
+    *to = *from;
+    for (struct strand *strand = to->all; strand; strand = strand->all_next)
+        strand->crew = to;
+    for (at = &to->owner->all_crews; *at != from;)
+        at = &(*at)->next;
+    *at = to;
+    for (at = &to->owner->crews; *at && *at != from;)
+        at = &(*at)->runnable;
+    if (*at)
+        *at = to;
+    *from = (struct strand_crew){0};
 }
 
 static void ending_add(struct strand_crew *crew) {

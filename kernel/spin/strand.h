@@ -49,10 +49,12 @@ struct strand_crew {
     struct strand_crew *ending;   // of those whose end has begun
     const struct strand_policy *policy;
     void *policy_context;
-    void (*dropped)(struct strand *strand); // one was ended before its time; or null
-    u32 count, spares;                      // without, and of, the spare ones
-    u32 running;                            // on how many processors
-    u64 seats[STRAND_CREW_MAX / 64];        // taken
+    void (*dropped)(struct strand *strand);  // one was ended before its time; or null
+    void (*empty)(struct strand_crew *crew); // its last one has ended; or null
+    u32 live;                                // of count, without those that are DEAD
+    u32 count, spares;                       // without, and of, the spare ones
+    u32 running;                             // on how many processors
+    u64 seats[STRAND_CREW_MAX / 64];         // taken
     u8 queued; // at the owner; may be so with none READY until somebody looks
     u8 dying;
     u8 scheduled; // has a policy
@@ -104,6 +106,9 @@ void strand_crew_schedule(struct strand_crew *crew, const struct strand_policy *
 // strand_reap does it. After that the crew has no memory left, and no owner. Nothing for a crew
 // without.
 int strand_crew_end(struct strand_crew *crew, u32 *budget);
+// Goes on elsewhere: its strands, and its places at its owner, which is not ending it. Then `from`
+// is one that was never begun.
+void strand_crew_move(struct strand_crew *from, struct strand_crew *to);
 // Goes on with ends that were begun.
 void strand_reap(u32 *budget);
 int strand_ending(void); // are there any?

@@ -6,7 +6,10 @@
 // raises: those that run without the lock have been stopped (ext.c, raises_stop). So each raise
 // runs the old version or the new one, and none is lost.
 //
-// Extensions with strands cannot be upgraded: a strand is somewhere in the old code.
+// Strands of the old version go on in its code, which is kept until the last of them has ended, or
+// the extension dies (ext_retire). They are the old version's, with its memory, and act for the
+// same env; what they raise goes to the new one. Until then nothing of the new version runs on a
+// strand.
 //
 // Order: what can fail comes first, and is undone when something fails; then the new procedures are
 // put into the events, each by one store, and what only the old version had goes.
@@ -94,11 +97,12 @@ static i64 events_fit(struct ext *old, struct ext *with) {
 static void links_belong(struct ext *ext) {
     for (struct event_link *link = ext->links; link; link = link->next_of_ext)
         link->importer = ext;
-    ext->program->interface = &ext->interface;
 }
 
 static void code_exchange(struct ext *a, struct ext *b) {
     EXCHANGE(memory);
+    EXCHANGE(home);
+    EXCHANGE(strands);
     EXCHANGE(arena);
     EXCHANGE(code_pages);
     EXCHANGE(host);
@@ -116,6 +120,7 @@ static void code_exchange(struct ext *a, struct ext *b) {
     b->request.flags ^= kept;
     links_belong(a);
     links_belong(b);
+    b->strand_callable = a->strand_callable = ~0ul;
 }
 
 // --- events and handlers -------------------------------------------------------------------------
@@ -192,7 +197,10 @@ static void undo(struct ext *ext, struct ext *with, struct event *events,
     code_exchange(ext, with);
 }
 
-static void commit(struct ext *ext, struct event *events, struct event_handler *handlers) {
+static void commit(struct ext *ext, struct ext *with, struct event *events,
+                   struct event_handler *handlers) {
+    with->home->ext = with;
+    ext_strands_retire(ext, with);
     for (struct event *event = events; event; event = event->next_of_ext) {
         if (!event->successor)
             continue;
@@ -221,8 +229,7 @@ i64 ext_upgrade(struct ext *ext, struct ext *with) {
     const u64 nothing[ENGINE_ARGS] = {0};
     struct ext_function *init = ext_function_of_role(with, EXT_ROLE_INIT);
     u64 result = 0;
-    // A strand is in the middle of the old code.
-    i64 error = ext->strands || with->strands ? -E_INVAL : events_fit(ext, with);
+    i64 error = ext->crew.dying ? -E_BUSY : events_fit(ext, with);
     if (!error && init && ext_run(with, init->function, nothing, EXT_BUDGET, &result))
         error = -E_CANCELLED;
     if (!error && (u32)result)
@@ -243,6 +250,6 @@ i64 ext_upgrade(struct ext *ext, struct ext *with) {
     if (error)
         undo(ext, with, events, handlers);
     else
-        commit(ext, events, handlers);
+        commit(ext, with, events, handlers);
     return error;
 }

@@ -19,6 +19,9 @@ OBJECT(asked);
 OBJECT(asker);
 OBJECT(eavesdrop);
 OBJECT(tally1);
+OBJECT(shift1);
+OBJECT(shift2);
+OBJECT(shift_log);
 OBJECT(tally2);
 OBJECT(tally_type);
 OBJECT(tally_init);
@@ -398,6 +401,59 @@ TEST(upgrade_under_load_loses_nothing) {
     CHECK_EQ(call(tally, "upgraded", 0), 2 * turns);
     unload(loaded_teller);
     unload(tally);
+    settle(frames);
+}
+
+static u64 wait_call(i64 ext, const char *name, u64 argument, u64 least) {
+    u64 until = tsc() + ms(10000), result;
+    while ((result = call(ext, name, argument)) < least && tsc() < until)
+        sys_env_sleep(env_row(my_env())->wakes, tsc() + ms(1));
+    return result;
+}
+
+// Strands of the old version go on in its code, as long as they want; what they raise and fork is
+// right; and then it goes.
+TEST(upgrade_lets_strands_end) {
+    u64 frames = frames_now();
+    i64 log = LOAD(shift_log), shift = LOAD(shift1, .name = "shift");
+    CHECK(log > 0 && shift > 0);
+    for (u32 i = 0; i < 3; i++)
+        CHECK_EQ(call(shift, "start", 0), 0);
+    CHECK(wait_call(shift, "turns_made", 0, 5) >= 5);
+    CHECK_EQ(LOAD(shift2, .replaces = (ext_id)shift), shift);
+    CHECK_EQ(call(shift, "version", 0), 2);
+    CHECK_EQ(call(shift, "start", 0), 0);
+    CHECK_EQ(wait_call(log, "ended_of", 1, 3), 3);
+    CHECK(wait_call(shift, "turns_made", 0, 5) >= 5);
+    CHECK_EQ(LOAD(shift1, .replaces = (ext_id)shift), shift);
+    CHECK_EQ(wait_call(log, "ended_of", 2, 1), 1);
+    CHECK_EQ(call(log, "wrongs", 0), 0);
+    unload(shift);
+    unload(log);
+    settle(frames);
+}
+
+// Those that never end keep their version, until the extension is unloaded, in each of the states
+// that they can be in.
+TEST(upgrade_strands_die_with_the_extension) {
+    u64 frames = frames_now();
+    i64 log = LOAD(shift_log);
+    for (u32 i = 0; i < 6; i++) {
+        i64 shift = LOAD(shift1);
+        CHECK(shift > 0);
+        for (u32 k = 0; k < 4; k++) {
+            CHECK_EQ(call(shift, "start", 1), 0);
+            if (k & 1)
+                CHECK(wait_call(shift, "turns_made", 0, 1) >= 1);
+            CHECK_EQ(k & 1 ? LOAD(shift1, .replaces = (ext_id)shift)
+                           : LOAD(shift2, .replaces = (ext_id)shift),
+                     shift);
+        }
+        unload(shift);
+    }
+    CHECK_EQ(call(log, "wrongs", 0), 0);
+    CHECK_EQ(call(log, "ended_of", 1) + call(log, "ended_of", 2), 0);
+    unload(log);
     settle(frames);
 }
 

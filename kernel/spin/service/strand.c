@@ -21,29 +21,24 @@ u64 strand_refused(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
 
 // --- what strands run ----------------------------------------------------------------------------
 
-static struct ext *ext_of_crew(const struct strand_crew *crew) {
-    return (struct ext *)((u8 *)crew - OFFSET(struct ext, crew));
-}
-
-// On a strand, preemptible.
+// On a strand, preemptible. An upgrade may come at any time, so it looks at nothing of its
+// extension's but the home of its code.
 static u64 ext_strand(u64 argument) {
     u8 frames[EXT_FRAME_MAX] __attribute__((aligned(16)));
     const u64 arguments[ENGINE_ARGS] = {argument};
     struct strand *self = strand_current_unlocked();
-    struct ext *ext = ext_of_crew(self->crew);
     struct engine_run *run = &self->run;
+    const struct ext_home *home = run->cookie;
     u64 result = ~0ul;
-    if (run->cookie != ext) { // the first on this stack
-        run->cookie = ext;
+    if (!run->stack_limit) // the first on this stack
         run->stack_limit = event_stack_limit(stack_low(self));
-    }
     run->stack_low = (u64)frames;
     run->stack_top = (u64)frames + sizeof frames;
     run->meter = INT64_MAX / 2;
     run->mode = EXT_RUN_STRAND;
     run->ended = event_ended;
-    if (engine_jit_run(&ext->code, run, self->entry, arguments, &result) != ENGINE_RUN_OK)
-        __atomic_fetch_add(&ext->row->faults, 1, __ATOMIC_RELAXED);
+    if (engine_jit_run(&home->code, run, self->entry, arguments, &result) != ENGINE_RUN_OK)
+        __atomic_fetch_add(&home->ext->row->faults, 1, __ATOMIC_RELAXED);
     return result;
 }
 
@@ -116,6 +111,16 @@ static int crew_make(struct ext *ext) {
     return 1;
 }
 
+void ext_strands_retire(struct ext *ext, struct ext *with) {
+    if (!ext->crew.owner)
+        return;
+    strand_crew_move(&ext->crew, &with->crew);
+    with->policy = ext->policy;
+    ext->policy = (struct strand_policy){0};
+    if (with->crew.policy)
+        strand_crew_schedule(&with->crew, &with->policy, with);
+}
+
 // --- services ------------------------------------------------------------------------------------
 
 #define CALLABLE                                                                                   \
@@ -150,8 +155,11 @@ static i64 entry_check(struct ext *ext, u64 callable) {
 
 static u64 service_fork(u64 callable, u64 argument, u64 c, u64 d, u64 e, struct engine_run *run) {
     (void)c, (void)d, (void)e;
-    struct ext *ext = service_owner(run);
+    const struct ext_home *home = run->cookie;
+    struct ext *ext = home->ext;
     struct strand *strand;
+    if (ext->home != home) // a version that has not yet taken the old one's place
+        return (u64)-E_BUSY;
     i64 error = ext->strand_callable == callable ? 0 : entry_check(ext, callable);
     if (error)
         return (u64)error;
@@ -161,6 +169,7 @@ static u64 service_fork(u64 callable, u64 argument, u64 c, u64 d, u64 e, struct 
     if (error)
         return (u64)error;
     strand->entry = (u32)(callable - ENGINE_CALLABLE_LOCAL);
+    strand->run.cookie = run->cookie;
     return strand->id;
 }
 
@@ -192,9 +201,10 @@ SERVICE(strand_unblock) = {{.name = "strand_unblock",
 static u64 service_critical(u64 callable, u64 argument, u64 c, u64 d, u64 e,
                             struct engine_run *run) {
     (void)c, (void)d, (void)e;
-    struct ext *ext = service_owner(run);
+    const struct ext_home *home = run->cookie;
+    struct ext *ext = home->ext;
     const u64 arguments[ENGINE_ARGS] = {argument};
-    u32 function = function_of(ext, callable);
+    u32 function = ext->home == home ? function_of(ext, callable) : ENGINE_NO_FUNCTION;
     u64 result = ~0ul;
     if (function != ENGINE_NO_FUNCTION)
         (void)ext_run(ext, function, arguments, EXT_BUDGET, &result);
@@ -291,3 +301,14 @@ SERVICE(strand_join) = {
      .argument_count = 2,
      .prototype = "s64(u64,void *)"},
     SERVICE_SWITCHES};
+
+static u64 service_replaced(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
+    (void)a, (void)b, (void)c, (void)d, (void)e;
+    return service_owner(run)->heir != 0;
+}
+
+SERVICE(strand_replaced) = {{.name = "strand_replaced",
+                             .function = service_replaced,
+                             .result = SERVICE_NUMBER,
+                             .prototype = "u64()"},
+                            SERVICE_OWNER};
