@@ -73,6 +73,9 @@ u32 *upcall_pending(void);
 env_id worker_start(u32 cpu, void (*run)(void *), void *argument); // ends when run returns
 // The same, with a capability for that account in CAP_SLOT_FREE.
 env_id worker_start_with(u32 cpu, void (*run)(void *), void *argument, account_id account);
+// The same, in another space, that has this program's pages too.
+env_id worker_start_in(u32 cpu, void (*run)(void *), void *argument, account_id account,
+                       space_id space);
 void worker_wait(env_id worker); // until it has ended; frees it
 int worker_ended(env_id worker); // then worker_wait does not wait
 void worker_destroy(env_id worker);

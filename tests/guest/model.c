@@ -21,6 +21,18 @@ u32 model_tables_for(u32 region) {
     return region_tables[region];
 }
 
+u64 model_rounds(u64 usual) {
+    for (const char *at = (const char *)ABI_INFO->command_line; *at; at++) {
+        if (memcmp(at, "rounds=", 7))
+            continue;
+        u64 n = 0;
+        for (at += 7; *at >= '0' && *at <= '9'; at++)
+            n = n * 10 + (u64)(*at - '0');
+        return n;
+    }
+    return usual;
+}
+
 u64 model_random(struct model *m, u64 below) { // xorshift64*
     m->random ^= m->random >> 12;
     m->random ^= m->random << 25;
@@ -124,7 +136,7 @@ void model_drop_env(struct model *m, u32 index) {
 
 // --- comparing -----------------------------------------------------------------------------------
 
-static void same(struct model *m, const char *what, u64 got, u64 want) {
+void model_same(struct model *m, const char *what, u64 got, u64 want) {
     if (got != want)
         fail(m, what, (i64)got, (i64)want);
 }
@@ -137,16 +149,16 @@ static void check_accounts(struct model *m) {
             continue;
         const volatile struct abi_account *row = account_row(account->id);
         children += i > 0;
-        same(m, "account id", row->id, account->id);
-        same(m, "account frames", row->frames, account->frames);
-        same(m, "account quota", row->quota, account->quota);
-        same(m, "account env_quota", row->env_quota, account->env_quota);
-        same(m, "account envs", row->envs, account->envs);
-        same(m, "account spaces", row->spaces, account->spaces);
-        same(m, "account minimum", row->minimum, account->minimum);
-        same(m, "account wanted", row->wanted, 0);
+        model_same(m, "account id", row->id, account->id);
+        model_same(m, "account frames", row->frames, account->frames);
+        model_same(m, "account quota", row->quota, account->quota);
+        model_same(m, "account env_quota", row->env_quota, account->env_quota);
+        model_same(m, "account envs", row->envs, account->envs);
+        model_same(m, "account spaces", row->spaces, account->spaces);
+        model_same(m, "account minimum", row->minimum, account->minimum);
+        model_same(m, "account wanted", row->wanted, 0);
     }
-    same(m, "account children", account_row(m->account[0].id)->children, children);
+    model_same(m, "account children", account_row(m->account[0].id)->children, children);
 }
 
 static void check_frames(struct model *m) {
@@ -155,11 +167,11 @@ static void check_frames(struct model *m) {
         if (!frame->pfn)
             continue;
         const volatile struct abi_frame *row = frame_row(frame->pfn);
-        same(m, "frame kind", row->kind, FRAME_USER);
-        same(m, "frame owner", row->owner, m->account[frame->account].id);
-        same(m, "frame maps", row->maps, frame->maps);
-        same(m, "frame pins", row->pins, frame->pins);
-        same(m, "frame dma", row->dma, frame->pins);
+        model_same(m, "frame kind", row->kind, FRAME_USER);
+        model_same(m, "frame owner", row->owner, m->account[frame->account].id);
+        model_same(m, "frame maps", row->maps, frame->maps);
+        model_same(m, "frame pins", row->pins, frame->pins);
+        model_same(m, "frame dma", row->dma, frame->pins);
     }
 }
 
@@ -169,10 +181,10 @@ static void check_spaces(struct model *m) {
         if (!space->id)
             continue;
         const volatile struct abi_space *row = space_row(space->id);
-        same(m, "space id", row->id, space->id);
-        same(m, "space account", row->account, m->account[space->account].id);
-        same(m, "space envs", row->envs, space->envs);
-        same(m, "space tables", row->tables, 1 + (u32)__builtin_popcount(space->tables));
+        model_same(m, "space id", row->id, space->id);
+        model_same(m, "space account", row->account, m->account[space->account].id);
+        model_same(m, "space envs", row->envs, space->envs);
+        model_same(m, "space tables", row->tables, 1 + (u32)__builtin_popcount(space->tables));
     }
 }
 
@@ -185,20 +197,20 @@ static void check_envs(struct model *m) {
         u32 slices = 0;
         for (u32 s = 0; s < MODEL_SLICES; s++)
             slices += m->slice[s].env == i;
-        same(m, "env id", row->id, env->id);
-        same(m, "env account", row->account, m->account[env->account].id);
-        same(m, "env space", row->space, m->space[env->space].id);
-        same(m, "env slices", row->slices, slices);
+        model_same(m, "env id", row->id, env->id);
+        model_same(m, "env account", row->account, m->account[env->account].id);
+        model_same(m, "env space", row->space, m->space[env->space].id);
+        model_same(m, "env slices", row->slices, slices);
         if (!slices && !env->slices)
-            same(m, "env state", row->state, env->state);
+            model_same(m, "env state", row->state, env->state);
     }
     for (u32 i = 0; i < MODEL_SLICES; i++) {
         const struct model_slice *slice = &m->slice[i];
         if (!slice->owned)
             continue;
         const volatile struct abi_slice *row = slice_row(slice->number);
-        same(m, "slice owner", row->owner, m->account[0].id);
-        same(m, "slice env", row->env, slice->env == MODEL_NONE ? 0 : m->env[slice->env].id);
+        model_same(m, "slice owner", row->owner, m->account[0].id);
+        model_same(m, "slice env", row->env, slice->env == MODEL_NONE ? 0 : m->env[slice->env].id);
     }
 }
 

@@ -98,7 +98,11 @@ void model_report(const struct model *model);
 // Sums over all tables: only while nothing else runs.
 void model_machine_check(void);
 
+// How many rounds: rounds=N of the command line.
+u64 model_rounds(u64 usual);
+
 // model_ops.c and model.c share:
+void model_same(struct model *model, const char *what, u64 got, u64 want);
 u64 model_random(struct model *model, u64 below);
 // Notes a call and what came of it. `or` is another result that is allowed, or the same.
 void model_expect(struct model *model, const char *name, u64 a, u64 b, u64 c, i64 got, i64 want,

@@ -137,7 +137,8 @@ static u64 slice_free_on(u32 cpu) {
     return ABI_ANY;
 }
 
-env_id worker_start_with(u32 cpu, void (*run)(void *), void *argument, account_id account) {
+env_id worker_start_in(u32 cpu, void (*run)(void *), void *argument, account_id account,
+                       space_id space) {
     u32 i = 1;
     while (i <= WORKERS_MAX && lanes[i].env)
         i++;
@@ -156,7 +157,7 @@ env_id worker_start_with(u32 cpu, void (*run)(void *), void *argument, account_i
     setup.rip = (u64)worker_main;
     setup.rsp = (u64)lane->stack + STACK_BYTES - 8;
     setup.arg = (u64)lane;
-    i64 env = sys_env_create(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_SPACE), my_account(), my_space(),
+    i64 env = sys_env_create(CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT), my_account(), space,
                              (u64)&setup, slice);
     if (env < 0) {
         check_failed(__FILE__, __LINE__, "env_create", env, 0);
@@ -170,6 +171,10 @@ env_id worker_start_with(u32 cpu, void (*run)(void *), void *argument, account_i
                  CAP_SLOT_FREE);
     CHECK_EQ(sys_env_start(CAP_SLOT_ACCOUNT, lane->env), 0);
     return lane->env;
+}
+
+env_id worker_start_with(u32 cpu, void (*run)(void *), void *argument, account_id account) {
+    return worker_start_in(cpu, run, argument, account, my_space());
 }
 
 env_id worker_start(u32 cpu, void (*run)(void *), void *argument) {

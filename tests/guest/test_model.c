@@ -18,15 +18,7 @@ static struct model models[WORKERS];
 static volatile u32 round_open, arrived;
 
 static u64 rounds(void) {
-    for (const char *at = (const char *)ABI_INFO->command_line; *at; at++) {
-        if (memcmp(at, "rounds=", 7))
-            continue;
-        u64 n = 0;
-        for (at += 7; *at >= '0' && *at <= '9'; at++)
-            n = n * 10 + (u64)(*at - '0');
-        return n;
-    }
-    return ROUNDS;
+    return model_rounds(ROUNDS);
 }
 
 // Each worker waits here until all have come and the first program has looked at the machine.
