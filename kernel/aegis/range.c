@@ -101,11 +101,13 @@ __attribute__((noinline)) static i64 unmap_slowly(u64 cap, space_id id, u64 va, 
     return error && !done ? error : (i64)done;
 }
 
-// One page, where there is a table; everything else, and every error, is left to the full way.
+// One page, where there is a table, and not its last one, with which the table may go; everything
+// else, and every error, is left to the full way.
 i64 sys_space_unmap(u64 cap, space_id id, u64 va, u64 count) {
     struct abi_space *space;
     u64 end, *entry, old;
-    if (count != 1 || !(space = cap_space_in(sched_current()->caps, cap, id, CAP_RIGHT_MAP, va)) ||
+    if (count != 1 || (~va & (LARGE_BYTES - ABI_PAGE)) == 0 ||
+        !(space = cap_space_in(sched_current()->caps, cap, id, CAP_RIGHT_MAP, va)) ||
         !(entry = space_walk(space, va, &end)))
         return unmap_slowly(cap, id, va, count);
     old = *entry;

@@ -194,6 +194,7 @@ static void check_frames(struct vm *vm) {
 void vm_check(struct vm *vm) {
     u64 frames = 0;
     u32 spaces = 0;
+    check_frames(vm);
     for (u32 i = 0; i < VM_SPACES; i++) {
         const struct vm_space *space = &vm->space[i];
         u32 tables = space->tables;
@@ -217,5 +218,4 @@ void vm_check(struct vm *vm) {
     model_same(&vm->base, "account quota", account_row(vm->account)->quota, vm->quota);
     model_same(&vm->base, "account spaces", account_row(vm->account)->spaces, spaces);
     vm_look(vm);
-    check_frames(vm);
 }

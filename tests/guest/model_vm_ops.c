@@ -749,6 +749,8 @@ void vm_step(struct vm *vm) {
     };
     ops[pick(vm, sizeof ops / sizeof *ops)](vm);
     vm_look(vm);
+    if (account_row(vm->account)->frames != vm->frames)
+        vm_check(vm);
 }
 
 void vm_clear(struct vm *vm) {

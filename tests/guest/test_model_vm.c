@@ -9,7 +9,7 @@
 #include "base/string.h"
 
 #define WORKERS 3
-#define ROUNDS  6
+#define ROUNDS  9
 #define STEPS   150
 #define ENVS    8
 #define IMAGE   0x400000ul
