@@ -20,6 +20,7 @@ struct lane {
     void (*run)(void *);
     void *argument;
     volatile u32 ended;
+    u8 vectors[4096] __attribute__((aligned(64))); // during the upcall at the end of a slice
 } __attribute__((aligned(4096)));
 
 static struct lane lanes[WORKERS_MAX + 1];
@@ -83,6 +84,21 @@ u32 *upcall_pending(void) {
     return &uarea()->pending;
 }
 
+// The compiler copies structures and adds up arrays with vector registers.
+#define XSAVE_PKRU (1ul << 9) // the env's own, and kept
+static void yield_with_vectors(u8 *area) {
+    u64 what = ABI_INFO->xcr0 & ~XSAVE_PKRU;
+    if (!(ABI_INFO->features & ABI_FEATURE_XSAVE) || ABI_INFO->xsave_bytes > 4096) {
+        __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+        sys_env_yield(0, 0);
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+        return;
+    }
+    __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"((u32)what), "d"(what >> 32) : "memory");
+    sys_env_yield(0, 0);
+    __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"((u32)what), "d"(what >> 32) : "memory");
+}
+
 void guest_upcall(struct upcall_frame *frame);
 void guest_upcall(struct upcall_frame *frame) {
     struct lane *lane = lane_here();
@@ -94,9 +110,7 @@ void guest_upcall(struct upcall_frame *frame) {
         return;
     }
     if (frame->vector == UPCALL_SLICE_END) {
-        // No vector state lives in these tests; the callee-saved registers are on the stack
-        // already.
-        sys_env_yield(0, 0);
+        yield_with_vectors(lane->vectors); // the callee-saved registers are on the stack already
         return;
     }
     say("unexpected upcall %lu at %lx, address %lx\n", frame->vector, frame->rip, frame->address);
