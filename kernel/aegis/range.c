@@ -26,11 +26,12 @@ static void unmap_large(struct abi_space *space, u64 va, u64 *entry) {
     large_unmap(old);
 }
 
-// Leaf tables that became empty: unlinked, not yet flushed.
-#define EMPTIED_MAX 8
+// Tables that became empty: unlinked, not yet flushed.
+#define EMPTIED_MAX  8 // of the lowest level
+#define UPPER_LEVELS 2
 struct emptied {
     u32 count;
-    pfn_t pfn[EMPTIED_MAX];
+    pfn_t pfn[EMPTIED_MAX + UPPER_LEVELS];
 };
 
 // After the entries of a leaf table before one were removed: is the table empty, and the call about
@@ -41,12 +42,30 @@ static u64 empty_table(struct abi_space *space, u64 *entry, u64 va, u64 end,
     u64 behind = (va & ~(LARGE_BYTES - 1)) + LARGE_BYTES;
     pfn_t pfn = sal_phys(table) >> ABI_PAGE_SHIFT;
     struct used used = table_used(pfn);
-    if (end < behind || emptied->count == EMPTIED_MAX ||
-        table_next(table, used.at, used.end) < used.end)
+    if (end < behind || table_next(table, used.at, used.end) < used.end)
         return 0;
     *space_above(space, va, 21) = 0;
     emptied->pfn[emptied->count++] = pfn;
     return (behind - va) >> ABI_PAGE_SHIFT;
+}
+
+static int is_empty(pfn_t table) {
+    struct used used = table_used(table);
+    return table_next(sal_frame(table), used.at, used.end) >= used.end;
+}
+
+// Everything from a page up to another was unmapped: the upper tables that end between them, the
+// lowest first, go if they are empty. One that other spaces share stays.
+static void empty_uppers(struct abi_space *space, u64 va, u64 end, struct emptied *emptied) {
+    for (u32 shift = 30; shift <= SLOT_SHIFT && va >> shift != end >> shift; shift += 9) {
+        u64 *entry = space_above(space, va, shift);
+        if (!entry || (*entry & (ABI_PTE_P | ABI_PTE_PS)) != ABI_PTE_P)
+            continue;
+        if ((shift == SLOT_SHIFT && *entry & SLOT_SHARED) || !is_empty(ABI_PTE_FRAME(*entry)))
+            return;
+        emptied->pfn[emptied->count++] = ABI_PTE_FRAME(*entry);
+        *entry = 0;
+    }
 }
 
 static void emptied_flush(struct emptied *emptied, struct dropped *dropped, struct abi_space *space,
@@ -76,12 +95,11 @@ __attribute__((noinline)) static i64 unmap_slowly(u64 cap, space_id id, u64 va, 
             error = large_whole(space, at, count - done, &large);
             if (error || (large && done)) // the next call's
                 break;
-            if (large) {
+            if (large)
                 unmap_large(space, at, large);
-                return LARGE_PAGES;
-            }
-            done += run.pages;
-            budget--;
+            done += large ? LARGE_PAGES : run.pages;
+            budget = large ? 0 : budget - 1;
+            empty_uppers(space, at, va + (done << ABI_PAGE_SHIFT), &emptied);
             continue;
         }
         u64 i = 0, end = run.pages < budget ? run.pages : budget;
@@ -93,6 +111,7 @@ __attribute__((noinline)) static i64 unmap_slowly(u64 cap, space_id id, u64 va, 
         budget -= i;
         u64 left = i < run.pages ? 0 : empty_table(space, run.entry, at, va_end, &emptied);
         done += left ? left - i : 0;
+        empty_uppers(space, at, va + (done << ABI_PAGE_SHIFT), &emptied);
     }
     if (emptied.count)
         emptied_flush(&emptied, &dropped, space, va, done);

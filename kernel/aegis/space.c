@@ -76,6 +76,12 @@ u64 *space_entry(const struct abi_space *space, u64 va) {
     return space_walk(space, va, &end);
 }
 
+// A table more or, by -1, less below an entry of the top-level table.
+static void slot_count(struct abi_space *space, u64 slot, u32 tables) {
+    frame_row(ABI_PTE_FRAME(slot))->cursor += (u64)(i64)(i32)tables;
+    space->tables += slot & SLOT_SHARED ? 0 : tables;
+}
+
 // Makes sure that the entry for va of an upper table, below a slot of the top-level one, names a
 // table.
 static i64 table_make(struct abi_space *space, u64 *table, u64 va, u32 shift, u64 slot) {
@@ -89,7 +95,9 @@ static i64 table_make(struct abi_space *space, u64 *table, u64 va, u32 shift, u6
     table[index] = pfn << ABI_PAGE_SHIFT | TABLE_LINK;
     frame_row(pfn)->where = va >> shift << shift;
     frame_row(pfn)->entry = 0; // large.h
-    space->tables += !(slot & SLOT_SHARED);
+    if (shift == SLOT_SHIFT)
+        frame_row(pfn)->cursor = 0;
+    slot_count(space, shift == SLOT_SHIFT ? table[index] | (slot & SLOT_SHARED) : slot, 1);
     table_note(table, index, index);
     return 0;
 }
@@ -97,11 +105,15 @@ static i64 table_make(struct abi_space *space, u64 *table, u64 va, u32 shift, u6
 void space_table_begin(struct abi_space *space, pfn_t pfn, u64 va, u32 shift) {
     frame_row(pfn)->where = va >> shift << shift;
     frame_row(pfn)->entry = 0;
-    space->tables += !(*space_slot(space, va) & SLOT_SHARED);
+    slot_count(space, *space_slot(space, va), 1);
 }
 
 void space_table_end(struct abi_space *space, pfn_t pfn, u64 va) {
-    space->tables -= !(*space_slot(space, va) & SLOT_SHARED);
+    u64 slot = *space_slot(space, va); // 0 if it was the slot's own
+    if (slot)
+        slot_count(space, slot, -1u);
+    else
+        space->tables--;
     frame_give_zero(pfn);
 }
 
@@ -230,16 +242,16 @@ static void tear_below(u32 *tables, u64 *entry, u32 level, u32 *budget) {
 // Undoes what is below an entry of the top-level table, or, if others share it, leaves that to
 // them.
 static void tear_slot(struct abi_space *space, u64 *slot, u32 *budget) {
-    u32 uncounted = 0;
-    if (!(*slot & SLOT_SHARED)) {
-        tear_below(&space->tables, slot, 3, budget);
+    struct abi_frame *row = frame_row(ABI_PTE_FRAME(*slot));
+    u32 uncounted = 0, *tables = *slot & SLOT_SHARED ? &uncounted : &space->tables;
+    u32 before = *tables;
+    if (*slot & SLOT_SHARED && row->maps && --row->maps) {
+        *slot = 0;
         return;
     }
-    struct abi_frame *row = frame_row(ABI_PTE_FRAME(*slot));
-    if (row->maps && --row->maps)
-        *slot = 0;
-    else
-        tear_below(&uncounted, slot, 3, budget); // the last one; maps stays 0 until it is done
+    tear_below(tables, slot, 3, budget); // of a shared one maps stays 0 until it is done
+    if (*slot)
+        row->cursor -= before - *tables;
 }
 
 i64 space_tear(struct abi_space *space) {
@@ -335,11 +347,14 @@ i64 sys_space_share(u64 caps, space_id to_id, space_id from_id, u64 va) {
     u32 index = (u32)(va >> SLOT_SHIFT);
     if (*target & ABI_PTE_P)
         return -E_EXIST;
+    int counted = (*source & (ABI_PTE_P | SLOT_SHARED)) == ABI_PTE_P;
     error = table_make(from, sal_frame(from->root), va, SLOT_SHIFT, SLOT_SHARED);
     if (error)
         return error;
+    if (counted)
+        from->tables -= (u32)frame_row(ABI_PTE_FRAME(*source))->cursor;
     struct abi_frame *row = frame_row(ABI_PTE_FRAME(*source));
-    row->maps += *source & SLOT_SHARED ? 1 : 2;
+    row->maps += *source & SLOT_SHARED && row->maps ? 1 : 2; // none: it is being torn down
     *source |= SLOT_SHARED;
     *target = *source;
     table_note(sal_frame(to->root), index, index);

@@ -12,7 +12,8 @@
 #include "kernel/sal/sal.h"
 
 // In an entry of the top-level table: the table below is shared with other spaces (space_share).
-// Its row's maps counts the spaces that have it; tables below it are not counted in space->tables.
+// Its row's maps counts the spaces that have it; it and tables below it are not counted in
+// space->tables. Shared or not, the row's cursor counts them.
 #define SLOT_SHARED ABI_PTE_S0
 #define SLOT_SHIFT  39
 static inline u64 *space_slot(const struct abi_space *space, u64 va) {

@@ -148,3 +148,51 @@ TEST(unmap_of_a_shared_page_reaches_everybody) {
         CHECK_EQ(sys_slice_free(CAP_SLOT_ACCOUNT, slice, 1), 0);
     }
 }
+
+// Tables that were there before a slot was shared are counted in no row afterwards.
+TEST(shared_tables_are_not_counted) {
+    space_id a = space_new(my_account()), b = space_new(my_account());
+    for (u64 i = 0; i < 3; i++)
+        CHECK_EQ(map_new(a, SLOT + (i << 21), 1), 1);
+    CHECK_EQ(map_new(a, SLOT + (1ul << 39), 1), 1);
+    CHECK_EQ(space_row(a)->tables, 1 + 5 + 3);
+    CHECK_EQ(sys_space_share(BOTH, b, a, SLOT), 0);
+    CHECK_EQ(space_row(a)->tables, 1 + 3);
+    CHECK_EQ(map_new(b, SLOT + (7ul << 21), 1), 1);
+    CHECK_EQ(sys_space_unmap(CAP_SLOT_ACCOUNT, a, SLOT, 3 * 512), 3 * 512);
+    CHECK_EQ(space_row(a)->tables, 1 + 3);
+    CHECK_EQ(space_row(b)->tables, 1);
+    space_free(a);
+    space_free(b);
+    // One that is shared while it is being torn down.
+    a = space_new(my_account());
+    b = space_new(my_account());
+    for (u64 i = 0; i < 20; i++)
+        CHECK_EQ(map_new(a, SLOT + (i << 21), 1), 1);
+    CHECK_EQ(sys_space_destroy(CAP_SLOT_ACCOUNT, a), -E_AGAIN);
+    CHECK_EQ(sys_space_share(BOTH, b, a, SLOT), 0);
+    CHECK_EQ(space_row(a)->tables, 1);
+    space_free(a);
+    CHECK_EQ(space_row(b)->tables, 1);
+    space_free(b);
+}
+
+// The last space that has a slot is being torn down, in steps, when another one shares it: the
+// tables are that one's now, and nobody else's.
+TEST(share_with_one_that_ends) {
+    space_id a = space_new(my_account()), b = space_new(my_account()), c = space_new(my_account());
+    CHECK_EQ(sys_space_share(BOTH, b, a, SLOT), 0);
+    for (u64 i = 0; i < 30; i++)
+        CHECK_EQ(map_new(a, SLOT + (i << 21), 1), 1);
+    u64 owned = account_row(my_account())->frames;
+    space_free(b);
+    CHECK_EQ(sys_space_destroy(CAP_SLOT_ACCOUNT, a), -E_AGAIN);
+    CHECK_EQ(sys_space_share(BOTH, c, a, SLOT), 0);
+    u64 left = account_row(my_account())->frames;
+    space_free(a);
+    CHECK_EQ(account_row(my_account())->frames, left - 1); // its root, and none that c has
+    CHECK_EQ(map_new(c, SLOT + (29ul << 21), 1), -E_EXIST);
+    CHECK_EQ(map_new(c, SLOT, 1), 1);
+    space_free(c);
+    CHECK_EQ(account_row(my_account())->frames, owned - 3 - 2 - 60);
+}
