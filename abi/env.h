@@ -75,7 +75,9 @@ struct upcall_frame {
 ABI_ASSERT_SIZE(struct upcall_frame, 128);
 ABI_ASSERT_OFFSET(struct upcall_frame, rip, 88);
 
-// The lowest bytes of the upcall stack, shared by the program and the kernel.
+// The lowest bytes of the upcall stack, shared by the program and the kernel. SLICE_END and NOTIFY
+// use the upper half of that stack only: while what they interrupt is deeper, they are noted in
+// pending too, so that no flood of them can bring a program to its end.
 struct env_uarea {
     u32 masked;  // written by the program: while not 0, SLICE_END and NOTIFY are not delivered but
                  // noted in pending

@@ -343,19 +343,19 @@ int upcall_deliver(struct env *env, struct sal_regs *regs, enum upcall_vector ve
     struct upcall_frame *frame;
     if (!context->upcall_bytes)
         return 0;
-    struct env_uarea *uarea = env_uarea(env);
-    if (uarea->masked) {
-        uarea->pending |= vector == UPCALL_NOTIFY ? ENV_PENDING_NOTIFY : ENV_PENDING_SLICE_END;
-        trace_env(env, TRACE_MASKED, vector, 0, 0, 0);
-        return 1;
-    }
     int in_context = !regs && !context->full;
     if (in_context)
         context_regs(context, &switched);
     struct sal_regs *at = regs ? regs : in_context ? &switched : &context->regs;
     u64 address = upcall_frame_take(context, at->rsp, &frame);
-    if (!address)
-        return 0;
+    struct env_uarea *uarea = env_uarea(env);
+    // Without the second, who is notified faster than its entry masks upcalls would run out of
+    // stack.
+    if (uarea->masked || address < context->upcall_low + context->upcall_bytes / 2) {
+        uarea->pending |= vector == UPCALL_NOTIFY ? ENV_PENDING_NOTIFY : ENV_PENDING_SLICE_END;
+        trace_env(env, TRACE_MASKED, vector, 0, 0, 0);
+        return 1;
+    }
     *frame = (struct upcall_frame){.vector = vector,
                                    .error = vector == UPCALL_NOTIFY ? env->reasons : 0,
                                    .rax = at->rax,

@@ -335,6 +335,9 @@ exit_full:
     iretq
     .global exit_window_end
 exit_window_end:
+    .pushsection .rodata.exit_windows, "a", @progbits
+    .quad exit_window_start, exit_window_end, exit_restart
+    .popsection
 exit_with_work:
     movl $1, UAREA_MASKED(%rbx)
     mov %rsp, %rdi

@@ -231,25 +231,15 @@ static void access_fault(struct upcall_frame *f, const struct user_access *a) {
         f->rip = a->fixup;
 }
 
-static void nested_handle(struct upcall_frame *f) {
-    bool in_exit = f->rip >= (u64)exit_window_start && f->rip < (u64)exit_window_end;
-    if (f->vector == UPCALL_NOTIFY) {
-        if (in_exit)
-            f->rip = (u64)exit_restart;
-        for (const u64(*w)[3] = exit_windows; w < exit_windows_end; w++) {
-            if (f->rip >= (*w)[0] && f->rip < (*w)[1])
-                f->rip = (*w)[2];
-        }
-        return;
+// The exit begins again: what came meanwhile is looked at, and upcalls are not masked.
+static void exit_again(struct upcall_frame *f) {
+    for (const u64(*w)[3] = exit_windows; w < exit_windows_end; w++) {
+        if (f->rip >= (*w)[0] && f->rip < (*w)[1])
+            f->rip = (*w)[2];
     }
-    if (f->vector == UPCALL_AC || f->vector == UPCALL_DB) { // flags of a program's patched call
-        f->rflags &= ~(RFLAGS_AC | RFLAGS_TF);
-        return;
-    }
-    if (f->vector == UPCALL_SLICE_END) {
-        thread_yield();
-        return;
-    }
+}
+
+static void nested_exception(struct upcall_frame *f) {
     if (f->vector == UPCALL_PF && f->address >= EXOS_USER_END) {
         if (!pod_fault(f->address))
             nested_fatal(f);
@@ -262,15 +252,31 @@ static void nested_handle(struct upcall_frame *f) {
         return; // a page that was there is not any more (signal_frame.c)
     if (a) {
         access_fault(f, a);
-    } else if (in_exit) { // the program's registers cannot be loaded: a wild rip or rflags
+    } else if (f->rip >= (u64)exit_window_start && f->rip < (u64)exit_window_end) {
+        // The program's registers cannot be loaded: a wild rip or rflags.
         pod_lock();
         exception_signal((struct exception){SIGSEGV, SI_KERNEL, 0});
         pod_unlock();
         thread_trap_frame(current_thread())->frame.rflags &= ~0x100ul;
-        f->rip = (u64)exit_restart;
     } else {
         nested_fatal(f);
     }
+}
+
+// Slice ends and notifications come only where ExOS does not mask them: in the exit, and in the
+// first instructions of an entry, which is about to do so.
+static void nested_handle(struct upcall_frame *f) {
+    if (f->vector == UPCALL_AC || f->vector == UPCALL_DB) { // flags of the program
+        f->rflags &= ~(RFLAGS_AC | RFLAGS_TF);
+        return;
+    }
+    if (f->vector == UPCALL_SLICE_END) {
+        current_thread()->uarea->masked = 1;
+        thread_yield();
+    } else if (f->vector != UPCALL_NOTIFY) {
+        nested_exception(f);
+    }
+    exit_again(f);
 }
 
 // An upcall on the program's stack, but in ExOS' code: in the first or the last instructions of a

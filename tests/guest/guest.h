@@ -65,6 +65,7 @@ const volatile struct abi_slice *slice_row(u64 slice);
 typedef void upcall_handler(struct upcall_frame *frame);
 void set_upcall_handler(
     upcall_handler *handler); // of the calling env; null: unexpected upcalls fail the test
+#define UPCALL_PAGES 2        // of the upcall stack of each env
 u32 *upcall_mask(void);       // env_uarea.masked of the calling env
 u32 *upcall_pending(void);
 

@@ -8,8 +8,7 @@
 
 extern const char guest_upcall_entry[], guest_foreign_entry[];
 
-#define UPCALL_PAGES 2
-#define STACK_BYTES  16384
+#define STACK_BYTES 16384
 
 // Env 0 is the first program, the others are workers. The upcall stack tells which one runs.
 struct lane {

@@ -474,6 +474,44 @@ TEST(masked_notify_is_pending) {
     CHECK_EQ(shared, ENV_PENDING_NOTIFY);
 }
 
+// Who gets the next notification in the handler of the one before, and so on, has half of its
+// upcall stack left when they begin to wait.
+static u64 deepest, lowest;
+static void notified_again(struct upcall_frame *frame) {
+    if (frame->vector != UPCALL_NOTIFY || turn == 2)
+        return;
+    u64 here = (u64)frame;
+    deepest = here < deepest ? here : deepest;
+    while (!(*(volatile u32 *)upcall_pending() & ENV_PENDING_NOTIFY))
+        sys_env_yield(0, 0);
+    turn = 2;
+}
+
+static void notify_within_notify(void *argument) {
+    (void)argument;
+    set_upcall_handler(notified_again);
+    lowest = (u64)upcall_mask();
+    turn = 1;
+    for (u64 until = tsc() + ms(2000); turn == 1 && tsc() < until;)
+        sys_env_yield(0, 0);
+    turn = 2;
+    set_upcall_handler(0);
+}
+
+TEST(notifies_within_notifies_leave_half_of_the_stack) {
+    turn = 0;
+    deepest = ~0ul;
+    env_id worker = worker_start(cpus() - 1, notify_within_notify, 0);
+    while (turn != 2) {
+        if (turn)
+            sys_env_notify(CAP_SLOT_ACCOUNT, worker);
+        sys_env_yield(0, 0);
+    }
+    worker_wait(worker);
+    CHECK(deepest >= lowest + UPCALL_PAGES * ABI_PAGE / 2);
+    CHECK(deepest < lowest + UPCALL_PAGES * ABI_PAGE * 3 / 4);
+}
+
 // --- stop and destroy ----------------------------------------------------------------------------
 
 static void spin(void *argument) {

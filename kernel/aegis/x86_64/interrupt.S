@@ -28,7 +28,7 @@
     mov %gs:CPU_CONTEXT, %rax
     .endm
 
-// rcx: where on the upcall stack the frame goes, as an offset. Jumps if there is no room, or the program wants no upcall now.
+// rcx: where on the upcall stack the frame goes, as an offset. Jumps if that is in the lower half, or the program wants no upcall now.
     .macro ROOM
     mov 72(%rsp), %rcx
     sub CTX_LOW(%rax), %rcx
@@ -37,7 +37,10 @@
     cmova CTX_SIZE(%rax), %rcx
     sub $128, %rcx
     and $-128, %rcx
-    jle long_way
+    mov CTX_SIZE(%rax), %rdx
+    shr %rdx
+    cmp %rdx, %rcx
+    jl long_way
     mov CTX_FRAMES(%rax), %rdx
     cmpl $0, UAREA_MASKED(%rdx)
     jne long_way
