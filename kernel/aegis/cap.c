@@ -59,16 +59,35 @@ static void cap_unlink(struct cap *cap) {
 }
 
 static u8 cap_quick(enum cap_type type, u32 rights) {
-    u32 quick = (rights & CAP_RIGHT_CALL ? CAP_QUICK_CALL : 0) |
-                (rights & CAP_RIGHT_YIELD ? CAP_QUICK_YIELD : 0);
-    return type == CAP_ENV ? (u8)quick : 0;
+    u32 quick = 0;
+#define CAP_QUICK_ONE(of, right, bit)                                                              \
+    if (type == CAP_##of && rights & CAP_RIGHT_##right)                                            \
+        quick |= bit;
+    CAP_QUICK_LIST(CAP_QUICK_ONE)
+#undef CAP_QUICK_ONE
+    return (u8)quick;
+}
+
+// Where the object of a capability for just one is found; that is never given to another use.
+static void *cap_row(enum cap_type type, u64 object) {
+    switch (type) {
+    case CAP_ACCOUNT:
+        return account_row(object);
+    case CAP_SPACE:
+        return space_row(object);
+    case CAP_ENV:
+        return &env_short[ABI_INDEX(object)];
+    default:
+        return 0;
+    }
 }
 
 void cap_fill(struct env *env, u32 slot, enum cap_type type, u64 object, u32 count, u32 rights,
               cap_ref parent) {
     struct cap *cap = &env->caps[slot];
     cap->object = object;
-    cap->epoch = cap->owner = 0;
+    cap->row = cap_row(type, object);
+    cap->owner = 0;
     cap->count = count;
     cap->type = (u8)type;
     cap->quick = cap_quick(type, rights);
@@ -142,7 +161,7 @@ i64 cap_check_account(u64 slot, account_id id, u32 rights, struct abi_account **
 i64 cap_check_space(u64 slot, space_id id, u32 rights, struct abi_space **space) {
     struct cap *cap;
     if (__builtin_expect(cap_is_for(slot, CAP_SPACE, id, rights), 1)) {
-        *space = space_row(id);
+        *space = sched_current()->caps[slot].row;
         if (__builtin_expect((*space)->id == id, 1))
             return 0;
     }
@@ -158,8 +177,8 @@ i64 cap_check_space(u64 slot, space_id id, u32 rights, struct abi_space **space)
 i64 cap_check_env(u64 slot, env_id id, u32 rights, struct env **env) {
     struct cap *cap;
     if (__builtin_expect(cap_is_for(slot, CAP_ENV, id, rights), 1)) {
-        *env = env_at(ABI_INDEX(id));
-        if (__builtin_expect(*env && (*env)->id == id, 1))
+        *env = *(struct env **)sched_current()->caps[slot].row;
+        if (__builtin_expect((*env)->id == id, 1))
             return 0;
     }
     i64 error = cap_get(slot, &cap);
@@ -302,8 +321,10 @@ i64 sys_cap_mint(u64 caps, env_id to, u64 rights, u64 first, u64 count) {
         return -E_FULL;
     cap_ref parent = cap_ref_of(sched_current(), (u32)caps);
     cap_fill(env, slot, part.type, part.object, part.count, (u32)rights, parent);
-    env->caps[slot].owner = part.owner;
-    env->caps[slot].epoch = part.epoch;
+    if (part.type == CAP_FRAMES) {
+        env->caps[slot].owner = part.owner;
+        env->caps[slot].epoch = part.epoch;
+    }
     return slot;
 }
 

@@ -21,18 +21,39 @@ typedef u32 cap_ref;
 
 struct cap {
     u64 object; // id; first frame or slice
-    u64 epoch;  // FRAMES: covers frames allocated up to then
-    u64 owner;  // FRAMES: as long as they are this account's
-    u32 count;  // FRAMES, SLICES
+    union {
+        u64 epoch; // FRAMES: covers frames allocated up to then
+        void *row; // ACCOUNT, SPACE: the object's row; ENV: where the kernel finds it (env_short)
+    };
+    u64 owner; // FRAMES: as long as they are this account's
+    u32 count; // FRAMES, SLICES
     u8 type;
-    u8 quick; // CAP_QUICK_*, of an ENV with the right
+    u8 quick; // of ACCOUNT, SPACE and ENV: what cap_quick_bit gives for type and right
     u16 rights;
     cap_ref parent, child, next, previous;
 };
 
-// For the short ways of transfer.S.
+// What is asked for most often: type and right in one bit.
 #define CAP_QUICK_CALL  1
 #define CAP_QUICK_YIELD 2
+#define CAP_QUICK_LIST(Q)                                                                          \
+    Q(ENV, CALL, CAP_QUICK_CALL)                                                                   \
+    Q(ENV, YIELD, CAP_QUICK_YIELD)                                                                 \
+    Q(ENV, WAKE, 4)                                                                                \
+    Q(ENV, CONTROL, 8)                                                                             \
+    Q(ACCOUNT, ALLOC, 16)                                                                          \
+    Q(ACCOUNT, CONTROL, 32)                                                                        \
+    Q(ACCOUNT, REVOKE, 64)                                                                         \
+    Q(SPACE, MAP, 128)
+// That bit, or 0 if there is none for just these.
+static inline u8 cap_quick_bit(enum cap_type type, u32 rights) {
+#define CAP_QUICK_ONE(of, right, bit)                                                              \
+    if (type == CAP_##of && rights == CAP_RIGHT_##right)                                           \
+        return bit;
+    CAP_QUICK_LIST(CAP_QUICK_ONE)
+#undef CAP_QUICK_ONE
+    return 0;
+}
 
 // Fills a slot as a root of a tree, or as a child of parent.
 void cap_fill(struct env *env, u32 slot, enum cap_type type, u64 object, u32 count, u32 rights,

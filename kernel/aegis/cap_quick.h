@@ -12,12 +12,15 @@
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
 
-// Type and rights in one comparison.
+// Type and rights in one comparison, or in a bit.
 static inline int cap_is(const struct cap *cap, enum cap_type type, u32 rights) {
     const u32 *word = (const u32 *)&cap->type; // quick is between them
     _Static_assert(__builtin_offsetof(struct cap, rights) ==
                        __builtin_offsetof(struct cap, type) + 2,
                    "one word");
+    u8 quick = cap_quick_bit(type, rights);
+    if (quick)
+        return cap->quick & quick;
     return (*word & (rights << 16 | 0xff)) == (rights << 16 | type);
 }
 
@@ -30,15 +33,30 @@ static inline int cap_is_for(u64 slot, enum cap_type type, u64 id, u32 rights) {
     return cap_is(cap, type, rights) && cap->object == id;
 }
 
-// cap_check_account, quick for a capability for just that account.
-static inline i64 cap_quick_account(u64 slot, account_id id, u32 rights,
-                                    struct abi_account **account) {
+// Both slots of a pair are in range.
+static inline int cap_pair_is(u64 caps) {
+    return !(caps & ~CAP_PAIR(CAP_SLOTS - 1, CAP_SLOTS - 1));
+}
+
+// cap_check_account, quick for a capability for just that account; the slot is in range.
+static inline i64 cap_sure_account(u64 slot, account_id id, u32 rights,
+                                   struct abi_account **account) {
     struct abi_account *found;
-    if (__builtin_expect(cap_is_for(slot, CAP_ACCOUNT, id, rights), 1)) {
-        *account = account_row(id);
+    const struct cap *cap = &sched_current()->caps[slot];
+    if (__builtin_expect(cap_is(cap, CAP_ACCOUNT, rights) && cap->object == id, 1)) {
+        *account = cap->row;
         if (__builtin_expect((*account)->id == id, 1))
             return 0;
     }
+    i64 error = cap_check_account(slot, id, rights, &found);
+    *account = found;
+    return error;
+}
+static inline i64 cap_quick_account(u64 slot, account_id id, u32 rights,
+                                    struct abi_account **account) {
+    struct abi_account *found;
+    if (__builtin_expect(slot < CAP_SLOTS, 1))
+        return cap_sure_account(slot, id, rights, account);
     i64 error = cap_check_account(slot, id, rights, &found);
     *account = found;
     return error;
@@ -48,8 +66,8 @@ static inline i64 cap_quick_account(u64 slot, account_id id, u32 rights,
 static inline i64 cap_quick_env(u64 slot, env_id id, u32 rights, struct env **env) {
     struct env *found;
     if (__builtin_expect(cap_is_for(slot, CAP_ENV, id, rights), 1)) {
-        *env = env_at(ABI_INDEX(id));
-        if (__builtin_expect(*env && (*env)->id == id, 1))
+        *env = *(struct env **)sched_current()->caps[slot].row;
+        if (__builtin_expect((*env)->id == id, 1))
             return 0;
     }
     i64 error = cap_check_env(slot, id, rights, &found);
@@ -68,7 +86,7 @@ static inline struct abi_space *cap_space_in(const struct cap *table, u64 slot, 
         return 0;
     const struct cap *cap = &table[slot];
     if (__builtin_expect(cap_is(cap, CAP_SPACE, rights) && cap->object == id, 1)) {
-        struct abi_space *space = space_row(id);
+        struct abi_space *space = cap->row;
         if (!space)
             __builtin_unreachable();
         return space->id == id ? space : 0;

@@ -14,7 +14,7 @@ void sched_init(void);
 
 // The env running on this processor, or null.
 static inline struct env *sched_current(void) {
-    return cpu_this()->context;
+    return cpu_context();
 }
 
 // Makes an env that was not runnable READY, and wakes a processor that idles for want of it.

@@ -423,10 +423,17 @@ static i64 take_slices(struct taking *taking) {
 i64 sys_account_take(u64 caps, account_id id, u64 kind, account_id to) {
     struct taking taking;
     struct abi_account *account, *heir = 0;
-    i64 error = cap_quick_account((u32)caps, id, CAP_RIGHT_REVOKE, &account);
+    i64 error;
+    if (__builtin_expect(cap_pair_is(caps), 1)) {
+        error = cap_sure_account((u32)caps, id, CAP_RIGHT_REVOKE, &account);
+        if (!error && to)
+            error = cap_sure_account(caps >> 32, to, CAP_RIGHT_ALLOC, &heir);
+    } else {
+        error = cap_check_account((u32)caps, id, CAP_RIGHT_REVOKE, &account);
+        if (!error && to)
+            error = cap_check_account(caps >> 32, to, CAP_RIGHT_ALLOC, &heir);
+    }
     if (error)
-        return error;
-    if (to && (error = cap_quick_account(caps >> 32, to, CAP_RIGHT_ALLOC, &heir)))
         return error;
     if (kind > REVOKE_SLICES ||
         (to && (to == id || (kind == REVOKE_FRAMES && account->first == ABI_ANY))))

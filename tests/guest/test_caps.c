@@ -157,3 +157,27 @@ TEST(rows_are_divided) {
     CHECK_EQ(sys_space_create(CAP_SLOT_ACCOUNT, (account_id)account), -E_FULL);
     account_free((account_id)account);
 }
+
+// Of two capabilities in one argument the first decides first; each half is a slot of its own.
+TEST(pairs_of_slots_are_checked_one_after_the_other) {
+    i64 account = sys_account_create(CAP_SLOT_ACCOUNT, my_account(), 4, 1);
+    CHECK(account > 0);
+    account_id me = my_account(), child = (account_id)account;
+    u64 good = CAP_SLOT_ACCOUNT;
+    CHECK_EQ(sys_account_take(CAP_PAIR(good, good), child, ~0ul, me), -E_INVAL);
+    CHECK_EQ(sys_account_take(CAP_PAIR(good, CAP_SLOTS), child, ~0ul, me), -E_CAP);
+    CHECK_EQ(sys_account_take(CAP_PAIR(good, ~0u), child, ~0ul, me), -E_CAP);
+    CHECK_EQ(sys_account_take(CAP_PAIR(good, ~0u), child, ~0ul, 0), -E_INVAL); // not asked for
+    CHECK_EQ(sys_account_take(CAP_PAIR(CAP_SLOTS, good), child, ~0ul, me), -E_CAP);
+    CHECK_EQ(sys_account_take(CAP_PAIR(1u << 31, good), child, ~0ul, me), -E_CAP);
+    CHECK_EQ(sys_account_take(CAP_PAIR(CAP_SLOT_SPACE, ~0u), child, ~0ul, me), -E_TYPE);
+    CHECK_EQ(sys_account_take(CAP_PAIR(good, CAP_SLOT_SPACE), child, ~0ul, me), -E_TYPE);
+    CHECK_EQ(sys_account_take(CAP_PAIR(good, good), child, ~0ul, me + (1ul << ABI_INDEX_BITS)),
+             -E_STALE);
+    i64 weak = sys_cap_mint(CAP_PAIR(good, CAP_SLOT_SELF), my_env(),
+                            CAP_RIGHTS_ALL & ~CAP_RIGHT_ALLOC, 0, 0);
+    CHECK(weak > 0);
+    CHECK_EQ(sys_account_take(CAP_PAIR(good, weak), child, ~0ul, me), -E_RIGHTS);
+    CHECK_EQ(sys_cap_drop((u64)weak), 0);
+    CHECK_EQ(sys_account_destroy(CAP_SLOT_ACCOUNT, child), 0);
+}

@@ -19,6 +19,7 @@
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/cap.h"
+#include "kernel/aegis/cap_quick.h"
 #include "kernel/aegis/env.h"
 #include "kernel/aegis/frame.h"
 #include "kernel/aegis/sched.h"
@@ -38,6 +39,7 @@
 static struct env env_memory[ENVS + 1];
 static struct abi_env env_rows[ENVS + 1];
 static struct env *env_table[ENVS + 1];
+static struct env *env_short_table[ENVS + 1], env_none;
 static struct abi_account accounts[ACCOUNTS + 1];
 static struct abi_space spaces[SPACES + 1];
 static struct abi_frame frames[FRAMES];
@@ -47,6 +49,7 @@ static struct cpu processor;
 static u64 epoch;
 
 struct env **env_of = env_table;
+struct env **env_short = env_short_table; // all env_none or live, see env_make_again
 struct abi_space *space_rows = spaces;
 struct abi_account *account_rows = accounts;
 struct abi_frame *frame_rows = frames;
@@ -192,6 +195,8 @@ static void checks(int e) {
     same("cap_check_space", cap_check_space((u64)s, sp->id, rights, &space),
          model_check(t, CAP_SPACE, sp->id, sp->account, rights));
     same("cap_check_account", cap_check_account((u64)s, accounts[a].id, rights, &account),
+         model_check(t, CAP_ACCOUNT, accounts[a].id, accounts[a].id, rights));
+    same("cap_quick_account", cap_quick_account((u64)s, accounts[a].id, rights, &account),
          model_check(t, CAP_ACCOUNT, accounts[a].id, accounts[a].id, rights));
     same("beyond the table",
          cap_check_account(CAP_SLOTS + (random_next(2) ? random_next(1ul << 40) : 0),
@@ -406,7 +411,7 @@ static void env_make_again(int e, int by) {
     env->id = ++env_uses[e] << ABI_INDEX_BITS | (u32)e;
     env->row = &env_rows[e];
     env_rows[e].id = env->id;
-    env_table[e] = env;
+    env_table[e] = env_short_table[e] = env;
     account_id most = random_next(2) ? accounts[1].id : env_rows[e].account;
     const struct thing born[3] = {
         {1, CAP_ACCOUNT, CAP_RIGHTS_ALL, 0, most, 0, 0, 0, 0},
@@ -447,6 +452,7 @@ static void op_env_ends(int e) {
             model_drop(e, s);
     same("an env without capabilities", env_rows[e].caps, 0);
     env_table[e] = NULL;
+    env_short_table[e] = &env_none;
     int by = 1 + (int)random_next(ENVS);
     env_make_again(e, by != e && env_table[by] && random_next(3) ? by : 0);
 }

@@ -77,6 +77,7 @@ void offsets(void) {
     DEFINE(CAP_BYTES, sizeof(struct cap));
     DEFINE(CAP_MANY, CAP_SLOTS);
     OFFSET(CAP_QUICK, cap, quick);
+    OFFSET(CAP_ROW, cap, row);
     DEFINE(CAP_QUICK_CALL, CAP_QUICK_CALL);
     DEFINE(CAP_QUICK_YIELD, CAP_QUICK_YIELD);
     OFFSET(LOCK_WORD, lock, word);

@@ -26,7 +26,12 @@
     .macro UNLOCK
     movb $0, the_kernel_lock + LOCK_HELD(%rip)
     .endm
-// to: the env that rsi names, or env_none, whose fields are 0; index is lost.
+// to: the env of a capability for just one, or env_none, whose fields are 0; at is its place in the table of env.
+    .macro OBJECT env at to
+    mov ENV_CAPS + CAP_ROW(\env, \at), \to
+    mov (\to), \to
+    .endm
+// The same, for the env that rsi names; index is lost.
     .macro NAMED to index index64
     mov env_short(%rip), \to
     mov %esi, \index
@@ -66,7 +71,7 @@ entry_message_call: // rdi: slot, rsi: env
     jz call_unlock
     cmp %rsi, ENV_CAPS + CAP_OBJECT(%rax, %rcx)
     jne call_unlock
-    NAMED %r11, %ecx, %rcx
+    OBJECT %rax, %rcx, %r11
     cmp %rsi, ENV_ID(%r11)
     jne call_unlock
     mov ENV_FAST(%r11), %rcx
@@ -138,7 +143,7 @@ yield_usual:
     jz yield_unlock
     cmp %rsi, ENV_CAPS + CAP_OBJECT(%r8, %rax)
     jne yield_unlock
-    NAMED %rcx, %eax, %rax
+    OBJECT %r8, %rax, %rcx
     cmp %rsi, ENV_PLAIN(%rcx)
     jne yield_unlock
     mov ENV_ROW(%rcx), %rdx

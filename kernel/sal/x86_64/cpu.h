@@ -93,6 +93,17 @@ static inline struct cpu *cpu_this(void) {
     return cpu;
 }
 
+// The context of this processor. A load like any other: it is not done again as long as nothing can
+// have changed it.
+#ifdef __clang__
+#define CPU_IN_GS __attribute__((address_space(256)))
+#else
+#define CPU_IN_GS __seg_gs
+#endif
+static inline void *cpu_context(void) {
+    return ((const struct cpu CPU_IN_GS *)0)->context;
+}
+
 // By number; 0 .. sal_machine.cpus - 1.
 struct cpu *cpu_get(u32 number);
 
