@@ -100,6 +100,12 @@ static void prepare_many(u64 count) {
     for (u64 kind = 0; kind < count; kind++)
         (void)install(kind);
 }
+static void prepare_hundred(void) {
+    prepare_many(100);
+}
+static void prepare_ten(void) {
+    prepare_many(10);
+}
 static void prepare_1000(void) {
     prepare_many(1000);
 }
@@ -116,7 +122,43 @@ static u64 sample_install(void) {
     must(sys_handler_remove(CAP_SLOT_ACCOUNT, (ext_id)handlers, (u64)handler), 0, "handler_remove");
     return took;
 }
+ROW_SAMPLED(install_10, prepare_ten, sample_install, finish);
+ROW_SAMPLED(install_100, prepare_hundred, sample_install, finish);
+ROW_SAMPLED(install_1000, prepare_1000, sample_install, finish);
 ROW_SAMPLED(install_10000, prepare_10000, sample_install, finish);
+
+// By its name, one that is neither new nor old.
+static u64 name;
+static void prepare_remove(void) {
+    prepare_10000();
+    name = 5000;
+}
+static u64 sample_remove(void) {
+    u64 from = ticks();
+    must(sys_handler_remove(CAP_SLOT_ACCOUNT, (ext_id)handlers, name), 0, "handler_remove");
+    u64 took = ticks() - from;
+    (void)install(name++ - 1);
+    return took;
+}
+ROW_SAMPLED(remove_10000, prepare_remove, sample_remove, finish);
+
+// The longest of the calls that begin to count an event.
+static u64 sample_count(void) {
+    u64 worst = 0, took;
+    i64 error;
+    do {
+        u64 from = ticks();
+        error = sys_event_count(CAP_SLOT_ACCOUNT, (ext_id)target, ext_hash("field_event"), 1);
+        took = ticks() - from;
+        worst = took > worst ? took : worst;
+    } while (error == -E_AGAIN);
+    must(error, 0, "event_count");
+    do
+        error = sys_event_count(CAP_SLOT_ACCOUNT, (ext_id)target, ext_hash("field_event"), 0);
+    while (error == -E_AGAIN);
+    return worst;
+}
+ROW_SAMPLED(count_10000, prepare_10000, sample_count, finish);
 
 // The longest call among those that an unloading takes; the event is raised in between.
 static u64 sample_pause(void) {

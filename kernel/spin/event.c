@@ -253,7 +253,7 @@ static i64 event_begin(struct event *event, account_id account) {
     return 0;
 }
 
-void event_describe(struct event *event, struct ext *ext, const struct ext_function *function) {
+void event_describe(struct event *event, struct ext *ext, struct ext_function *function) {
     const struct engine_hook *hook = &ext->interface.hooks[function->hook];
     event->name = function->name;
     event->prototype = function->prototype;
@@ -378,7 +378,6 @@ static u32 handlers_end(struct event *event, u32 budget) {
 u32 event_forget(struct ext *ext, u32 budget) {
     while (ext->handlers && budget >= FORGET_COST) {
         struct event_handler *handler = ext->handlers;
-        ext->handlers = handler->next;
         handler_forget(handler);
         event_handler_retire(handler);
         budget -= FORGET_COST;
@@ -397,37 +396,63 @@ u32 event_forget(struct ext *ext, u32 budget) {
 
 // --- counting ------------------------------------------------------------------------------------
 
-// Writes everything anew that says how handlers are called.
-static i64 recode(struct event *event) {
-    struct event_handler *handler = (struct event_handler *)event->dispatch.handlers;
-    for (; handler; handler = (struct event_handler *)handler->binding.next)
-        handler_code(handler, event);
+#define RECODE 2 // handlers written anew by one call
+
+static void count_set(struct event *event, u32 flags) {
+    event->row->flags = flags;
+    event->dispatch.raises = flags & EVENT_COUNTED ? (u64)&event->row->raises : 0;
+}
+
+// The stub, and how the procedure is called; the handlers remain.
+static i64 count_begin(struct event *event, u32 flags) {
+    u32 before = event->row->flags;
+    count_set(event, flags);
+    event->coding++;
     handler_code(&event->procedure, event);
-    int error = dispatch_stub_renew(&event->dispatch);
-    if (!error && !event->standby)
-        error = dispatch_default(&event->dispatch, &event->procedure.binding);
+    struct dispatch_block *procedure =
+        event->standby ? 0 : dispatch_default_make(&event->dispatch, &event->procedure.binding);
+    int error = procedure || event->standby ? DISPATCH_OK : DISPATCH_MEMORY;
     if (!error)
-        error = dispatch_swap(&event->dispatch, 0, 0, 0, 0);
-    return event_error(error);
+        error = dispatch_stub_renew(&event->dispatch);
+    if (error) {
+        dispatch_default_drop(procedure);
+        count_set(event, before);
+        handler_code(&event->procedure, event);
+        return event_error(error);
+    }
+    if (procedure)
+        dispatch_default_set(&event->dispatch, &event->procedure.binding, procedure);
+    event->recode = (struct event_handler *)event->dispatch.handlers;
+    return event->recode ? -E_AGAIN : 0;
+}
+
+// Writes some of them anew.
+static i64 count_go_on(struct event *event) {
+    for (u32 i = 0; i < RECODE && event->recode; i++) {
+        struct event_handler *handler = event->recode;
+        if (handler->coded == event->coding) { // this one and all behind it came since
+            event->recode = 0;
+            break;
+        }
+        handler_code(handler, event);
+        int error = dispatch_renew(&handler->binding);
+        if (error)
+            return event_error(error);
+        event->recode = (struct event_handler *)handler->binding.next;
+    }
+    return event->recode ? -E_AGAIN : 0;
 }
 
 i64 event_count(struct ext *ext, u64 event_hash, int on) {
     struct event *event = ext->events;
+    u32 flags = on ? EVENT_COUNTED : 0;
     while (event && event->hash != event_hash)
         event = event->next_of_ext;
     if (!event)
         return -E_STALE;
     if (!event->id)
         return -E_FULL;
-    u32 before = event->row->flags;
-    event->row->flags = on ? EVENT_COUNTED : 0;
-    event->dispatch.raises = on ? (u64)&event->row->raises : 0;
-    i64 error = recode(event);
-    if (error) {
-        event->row->flags = before;
-        event->dispatch.raises = before ? (u64)&event->row->raises : 0;
-        (void)recode(event);
-    }
+    i64 error = event->row->flags == flags ? count_go_on(event) : count_begin(event, flags);
     event_release(event);
     return error;
 }

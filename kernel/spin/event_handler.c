@@ -305,6 +305,7 @@ void handler_code(struct event_handler *handler, const struct event *event) {
                 function->cost > UNTIMED || event->row->flags & EVENT_COUNTED;
     // Events of the kernel are raised with its lock.
     int locks = !handler->ext->concurrent && !event->kernel;
+    handler->coded = event->coding;
     binding->cookie = (u64)handler;
     binding->handler = gated ? (u64)event_gate : event_gate_make(handler->ext, function, locks);
     binding->flags =
@@ -344,21 +345,47 @@ static i64 order_set(struct event_handler *handler, const struct event *event,
     return anchor ? 0 : -E_STALE;
 }
 
+// Without a row it works, but is not shown.
+static struct event_shown *shown_make(struct event_handler *handler, const struct event *event) {
+    struct event_shown *shown = memory_alloc(&handler->ext->lasting, sizeof *shown);
+    u64 id;
+    if (!shown)
+        return 0;
+    if (object_take(&table, &id)) {
+        memory_free(&handler->ext->lasting, shown, sizeof *shown);
+        return 0;
+    }
+    *shown = (struct event_shown){.row = object_row(&table, id), .id = id, .event = event->id};
+    shown->row->event = event->id;
+    shown->row->ext = handler->ext->id;
+    shown->row->account = handler->ext->memory.account;
+    shown->row->budget = handler->budget;
+    string_copy(shown->row->name, handler->function->name, sizeof shown->row->name);
+    handler->function->shown = shown;
+    return shown;
+}
+
 static void row_open(struct event_handler *handler, const struct event *event) {
-    struct abi_handler *row = &nowhere;
-    for (struct event_handler *other = handler->ext->handlers; other; other = other->next)
-        if (other->function == handler->function && other->row->event == event->id) {
-            handler->row = other->row; // closures share it
-            return;
-        }
-    if (!object_take(&table, &handler->id))
-        row = object_row(&table, handler->id);
-    handler->row = row;
-    row->event = event->id;
-    row->ext = handler->ext->id;
-    row->account = handler->ext->memory.account;
-    row->budget = handler->budget;
-    string_copy(row->name, handler->function->name, sizeof row->name);
+    struct event_shown *shown = handler->function->shown;
+    if (!shown || shown->event != event->id)
+        shown = shown_make(handler, event);
+    handler->shown = shown;
+    handler->row = shown ? shown->row : &nowhere;
+    if (shown)
+        shown->users++;
+}
+
+// It stays as long as another closure uses it. Raises that are still in the handler count nowhere.
+static void row_close(struct event_handler *handler) {
+    struct event_shown *shown = handler->shown;
+    handler->row = &nowhere;
+    handler->shown = 0;
+    if (!shown || --shown->users)
+        return;
+    if (handler->function->shown == shown)
+        handler->function->shown = 0;
+    object_release(&table, shown->id);
+    memory_free(&handler->ext->lasting, shown, sizeof *shown);
 }
 
 // Everything but the dispatcher's part: decided, and nothing changed.
@@ -438,7 +465,7 @@ static void handler_linked(struct event_handler *handler, struct event *event) {
         watch_handlers_changed(handler->ext, event->kernel, 0);
 }
 
-static struct event_handler *handler_make(struct ext *ext, const struct ext_function *function,
+static struct event_handler *handler_make(struct ext *ext, struct ext_function *function,
                                           u64 closure) {
     struct event_handler *handler = memory_alloc(&ext->lasting, sizeof *handler);
     if (!handler)
@@ -448,7 +475,26 @@ static struct event_handler *handler_make(struct ext *ext, const struct ext_func
     handler->function = function;
     handler->closure = closure;
     handler->name = ++ext->handler_names;
+    handler->row = &nowhere;
     return handler;
+}
+
+// It is the extension's, or no more.
+static void handler_list(struct event_handler *handler) {
+    struct ext *ext = handler->ext;
+    handler->next = ext->handlers;
+    handler->link = &ext->handlers;
+    if (handler->next)
+        handler->next->link = &handler->next;
+    ext->handlers = handler;
+    event_name_add(&ext->handlers_named, handler);
+}
+
+static void handler_unlist(struct event_handler *handler) {
+    *handler->link = handler->next;
+    if (handler->next)
+        handler->next->link = handler->link;
+    event_name_remove(&handler->ext->handlers_named, handler);
 }
 
 static i64 event_of(struct ext *ext, const struct ext_function *function, struct event **event) {
@@ -459,7 +505,7 @@ static i64 event_of(struct ext *ext, const struct ext_function *function, struct
 }
 
 // Of a function whose section was read. Returns the handler's name.
-static i64 install(struct ext *ext, const struct ext_function *function, u64 closure,
+static i64 install(struct ext *ext, struct ext_function *function, u64 closure,
                    const struct wanted *wanted) {
     struct event *event;
     i64 error = event_of(ext, function, &event);
@@ -470,20 +516,19 @@ static i64 install(struct ext *ext, const struct ext_function *function, u64 clo
     if (!error) {
         row_open(handler, event);
         error = handler_link(handler, event);
-        if (error && handler->id)
-            object_release(&table, handler->id);
+        if (error)
+            row_close(handler);
     }
     if (error) {
         event_handler_retire(handler);
         return error;
     }
     handler_linked(handler, event);
-    handler->next = ext->handlers;
-    ext->handlers = handler;
+    handler_list(handler);
     return (i64)handler->name;
 }
 
-i64 handler_install(struct ext *ext, const struct ext_function *function) {
+i64 handler_install(struct ext *ext, struct ext_function *function) {
     struct wanted wanted;
     if (!wanted_read(function, &wanted))
         return -E_INVAL;
@@ -500,6 +545,8 @@ void handler_remove(struct event_handler *handler, enum handler_state state) {
     struct dispatch_binding *binding = &handler->binding;
     if (handler->kind & HANDLER_ASYNC)
         event_queue_forget(handler);
+    if (event->recode == handler)
+        event->recode = (struct event_handler *)binding->next;
     if (handler->kind & HANDLER_DEFAULT && event->dispatch.default_binding == binding) {
         dispatch_default_set(&event->dispatch, &event->procedure.binding, event->standby);
         event->standby = 0;
@@ -523,61 +570,33 @@ void handler_forget(struct event_handler *handler) {
     if (handler->event)
         handler_remove(handler, HANDLER_OUT);
     event_share_leave(handler);
-    handler->row = &nowhere; // for a raise that is still in it
-    if (handler->id)
-        object_release(&table, handler->id);
-    handler->id = 0;
+    handler_unlist(handler);
+    row_close(handler);
 }
 
 // --- while the extension lives -------------------------------------------------------------------
 
-static const struct ext_function *handler_function(const struct ext *ext, u64 hash) {
+static struct ext_function *handler_function(const struct ext *ext, u64 hash) {
     for (u32 i = 0; i < ext->function_count; i++)
         if (ext->functions[i].hash == hash && ext->functions[i].role == EXT_ROLE_HANDLER)
             return &ext->functions[i];
     return 0;
 }
 
-static struct event_handler *handler_named(struct ext *ext, u64 name) {
-    struct event_handler *handler = ext->handlers;
-    while (handler && handler->name != name)
-        handler = handler->next;
-    return handler;
-}
-
 i64 event_handler_install(struct ext *ext, u64 function_hash, u64 closure) {
     struct wanted wanted;
-    const struct ext_function *function = handler_function(ext, function_hash);
+    struct ext_function *function = handler_function(ext, function_hash);
     if (!function || !wanted_read(function, &wanted))
         return -E_INVAL;
     return install(ext, function, closure, &wanted);
 }
 
-// The row stays as long as another closure uses it, or the extension lives.
-static void handler_drop(struct event_handler *handler) {
-    struct ext *ext = handler->ext;
-    struct event_handler **at = &ext->handlers;
-    while (*at != handler)
-        at = &(*at)->next;
-    *at = handler->next;
-    for (struct event_handler *other = ext->handlers; handler->id && other; other = other->next)
-        if (other->row == handler->row) {
-            other->id = handler->id;
-            handler->id = 0;
-        }
-    handler->row = &nowhere; // for a raise that is still in it
-    if (handler->id)
-        object_release(&table, handler->id);
-    event_handler_retire(handler);
-}
-
 i64 event_handler_remove(struct ext *ext, u64 name) {
-    struct event_handler *handler = handler_named(ext, name);
+    struct event_handler *handler = event_named(&ext->handlers_named, name);
     if (!handler)
         return -E_STALE;
-    if (handler->event)
-        handler_remove(handler, HANDLER_OUT);
-    handler_drop(handler);
+    handler_forget(handler);
+    event_handler_retire(handler);
     return 0;
 }
 
@@ -604,7 +623,7 @@ static i64 swap_collect(struct swap *swap, u32 from, u32 to) {
         swap->remove[swap->removed++] = &h->binding;
     }
     for (u32 i = 0; i < ext->function_count; i++) {
-        const struct ext_function *function = &ext->functions[i];
+        struct ext_function *function = &ext->functions[i];
         if (function->role != EXT_ROLE_HANDLER || !wanted_read(function, &wanted) ||
             wanted.set != to || wanted.later || event_of(ext, function, &event) ||
             event != swap->event)
@@ -629,10 +648,20 @@ static i64 swap_collect(struct swap *swap, u32 from, u32 to) {
 static void swap_undo(struct swap *swap) {
     for (u32 i = 0; i < swap->installed; i++) {
         struct event_handler *handler = (struct event_handler *)swap->install[i];
-        if (handler->id)
-            object_release(&table, handler->id);
+        row_close(handler);
         event_handler_retire(handler);
     }
+}
+
+// The next to be written anew is none of those that leave.
+static void swap_recode(struct swap *swap) {
+    struct event_handler **at = &swap->event->recode;
+    for (u32 i = 0; i < swap->removed; i++)
+        for (u32 k = 0; *at && k < swap->removed; k++)
+            if (&(*at)->binding == swap->remove[k]) {
+                *at = (struct event_handler *)(*at)->binding.next;
+                break;
+            }
 }
 
 static void swap_commit(struct swap *swap) {
@@ -644,13 +673,13 @@ static void swap_commit(struct swap *swap) {
         handler->event = 0;
         if (handler->kind & HANDLER_ASYNC)
             event_queue_forget(handler);
-        handler_drop(handler);
+        handler_forget(handler);
+        event_handler_retire(handler);
     }
     for (u32 i = 0; i < swap->installed; i++) {
         struct event_handler *handler = (struct event_handler *)swap->install[i];
         handler_linked(handler, swap->event);
-        handler->next = swap->ext->handlers;
-        swap->ext->handlers = handler;
+        handler_list(handler);
     }
 }
 
@@ -672,12 +701,16 @@ i64 event_handlers_swap(struct ext *ext, u64 hash, u32 from, u32 to) {
     if (!swap.event || swap.event->kernel || from >= HANDLER_SETS || to >= HANDLER_SETS)
         return swap.event ? -E_INVAL : -E_STALE;
     i64 error = swap_collect(&swap, from, to);
+    struct event_handler *recode = swap.event->recode;
+    swap_recode(&swap);
     if (!error)
         error = event_error(dispatch_swap(&swap.event->dispatch, swap.remove, swap.removed,
                                           swap.install, swap.installed));
-    if (error)
+    if (error) {
+        swap.event->recode = recode;
         swap_undo(&swap);
-    else
+    } else {
         swap_commit(&swap);
+    }
     return error ? error : swap.installed;
 }

@@ -17,18 +17,27 @@
 struct event_handler {
     struct dispatch_binding binding; // first
     struct epoch_node node;          // when it is gone
-    u64 id;                          // of the row, if it is this one that ends it
     u64 name;                        // among those of its extension
     struct abi_handler *row;
+    struct event_shown *shown; // whose row that is; or null
     struct ext *ext;
-    const struct ext_function *function;
-    struct event *event; // null: it is not installed
-    struct event_handler *next;
+    struct ext_function *function;
+    struct event *event;                // null: it is not installed
+    struct event_handler *next, **link; // of its extension, and what points at it
+    struct event_handler *child[2];     // by name: event_name.c
     u64 closure;
     struct event_share *share; // whose memory it shares; null: the exporter's
     u32 kind, budget, set;
+    u32 coded;       // the event's `coding` when its code was made
     u8 is_procedure; // the exporter's own
     u8 never;        // its guards can't hold: the dispatcher does not know it
+};
+
+// The row of a function's handlers of an event: those with other closures share it.
+struct event_shown {
+    struct abi_handler *row;
+    u64 id, event;
+    u32 users;
 };
 
 #define EVENT_STACK_LEAF 1024 // stack that handlers may need that nobody checks there is
@@ -50,6 +59,8 @@ struct event {
     struct dispatch_block *standby;   // code of the procedure, while there is a default handler
     u64 target;                       // where its raises begin
     u32 withdrawn;                    // nobody finds it any more
+    struct event_handler *recode;     // the next to be written anew (event_count); null: none
+    u32 coding;                       // how often that was begun
     u32 pinned; // its handlers call more of its exporter than the procedure: guards, a merger
     struct event *next, *next_of_ext; // of the bucket of its name
 };
@@ -84,13 +95,14 @@ i64 event_error(int dispatch_error);
 i64 event_open(struct ext *ext, struct ext_function *function);
 void event_close(struct event *event);
 // What that function says of the event.
-void event_describe(struct event *event, struct ext *ext, const struct ext_function *function);
+void event_describe(struct event *event, struct ext *ext, struct ext_function *function);
 
 // event_handler.c
 void handler_init(u32 count);
-i64 handler_install(struct ext *ext, const struct ext_function *function);
+i64 handler_install(struct ext *ext, struct ext_function *function);
 void handler_remove(struct event_handler *handler, enum handler_state state);
-void handler_forget(struct event_handler *handler); // its row ends
+// It leaves its event and its extension, and its row ends; then it can be retired.
+void handler_forget(struct event_handler *handler);
 // How its function is called, for the dispatcher.
 void handler_code(struct event_handler *handler, const struct event *event);
 // The exporter's function of that role for the event, or null.
@@ -103,6 +115,11 @@ extern const char event_gate[];
 // Calls a handler with its budget; returns enum engine_status. If that is not 0, it was detached.
 u32 event_call(struct event_handler *handler, const u64 *arguments, struct engine_run *run,
                u64 *value);
+
+// event_name.c: handlers of an extension, by name.
+struct event_handler *event_named(struct event_handler *const *root, u64 name);
+void event_name_add(struct event_handler **root, struct event_handler *handler);
+void event_name_remove(struct event_handler **root, struct event_handler *handler);
 
 // event_share.c: before it is installed (E_NOMEM), and when it is out; more often does no harm.
 i64 event_share_join(struct event_handler *handler, const struct event *event);

@@ -77,6 +77,7 @@ struct ext_function {
     struct engine_code_entry entry;
     u32 cost;                     // instructions, at most, between two looks at the meter
     struct dispatch_guard *guard; // of guards: what it asks
+    struct event_shown *shown;    // of handlers: the row of those that are installed; or null
 };
 
 #define EXT_RANGES 16
@@ -125,8 +126,8 @@ struct ext {
     struct event_queue *queue;  // of asynchronous handlers: event_later.c
     u32 forgotten;              // DYING: it is in no event any more
     u64 gone;                   // and from when on nobody is in its code (epoch_now)
-    struct event_handler *handlers;
-    struct domain_entry *entries; // domain_made.c
+    struct event_handler *handlers, *handlers_named; // in a list, and by name
+    struct domain_entry *entries;                    // domain_made.c
     // service/strand.c
     struct strand_crew crew;
     struct strand_policy policy;

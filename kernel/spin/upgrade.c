@@ -188,7 +188,6 @@ static void undo(struct ext *ext, struct ext *with, struct event *events,
     for (struct event *event = events; event; event = event->next_of_ext)
         dispatch_default_drop(event->successor);
     handlers_free(ext, ext->handlers, handlers);
-    ext->handlers = handlers;
     while (ext->events != events) {
         struct event *event = ext->events;
         ext->events = event->next_of_ext;
@@ -209,10 +208,6 @@ static void commit(struct ext *ext, struct ext *with, struct event *events,
         event_describe(event, ext, next_function(ext, event));
         event_release(event);
     }
-    struct event_handler **last = &ext->handlers;
-    while (*last != handlers)
-        last = &(*last)->next;
-    *last = NULL;
     handlers_free(ext, handlers, NULL);
     for (struct event **at = &ext->events; *at;) {
         struct event *event = *at;

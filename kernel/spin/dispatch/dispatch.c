@@ -8,6 +8,21 @@
 #include "base/string.h"
 #include "kernel/spin/dispatch/priv.h"
 
+static void anchor_bind(struct dispatch_binding *binding) {
+    struct dispatch_binding **list = &binding->anchor->dependents;
+    binding->dependent = *list;
+    binding->dependent_link = list;
+    if (*list)
+        (*list)->dependent_link = &binding->dependent;
+    *list = binding;
+}
+
+static void anchor_unbind(struct dispatch_binding *binding) {
+    *binding->dependent_link = binding->dependent;
+    if (binding->dependent)
+        binding->dependent->dependent_link = binding->dependent_link;
+}
+
 static void list_append(struct dispatch_event *event, struct dispatch_binding *binding) {
     binding->event = event;
     binding->next = NULL;
@@ -18,7 +33,7 @@ static void list_append(struct dispatch_event *event, struct dispatch_binding *b
         event->handlers = binding;
     event->handlers_last = binding;
     if (binding->anchor)
-        binding->anchor->anchored++;
+        anchor_bind(binding);
 }
 
 static void list_remove(struct dispatch_event *event, struct dispatch_binding *binding) {
@@ -31,13 +46,13 @@ static void list_remove(struct dispatch_event *event, struct dispatch_binding *b
     else
         event->handlers_last = binding->previous;
     if (binding->anchor)
-        binding->anchor->anchored--;
-    for (struct dispatch_binding *b = event->handlers; b && binding->anchored; b = b->next)
-        if (b->anchor == binding) { // the constraint ends with its anchor
-            b->anchor = NULL;
-            b->order = DISPATCH_ORDER_NONE;
-            binding->anchored--;
-        }
+        anchor_unbind(binding);
+    while (binding->dependents) { // the constraint ends with its anchor
+        struct dispatch_binding *dependent = binding->dependents;
+        anchor_unbind(dependent);
+        dependent->anchor = NULL;
+        dependent->order = DISPATCH_ORDER_NONE;
+    }
     binding->event = NULL;
 }
 
@@ -145,6 +160,10 @@ int dispatch_default(struct dispatch_event *event, struct dispatch_binding *bind
         return DISPATCH_MEMORY;
     dispatch_default_set(event, binding, block);
     return DISPATCH_OK;
+}
+
+int dispatch_renew(struct dispatch_binding *binding) {
+    return stage_renew(binding->stage);
 }
 
 // ---- Swap: a second root set is built aside, and published by one store

@@ -126,9 +126,10 @@ struct dispatch_binding {
     // Kept by the library.
     struct dispatch_event *event;
     struct dispatch_stage *stage;
-    struct dispatch_binding *next, *previous; // of the event, oldest first
-    u32 anchored;                             // bindings that have it as their anchor
-    u16 test_done;                            // bit i: a table above has decided tests[i]
+    struct dispatch_binding *next, *previous;             // of the event, oldest first
+    struct dispatch_binding *dependents;                  // that have it as their anchor
+    struct dispatch_binding *dependent, **dependent_link; // among those of its anchor
+    u16 test_done; // bit i: a table above has decided tests[i]
 };
 
 // Where machine code finds what is the processor's or the run's.
@@ -193,6 +194,9 @@ void dispatch_default_drop(struct dispatch_block *block); // that was made and n
 // proportional to the event's handlers. An anchor must not be removed.
 int dispatch_swap(struct dispatch_event *event, struct dispatch_binding *const *remove, u32 removed,
                   struct dispatch_binding *const *install, u32 installed);
+
+// Writes the code of an installed binding anew: what says how its handler is called has changed.
+int dispatch_renew(struct dispatch_binding *binding);
 
 // Makes a new stub, at another address: `raises` has changed.
 int dispatch_stub_renew(struct dispatch_event *event);

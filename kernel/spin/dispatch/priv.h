@@ -106,6 +106,7 @@ static inline struct dispatch_memory *binding_shared(const struct dispatch_event
 u64 set_code(const struct dispatch_set *set);
 u64 *set_word(const struct dispatch_set *set);
 void stage_publish(struct dispatch_stage *stage); // its entry has changed
+int stage_renew(struct dispatch_stage *stage);    // makes its entry anew
 int set_install(struct dispatch_set *set, struct dispatch_binding *binding);
 void set_remove(struct dispatch_binding *binding);
 void set_destroy(struct dispatch_set *set);

@@ -72,6 +72,17 @@ static struct dispatch_block *stage_entry(struct dispatch_stage *stage, bool top
     return block_make(stage->memory, head.node ? 0 : 1, emit_head, &head, error);
 }
 
+int stage_renew(struct dispatch_stage *stage) {
+    int error = DISPATCH_OK;
+    struct dispatch_block *entry = stage_entry(stage, is_top(stage->set), &error);
+    if (!entry)
+        return error;
+    block_retire(stage->set->event, stage->entry);
+    stage->entry = entry;
+    stage_publish(stage);
+    return DISPATCH_OK;
+}
+
 static struct dispatch_block *stage_step(struct dispatch_stage *stage,
                                          const struct dispatch_block *entry, u64 next, int *error) {
     struct emit_step step = {stage->set->event, stage, block_code(entry), next};
