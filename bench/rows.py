@@ -138,6 +138,7 @@ ROWS = [
     Row(EXTENSIONS, "ext_trap", "trap to a kernel handler", 60, "native", (), "SPIN table 4"),
     Row(EXTENSIONS, "predicate_look", "look at a sleeper's predicate", None, "native", (), "Aegis §5"),
     Row(EXTENSIONS, "ext_pause", "longest pause while an extension of 1,000 handlers is unloaded", 10000, "native", (), "SPIN 5.5"),
+    Row(EXTENSIONS, "object_pause", "longest pause while 1,000 linked objects end", 10000, "native", (), "SPIN 5.5"),
 
     *_host("jit_*", "compiled code against scalar native code", "ratio"),
     *_host("verify_*", "verifier"),

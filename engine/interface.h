@@ -114,6 +114,9 @@ struct engine_import {
     uint64_t inline_value;
     const char *prototype; // optional: C prototype in canonical form (btf.h), compared with the
                            // object's BTF
+    // Of a result with ACQUIRE: how it is released. Null: as the interface of the program says that
+    // is run, which is right where programs of several interfaces don't call each other directly.
+    const struct engine_layout *acquired;
 };
 
 // May the import be called directly? Otherwise through engine_run_import (run.h), after which

@@ -21,40 +21,59 @@ void engine_arena_init(const struct engine_program *program, void *arena, size_t
     }
 }
 
-// Forgets a held reference; false if it is not held.
-static bool held_remove(struct engine_run *run, uint64_t reference) {
-    for (uint32_t i = run->held_count; i-- > 0;) {
-        if (run->held[i].reference != reference)
-            continue;
-        run->held_count--;
-        for (; i < run->held_count; i++)
-            run->held[i] = run->held[i + 1];
-        return true;
-    }
-    return false;
+// Where a reference is held, the newest first; -1: it is not.
+static int held_find(const struct engine_run *run, uint64_t reference) {
+    int i = (int)run->held_count - 1;
+    while (i >= 0 && run->held[i].reference != reference)
+        i--;
+    return i;
 }
 
+static void held_remove(struct engine_run *run, uint64_t reference) {
+    int i = held_find(run, reference);
+    if (i < 0)
+        return;
+    run->held_count--;
+    for (; (uint32_t)i < run->held_count; i++)
+        run->held[i] = run->held[i + 1];
+}
+
+static bool releases(const struct engine_import *import, uint32_t i, const uint64_t *arguments) {
+    const struct engine_type *type = &import->arguments[i];
+    bool absent = (type->flags & ENGINE_TYPE_NULLABLE) && arguments[i] == 0;
+    return (type->flags & ENGINE_TYPE_RELEASE) && !absent;
+}
+
+// What is released stays in the table until the import has returned: the way there may lead through
+// code of the embedder's where a run can be ended.
 uint64_t engine_run_import(struct engine_run *run, const struct engine_import *import,
                            const uint64_t *arguments) {
     bool acquires = (import->result.flags & ENGINE_TYPE_ACQUIRE) != 0;
-    if (acquires && run->held_count == ENGINE_HELD_MAX) {
-        run->status = ENGINE_RUN_HELD;
-        return 0;
-    }
+    uint32_t released = 0;
     for (uint32_t i = 0; i < import->argument_count; i++) {
-        const struct engine_type *type = &import->arguments[i];
-        bool absent = (type->flags & ENGINE_TYPE_NULLABLE) && arguments[i] == 0;
-        if ((type->flags & ENGINE_TYPE_RELEASE) && !absent && !held_remove(run, arguments[i])) {
+        if (!releases(import, i, arguments))
+            continue;
+        released++;
+        if (held_find(run, arguments[i]) < 0) {
             run->status = ENGINE_RUN_HELD;
             return 0;
         }
     }
+    if (acquires && run->held_count - released >= ENGINE_HELD_MAX) { // nothing is released, then
+        if (!(import->result.flags & ENGINE_TYPE_NULLABLE))
+            run->status = ENGINE_RUN_HELD;
+        return 0;
+    }
     uint64_t result =
         import->function(arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], run);
+    for (uint32_t i = 0; i < import->argument_count && released; i++)
+        if (releases(import, i, arguments))
+            held_remove(run, arguments[i]);
     if (acquires && result) {
-        const struct engine_layout *layouts = run->program->interface->layouts;
-        run->held[run->held_count++] =
-            (struct engine_held){result, &layouts[import->result.layout]};
+        const struct engine_layout *layout = import->acquired;
+        if (!layout)
+            layout = &run->program->interface->layouts[import->result.layout];
+        run->held[run->held_count++] = (struct engine_held){result, layout};
     }
     return result;
 }

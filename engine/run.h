@@ -15,7 +15,9 @@
 //
 // held[] is the run-time table of references that the program owns: every call of an import with an
 // ACQUIRE result or RELEASE arguments goes through engine_run_import, which keeps it. The verifier
-// proves that it is empty at exit and never overflows; in the unverified mode both end the run.
+// proves that it is empty at exit, and what one program holds fits. Programs that call each other
+// share it: with no room left an import whose result may be null isn't called, and gives null; any
+// other ends the run, as both do in the unverified mode.
 
 #ifndef ENGINE_RUN_H
 #define ENGINE_RUN_H

@@ -23,14 +23,21 @@ static bool is_const(const struct engine_btf *btf, uint32_t id) {
     }
 }
 
-static bool read_argument(const struct engine_btf *btf, uint32_t id, struct engine_type *out) {
+static bool read_argument(const struct engine_btf *btf, const struct engine_references *references,
+                          uint32_t id, struct engine_type *out) {
     struct engine_btf_type type = engine_btf_get(btf, engine_btf_strip(btf, id));
     *out = (struct engine_type){.kind = ENGINE_SCALAR};
     if (is_number(type.kind))
         return true;
     if (type.kind != ENGINE_BTF_PTR)
         return false;
-    struct engine_btf_type to = engine_btf_get(btf, engine_btf_strip(btf, type.type));
+    uint32_t target = engine_btf_strip(btf, type.type);
+    int layout = references ? references->layout(references->cookie, btf, target) : -1;
+    if (layout != -1) { // what it refers to is written to by whoever has it
+        *out = (struct engine_type){.kind = ENGINE_REFERENCE, .layout = (uint8_t)layout};
+        return layout >= 0 && !is_const(btf, type.type);
+    }
+    struct engine_btf_type to = engine_btf_get(btf, target);
     if (to.kind != ENGINE_BTF_STRUCT || !to.size || to.size > STRUCT_BYTES_MAX)
         return false;
     out->kind = ENGINE_BUFFER;
@@ -39,7 +46,8 @@ static bool read_argument(const struct engine_btf *btf, uint32_t id, struct engi
     return true;
 }
 
-bool engine_signature_read(const struct engine_btf *btf, uint32_t func, struct engine_type *result,
+bool engine_signature_read(const struct engine_btf *btf, uint32_t func,
+                           const struct engine_references *references, struct engine_type *result,
                            struct engine_type *arguments, uint32_t *count) {
     if (!btf || !func)
         return false;
@@ -53,7 +61,7 @@ bool engine_signature_read(const struct engine_btf *btf, uint32_t func, struct e
     if (proto.count > ENGINE_ARGS)
         return false;
     for (uint32_t i = 0; i < proto.count; i++) {
-        if (!read_argument(btf, engine_btf_member(btf, id, i).type, &arguments[i]))
+        if (!read_argument(btf, references, engine_btf_member(btf, id, i).type, &arguments[i]))
             return false;
     }
     *count = proto.count;

@@ -16,8 +16,17 @@
 #include "engine/btf.h"
 #include "engine/interface.h"
 
-// False if the function (a FUNC; 0: not known) has no type that can be exported.
-bool engine_signature_read(const struct engine_btf *btf, uint32_t func, struct engine_type *result,
+// Which structures are passed as references, borrowed and never null: layout(cookie, btf, id) gives
+// the index of the layout, -1 for any other structure, -2 if that one can't be passed.
+struct engine_references {
+    void *cookie;
+    int (*layout)(void *cookie, const struct engine_btf *btf, uint32_t id);
+};
+
+// False if the function (a FUNC; 0: not known) has no type that can be exported. Without references
+// all structures are memory.
+bool engine_signature_read(const struct engine_btf *btf, uint32_t func,
+                           const struct engine_references *references, struct engine_type *result,
                            struct engine_type *arguments, uint32_t *count);
 
 #endif

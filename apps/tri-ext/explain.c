@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "apps/tri-ext/tri-ext.h"
+#include "engine/counted.h"
 #include "engine/engine.h"
 #include "engine/signature.h"
 #include "gen/services.h"
@@ -34,8 +35,18 @@ static int refused(const struct engine_refusal *refusal, const struct engine_pro
 
 // --- the interface that the kernel would make ----------------------------------------------------
 
-static const char *const sections[] = {"entry", "event",    "handler", "guard", "init",
-                                       "fini",  "may_link", "give",    "take"};
+static const char *const sections[] = {"entry",  "event",    "handler", "guard", "init",
+                                       "fini",   "may_link", "give",    "take",  "authorise",
+                                       "impose", "merger",   "destroy"};
+
+// Structures that are counted objects.
+static struct engine_counted counted;
+
+static int counted_layout(void *cookie, const struct engine_btf *btf, uint32_t id) {
+    return engine_counted_layout(cookie, btf, id);
+}
+
+static const struct engine_references references = {&counted, counted_layout};
 
 static int has_role(const struct engine_symbol *symbol) {
     if (symbol->kind != ENGINE_SYMBOL_FUNCTION)
@@ -73,9 +84,14 @@ static int import_add(struct engine_interface *interface, const struct engine_sy
         return 0;
     }
     *import = (struct engine_import){.name = symbol->name};
+    enum engine_counted_op op = engine_counted_op(symbol->name);
+    if (op)
+        return engine_counted_import(&counted, &references, op, btf, symbol->btf, import)
+                   ? 0
+                   : bad_type(symbol);
     printf("%s: no service of the kernel; taken for the event of another extension\n",
            symbol->name);
-    return engine_signature_read(btf, symbol->btf, &import->result, import->arguments,
+    return engine_signature_read(btf, symbol->btf, &references, &import->result, import->arguments,
                                  &import->argument_count)
                ? 0
                : bad_type(symbol);
@@ -85,7 +101,7 @@ static int hook_add(struct engine_interface *interface, const struct engine_symb
                     const struct engine_btf *btf) {
     struct engine_hook *hook = (struct engine_hook *)&interface->hooks[interface->hook_count++];
     *hook = (struct engine_hook){.name = symbol->name};
-    if (!engine_signature_read(btf, symbol->btf, &hook->result, hook->arguments,
+    if (!engine_signature_read(btf, symbol->btf, &references, &hook->result, hook->arguments,
                                &hook->argument_count))
         return bad_type(symbol);
     for (u32 i = 0; i < hook->argument_count && !strncmp(symbol->section, "entry", 5); i++)
@@ -108,6 +124,7 @@ static int interface_make(const struct engine_object *object, struct engine_inte
     interface->hooks = calloc(count + 1, sizeof *interface->hooks);
     if (!interface->imports || !interface->hooks)
         return 1;
+    engine_counted_init(&counted, NULL);
     for (u32 i = 0; i < count && !bad; i++) {
         struct engine_symbol symbol = engine_object_symbol(object, i);
         if (symbol.kind == ENGINE_SYMBOL_IMPORT)
@@ -115,6 +132,8 @@ static int interface_make(const struct engine_object *object, struct engine_inte
         else if (has_role(&symbol))
             bad = hook_add(interface, &symbol, btf);
     }
+    interface->layouts = counted.layouts;
+    interface->layout_count = counted.count;
     return bad;
 }
 

@@ -14,6 +14,7 @@ OBJECT(handlers1);
 OBJECT(handlers10);
 OBJECT(handlers50);
 OBJECT(closures);
+OBJECT(objects);
 
 #define CALLS 1000ul
 
@@ -178,6 +179,51 @@ static u64 sample_pause(void) {
 }
 static void nothing(void) {}
 ROW_SAMPLED(ext_pause, nothing, sample_pause, nothing);
+
+#define ITEMS 1000ul // each with eight references to the one before
+
+static u64 objects_call(const char *name, u64 count) {
+    struct ext_call c = {.function = ext_hash(name), .args = {count}};
+    must(sys_ext_call(CAP_SLOT_ACCOUNT, (ext_id)handlers, (u64)&c), 0, "ext_call");
+    return c.result;
+}
+
+static u32 objects_left(void) {
+    const volatile struct abi_extension *row =
+        abi_row(ABI_TABLE_EXTENSIONS, ABI_INDEX((u64)handlers));
+    return row->objects;
+}
+
+static void objects_build(void) {
+    for (u64 n = 0; n < ITEMS; n += 8)
+        must((i64)objects_call("build", 8), 8, "objects built");
+}
+
+// The longest time that this program did not run, or was in a call: the last reference to a list
+// goes, which ends in the background; and the extension is unloaded with another one.
+static u64 sample_object_pause(void) {
+    u64 worst = 0, from, took;
+    i64 error;
+    handlers = load(object_objects, object_objects_end);
+    objects_build();
+    from = ticks();
+    must((i64)objects_call("drop", 0), 1, "list dropped");
+    do {
+        took = ticks() - from;
+        worst = took > worst ? took : worst;
+        from = ticks();
+    } while (objects_left());
+    objects_build();
+    do {
+        from = ticks();
+        error = sys_ext_unload(CAP_SLOT_ACCOUNT, (ext_id)handlers);
+        took = ticks() - from;
+        worst = took > worst ? took : worst;
+    } while (error == -E_AGAIN);
+    handlers = 0;
+    return worst;
+}
+ROW_SAMPLED(object_pause, nothing, sample_object_pause, nothing);
 
 // What a call of another extension's procedure takes over one of its own.
 static u64 sample_call(void) {

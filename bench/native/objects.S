@@ -4,7 +4,7 @@
 // Objects of extensions, for extensions.c.
 
     .section .rodata
-    .irp name, target, caller, handlers1, handlers10, handlers50, closures, strands, answer
+    .irp name, target, caller, handlers1, handlers10, handlers50, closures, strands, answer, objects
     .balign 16
     .global object_\name, object_\name\()_end
 object_\name:

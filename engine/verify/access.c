@@ -224,6 +224,12 @@ static bool check_field(struct verifier *v, struct work *w, struct state *s,
         return refuse(v, w, s, ENGINE_REFUSED_READ_RIGHT, access->pc, access->reg, low, high);
     if (access->write && !(rights & ENGINE_TYPE_WRITE) && !WEAK(WRITE_RIGHT))
         return refuse(v, w, s, ENGINE_REFUSED_WRITE_RIGHT, access->pc, access->reg, low, high);
+    if (access->write && v->deterministic && pointer->kind == VALUE_REFERENCE &&
+        !WEAK(DETERMINISTIC_STORE)) {
+        (void)refuse(v, w, s, ENGINE_REFUSED_NOT_DETERMINISTIC, access->pc, access->reg, 0, 0);
+        refuse_words(v, "objects are shared: a deterministic function may only read them");
+        return false;
+    }
     if (field->type.kind != ENGINE_SCALAR &&
         (access->size != 8 || (low - field->offset) % 8 || high - low != 8 || access->write ||
          access->import) &&

@@ -10,6 +10,7 @@
 
 #include "base/string.h"
 #include "engine/btf.h"
+#include "engine/counted.h"
 #include "engine/signature.h"
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/account.h"
@@ -29,9 +30,17 @@ static u64 event_gone(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run)
 
 // --- names ---------------------------------------------------------------------------------------
 
+// Some are imported with a type behind the name.
+static int service_is(const struct service *service, const char *name) {
+    size_t length = strlen(service->import.name);
+    if (service->flags & SERVICE_COUNTED)
+        return !strncmp(service->import.name, name, length) && !strncmp(name + length, "__", 2);
+    return string_equal(service->import.name, name);
+}
+
 const struct service *domain_service(const char *name) {
     for (const struct service *const *at = spin_services_start; at < spin_services_end; at++)
-        if (string_equal((*at)->import.name, name))
+        if (service_is(*at, name))
             return *at;
     return NULL;
 }
@@ -65,7 +74,7 @@ const struct service *domain_offers(ext_id domain, const char *name) {
         return domain_service(name);
     const struct ext *made = ext_find(domain);
     for (const struct domain_entry *at = made ? made->entries : NULL; at; at = at->next)
-        if (at->service && string_equal(at->service->import.name, name))
+        if (at->service && service_is(at->service, name))
             return at->service;
     return NULL;
 }
@@ -135,13 +144,17 @@ static void link_drop(struct event_link *link) {
 }
 
 // May a call that was proved for `import` reach a procedure that was proved for the event's types?
-static int types_fit(const struct engine_import *import, const struct event *event) {
+static int types_fit(const struct ext *importer, const struct engine_import *import,
+                     const struct event *event) {
     if (import->argument_count != event->argument_count ||
         import->result.kind != event->result->kind)
         return 0;
     for (u32 i = 0; i < event->argument_count; i++) {
         const struct engine_type *from = &import->arguments[i], *to = &event->arguments[i];
         if (from->kind != to->kind || from->size != to->size || to->flags & ~from->flags)
+            return 0;
+        if (from->kind == ENGINE_REFERENCE &&
+            !ext_types_equal(importer, from->layout, event->owner, to->layout))
             return 0;
     }
     return 1;
@@ -154,7 +167,7 @@ static int names_fit(const struct event_link *link, const struct event *event) {
 
 static int link_fits(const struct event_link *link, const struct event *event) {
     return names_fit(link, event) &&
-           types_fit(&link->importer->interface.imports[link->index], event);
+           types_fit(link->importer, &link->importer->interface.imports[link->index], event);
 }
 
 static const char *keep_text(struct ext *ext, const char *text) {
@@ -168,21 +181,35 @@ static struct event *callable(struct event *event) {
     return event && event->owner ? event : NULL;
 }
 
-static i64 link_first(struct event_link *link, const struct engine_symbol *symbol,
-                      const struct engine_btf *btf, struct engine_import *import) {
+// What the importer declares goes for structures that are references, whose types are numbered
+// otherwise in each extension; for the rest the exporter's word does.
+static int declaration_fits(const struct ext *ext, struct engine_import *import, int declared,
+                            const struct event *event) {
+    struct engine_type own[ENGINE_ARGS];
+    memcpy(own, import->arguments, sizeof own);
+    memcpy(import->arguments, event->arguments, event->argument_count * sizeof *event->arguments);
+    for (u32 i = 0; i < event->argument_count; i++) {
+        if (event->arguments[i].kind != ENGINE_REFERENCE)
+            continue;
+        if (!declared || import->argument_count != event->argument_count ||
+            own[i].kind != ENGINE_REFERENCE ||
+            !ext_types_equal(ext, own[i].layout, event->owner, event->arguments[i].layout))
+            return 0;
+        import->arguments[i] = own[i];
+    }
+    import->result = *event->result;
+    import->argument_count = event->argument_count;
+    return 1;
+}
+
+// The import is as declared, if that could be read.
+static i64 link_first(struct event_link *link, struct engine_import *import, int declared) {
     struct ext *ext = link->importer;
     struct event *event = callable(domain_find(ext, link->name));
     if (!event)
-        return !(ext->request.flags & EXT_PARTIAL) ? -E_STALE
-               : engine_signature_read(btf, symbol->btf, &import->result, import->arguments,
-                                       &import->argument_count)
-                   ? 0
-                   : -E_INVAL;
-    if (!names_fit(link, event))
+        return !(ext->request.flags & EXT_PARTIAL) ? -E_STALE : declared ? 0 : -E_INVAL;
+    if (!names_fit(link, event) || !declaration_fits(ext, import, declared, event))
         return -E_INVAL;
-    import->result = *event->result;
-    import->argument_count = event->argument_count;
-    memcpy(import->arguments, event->arguments, event->argument_count * sizeof *event->arguments);
     link_make(link, event);
     return 0;
 }
@@ -205,8 +232,11 @@ static i64 import_event(struct ext *ext, const struct engine_symbol *symbol,
     if (!link->name || !link->prototype)
         return -E_NOMEM;
     *import = (struct engine_import){.name = link->name, .prototype = link->prototype};
+    struct engine_references references = ext_references(ext);
+    int declared = engine_signature_read(btf, symbol->btf, &references, &import->result,
+                                         import->arguments, &import->argument_count);
     inside_lock();
-    i64 error = link_first(link, symbol, btf, import);
+    i64 error = link_first(link, import, declared);
     if (!error) {
         link->next_of_ext = ext->links;
         ext->links = link;
@@ -223,6 +253,10 @@ i64 domain_import(struct ext *ext, const struct engine_symbol *symbol, const str
     if (!service)
         return import_event(ext, symbol, btf, import);
     *import = service->import;
+    if (service->flags & SERVICE_COUNTED && !ext_import_counted(ext, symbol, btf, import))
+        return -E_INVAL;
+    if (!ext_import_references(ext, import))
+        return -E_NOMEM;
     ext->strands |= (service->flags & (SERVICE_SWITCHES | SERVICE_STRANDS)) != 0;
     return 0;
 }

@@ -118,7 +118,7 @@ i64 sys_domain_create(u64 cap, account_id payer, u64 at) {
     if (!error && filling.found != all)
         error = -E_STALE;
     domain->row->state = EXT_LIVE;
-    domain->row->functions = filling.entries;
+    domain->row->functions = (u16)filling.entries;
     domain->row->frames = domain->lasting.frames;
     domain->loader = NULL;
     if (!error && request.flags & EXT_STAYS) {

@@ -124,6 +124,9 @@ static enum fit takes(const struct event *event, const struct ext *ext,
         const struct engine_type *from = &event->arguments[i], *to = &wants->arguments[i];
         if (from->kind != to->kind || to->size > from->size || to->flags & ~from->flags)
             return FIT_NOT;
+        if (from->kind == ENGINE_REFERENCE &&
+            !ext_types_equal(event->owner, from->layout, ext, to->layout))
+            return FIT_NOT;
     }
     return fit;
 }

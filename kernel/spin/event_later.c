@@ -34,8 +34,9 @@ int event_can_wait(const struct event *event) {
     u64 bytes = 0;
     for (u32 i = 0; i < event->argument_count; i++)
         if (event->arguments[i].kind != ENGINE_SCALAR) {
-            if (event->arguments[i].flags & ENGINE_TYPE_WRITE)
-                return 0; // its answer would come too late
+            if (event->arguments[i].flags & ENGINE_TYPE_WRITE ||
+                event->arguments[i].kind == ENGINE_REFERENCE)
+                return 0; // its answer would come too late; who lent it has it back by then
             bytes += (event->arguments[i].size + 7) & ~7ul;
         }
     return bytes <= COPY_BYTES;

@@ -97,6 +97,7 @@ i64 ext_make(struct env *env, account_id payer, const struct ext_load *request, 
                         .request = *request,
                         .memory = {.account = payer},
                         .lasting = {.account = payer, .frames = 1},
+                        .room = {.memory = {.account = payer}},
                         .scratch = {.account = payer},
                         .strand_callable = ~0ul};
     ext->self = ext;
@@ -177,6 +178,7 @@ void ext_retire(struct ext *ext, struct ext *heir) {
     ext->heir = heir;
     ext->retired_next = heir->retired;
     heir->retired = ext;
+    heir->elders++;
     ext->crew.empty = retired_empty;
 }
 
@@ -207,18 +209,25 @@ static int ext_tear(struct ext *ext, u32 *budget) {
     }
     if (!epoch_passed(ext->gone) || !event_idle(ext))
         return 0;
+    // Code of versions before it names it as the owner.
+    if (ext->elders || !counted_forget(ext, budget))
+        return 0;
     for (u32 i = 0; i < sizeof pages / sizeof *pages; i++) {
         *budget = memory_pages_tear(&ext->memory, pages[i], *budget);
         if (pages[i]->va)
             return 0;
     }
     *budget = memory_tear(&ext->scratch, *budget);
+    *budget = memory_tear(&ext->room.memory, *budget);
     *budget = memory_tear(&ext->memory, *budget);
     *budget = memory_tear(&ext->lasting, *budget);
-    ext->row->frames = ext->memory.frames + ext->lasting.frames + ext->scratch.frames;
-    if (ext->memory.runs || ext->lasting.runs || ext->scratch.runs)
+    ext->row->frames =
+        ext->memory.frames + ext->lasting.frames + ext->scratch.frames + ext->room.memory.frames;
+    if (ext->room.memory.runs || ext->memory.runs || ext->lasting.runs || ext->scratch.runs)
         return 0;
     ext_pays(ext->memory.account, -1);
+    if (ext->heir)
+        ext->heir->elders--;
     ext_of[ABI_INDEX(ext->id)] = 0;
     object_release(&table, ext->id);
     frame_give(sal_phys(ext) >> ABI_PAGE_SHIFT);
@@ -238,6 +247,7 @@ int spin_reap(u32 budget) {
     event_reclaim();
     event_run_later();
     strand_reap(&budget);
+    budget = counted_reap(budget);
     for (u32 looks = REAP_LOOKS; dying.first && budget && looks; looks--) {
         struct ext *ext = dying_take();
         if (ext_tear(ext, &budget))
@@ -248,8 +258,9 @@ int spin_reap(u32 budget) {
         if (at == dying.last)
             dying.last = &ext->next;
     }
-    spin_work = dying.first || strand_ending() || event_waiting();
-    return dying.first || strand_ending();
+    int more = dying.first || strand_ending() || counted_waiting();
+    spin_work = more || event_waiting();
+    return more;
 }
 
 void spin_env_dies(struct env *env) {
@@ -376,9 +387,9 @@ KERNEL_EVENT(extension_loaded) = {.name = "extension_loaded",
 static void row_fill(struct ext *ext) {
     ext->row->code = (u32)ext->code.size;
     ext->row->arena = ext->program->arena_log2;
-    ext->row->functions = ext->function_count;
-    ext->row->imports = ext->interface.import_count;
-    ext->row->frames = ext->memory.frames + ext->lasting.frames;
+    ext->row->functions = (u16)ext->function_count;
+    ext->row->imports = (u16)ext->interface.import_count;
+    ext->row->frames = ext->memory.frames + ext->lasting.frames + ext->room.memory.frames;
 }
 
 // Do the exporters agree? E_REFUSED otherwise.

@@ -19,7 +19,9 @@
 #include "abi/extension.h"
 #include "abi/tables.h"
 #include "engine/engine.h"
+#include "engine/signature.h"
 #include "kernel/aegis/env.h"
+#include "kernel/spin/counted.h"
 #include "kernel/spin/dispatch/dispatch.h"
 #include "kernel/spin/memory.h"
 #include "kernel/spin/strand.h"
@@ -59,6 +61,7 @@ enum ext_role {
     EXT_ROLE_AUTHORISE,  // "authorise/EVENT": may that handler be installed?
     EXT_ROLE_IMPOSED,    // "impose/EVENT/NUMBER": a guard that the authoriser can impose
     EXT_ROLE_MERGER,     // "merger/EVENT": makes one result of two
+    EXT_ROLE_DESTROY,    // "destroy/TYPE": an object of that type is dead
     EXT_ROLE_CONCURRENT, // "concurrent": its code may run on several processors at once
     EXT_ROLES
 };
@@ -102,6 +105,7 @@ struct ext {
     struct ext *self;    // who the code is for: the one that it replaces, which may have died
     struct ext *heir;    // DYING: which has its place, while strands of its code still run
     struct ext *retired; // of those whose heir it is
+    u32 elders;          // of those whose heir it is, how many are not given back yet
     struct ext *retired_next;
     // Its code and what that needs; an upgrade exchanges it (upgrade.c).
     struct ext_home *home;
@@ -115,6 +119,8 @@ struct ext {
     u32 function_count;
     u32 concurrent; // its code may run without the kernel lock
     struct event_link *links;
+    struct engine_counted *counted;     // its structures that are objects; null: none
+    struct counted_type *counted_types; // by layout
     // Events and handlers, which outlive the code: event.c
     struct memory lasting;
     struct engine_host dispatch_host;
@@ -128,6 +134,7 @@ struct ext {
     u64 gone;                   // and from when on nobody is in its code (epoch_now)
     struct event_handler *handlers, *handlers_named; // in a list, and by name
     struct domain_entry *entries;                    // domain_made.c
+    struct counted_room room;
     // service/strand.c
     struct strand_crew crew;
     struct strand_policy policy;
@@ -191,6 +198,8 @@ i64 ext_build(struct ext *ext);
 
 // service/watch.c: nobody is watched by it any more.
 void watch_forget(struct ext *ext);
+// Does it watch that env?
+int watch_has(const struct ext *ext, const struct env *env);
 // It has said which pages can be absent.
 void watch_ranges_changed(struct ext *ext);
 // A handler of an event that each extension has for itself has come, or has gone: by the
@@ -201,6 +210,17 @@ void watch_handlers_changed(struct ext *ext, const struct kernel_event *event, i
 // types.c: a hash of the type with the layout of all structures, for comparison; what must not be
 // wrong is compared besides.
 u64 ext_type_shape(const struct engine_btf *btf, u32 func);
+
+// load.c, inside work. For the signatures of the extension's functions; a typed import (counted.h),
+// 0 if its declaration is none; what an import with references needs, 0: no memory.
+struct engine_references ext_references(struct ext *ext);
+int ext_import_counted(struct ext *ext, const struct engine_symbol *symbol,
+                       const struct engine_btf *btf, struct engine_import *import);
+int ext_import_references(struct ext *ext, const struct engine_import *import);
+// Do two extensions mean the same type?
+int ext_types_equal(const struct ext *a, u32 layout, const struct ext *b, u32 other);
+// Of the structure behind a layout.
+u64 ext_struct_shape(const struct engine_btf *btf, u32 id);
 
 // upgrade.c: `with` is loaded and about to live; its code takes the place of the old one's, which
 // is then with's. After an error nothing has changed, and `with` must be killed.

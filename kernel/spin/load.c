@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "base/string.h"
 #include "engine/btf.h"
+#include "engine/counted.h"
 #include "engine/jit/x86.h"
 #include "engine/signature.h"
 #include "kernel/aegis/inside.h"
@@ -99,6 +100,7 @@ static const struct {
     {"impose", EXT_ROLE_IMPOSED},
     {"merger", EXT_ROLE_MERGER},
     {"concurrent", EXT_ROLE_CONCURRENT},
+    {"destroy", EXT_ROLE_DESTROY},
 };
 
 static u32 role_of(const struct engine_symbol *symbol) {
@@ -130,6 +132,83 @@ static const char *keep_text(struct ext *ext, const char *text) {
     return copy ? memcpy(copy, text, size) : NULL;
 }
 
+// ---- structures that are counted objects
+
+static int counted_prepare(struct ext *ext) {
+    if (ext->counted)
+        return 1;
+    struct counted_type *types =
+        memory_alloc(&ext->memory, ENGINE_COUNTED_TYPES * sizeof *ext->counted_types);
+    struct engine_counted *counted = memory_alloc(&ext->memory, sizeof *counted);
+    if (!types || !counted)
+        return 0;
+    engine_counted_init(counted, counted_release);
+    for (u32 i = 0; i < counted->count; i++)
+        types[i] = (struct counted_type){.ext = ext->self,
+                                         .shape = counted->types[i].kind,
+                                         .size = sizeof(struct counted) + COUNTED_KIND_BYTES,
+                                         .kind = counted->types[i].kind};
+    ext->counted = counted;
+    ext->counted_types = types;
+    return 1;
+}
+
+static int counted_layout(void *cookie, const struct engine_btf *btf, u32 id) {
+    struct ext *ext = cookie;
+    id = engine_btf_strip(btf, id);
+    if (!engine_counted_is(btf, id))
+        return -1;
+    if (!counted_prepare(ext))
+        return -2;
+    u32 count = ext->counted->count;
+    int layout = engine_counted_layout(ext->counted, btf, id);
+    if (layout != (int)count) // it was known
+        return layout;
+    const struct engine_counted_type *type = &ext->counted->types[layout];
+    ext->counted->layouts[layout].name = keep_text(ext, ext->counted->layouts[layout].name);
+    ext->counted_types[layout] = (struct counted_type){.ext = ext->self,
+                                                       .shape = ext_struct_shape(btf, id),
+                                                       .size = type->size,
+                                                       .slots = type->slots};
+    return ext->counted->layouts[layout].name ? layout : -2;
+}
+
+struct engine_references ext_references(struct ext *ext) {
+    return (struct engine_references){ext, counted_layout};
+}
+
+int ext_import_counted(struct ext *ext, const struct engine_symbol *symbol,
+                       const struct engine_btf *btf, struct engine_import *import) {
+    struct engine_references references = ext_references(ext);
+    enum engine_counted_op op = engine_counted_op(symbol->name);
+    import->name = keep_text(ext, symbol->name);
+    import->prototype = NULL;
+    return import->name && op && counted_prepare(ext) &&
+           engine_counted_import(ext->counted, &references, op, btf, symbol->btf, import);
+}
+
+int ext_import_references(struct ext *ext, const struct engine_import *import) {
+    unsigned references = import->result.kind == ENGINE_REFERENCE;
+    for (u32 i = 0; i < import->argument_count; i++)
+        references |= import->arguments[i].kind == ENGINE_REFERENCE;
+    return !references || counted_prepare(ext);
+}
+
+int ext_types_equal(const struct ext *a, u32 layout, const struct ext *b, u32 other) {
+    const struct counted_type *x = &a->counted_types[layout], *y = &b->counted_types[other];
+    return x->kind == y->kind && x->shape == y->shape && x->size == y->size && x->slots == y->slots;
+}
+
+// What a typed import is about: its result, or what it takes first.
+static const struct counted_type *counted_about(const struct ext *ext,
+                                                const struct engine_import *import) {
+    const struct engine_type *type =
+        import->result.kind == ENGINE_REFERENCE ? &import->result : &import->arguments[0];
+    return &ext->counted_types[type->layout];
+}
+
+// ---- imports and exports, one by one
+
 static int interface_import(struct ext *ext, const struct engine_symbol *symbol,
                             const struct engine_btf *btf) {
     i64 error =
@@ -156,6 +235,8 @@ static int role_fits(u32 role, const struct engine_hook *hook) {
     if (role == EXT_ROLE_AUTHORISE)
         return hook->argument_count == 1 && first->kind == ENGINE_BUFFER &&
                first->size == sizeof(struct event_request);
+    if (role == EXT_ROLE_DESTROY)
+        return hook->argument_count == 1 && first->kind == ENGINE_REFERENCE;
     if (role == EXT_ROLE_MERGER)
         return hook->argument_count == 2 && first->kind == ENGINE_SCALAR &&
                hook->arguments[1].kind == ENGINE_SCALAR && hook->result.kind == ENGINE_SCALAR;
@@ -184,12 +265,13 @@ static int interface_export(struct ext *ext, const struct engine_symbol *symbol,
     struct ext_function *function = &ext->functions[ext->function_count];
     char prototype[256];
     *hook = (struct engine_hook){0};
-    if (!engine_signature_read(btf, symbol->btf, &hook->result, hook->arguments,
+    struct engine_references references = ext_references(ext);
+    if (!engine_signature_read(btf, symbol->btf, &references, &hook->result, hook->arguments,
                                &hook->argument_count) ||
         engine_btf_print(btf, symbol->btf, prototype, sizeof prototype) >= sizeof prototype)
         return refuse(ext, ENGINE_REFUSED_IMPORT_TYPE, symbol->name,
-                      "functions in this section take and return numbers, and pointers to "
-                      "structures; compile with -g");
+                      "functions in this section return numbers and take numbers, pointers to "
+                      "structures, and counted objects that are not const; compile with -g");
     if (!role_fits(role_of(symbol), hook))
         return refuse(ext, ENGINE_REFUSED_IMPORT_TYPE, symbol->name,
                       "a function in this section takes other arguments: see "
@@ -250,6 +332,10 @@ static int interface_make(struct ext *ext, const struct engine_object *object) {
             error = interface_export(ext, &symbol, engine_object_btf(object));
     }
     ext->interface.hook_count = ext->function_count + 1;
+    if (ext->counted) {
+        ext->interface.layouts = ext->counted->layouts;
+        ext->interface.layout_count = ext->counted->count;
+    }
     return error;
 }
 
@@ -277,6 +363,8 @@ static int needs_check(struct ext *ext) {
     }
     return 0;
 }
+
+#define STUB_JUMP_BYTES 5
 
 // A stub that leads to an import, at the start of the code pages. Functions that want to know who
 // calls get the extension in the run's cookie. The way first asks how the code runs: for a service
@@ -317,6 +405,33 @@ static void stub_write(struct ext *ext, u32 index, u64 target, u32 flags) {
     memory_code_write(at, bytes, sizeof bytes);
 }
 
+// The same for a service that wants a type, in R8, with bit 0 set if a strand calls from its own
+// code.
+static void stub_write_typed(const struct ext *ext, u32 index, u64 target, u32 flags, u64 type) {
+    u8 bytes[EXT_STUB_BYTES];
+    struct x86 x = {bytes, sizeof bytes, 0};
+    struct x86_mem mode = {X86_R9, X86_NONE, 0, offsetof(struct engine_run, mode)};
+    u64 at = ext->code_pages.va + (u64)index * EXT_STUB_BYTES;
+    const i32 call = EXT_STUB_BYTES - STUB_JUMP_BYTES; // a jump to the service
+    x86_mov_ri(&x, X86_R8, type);
+    x86_alu_mi(&x, X86_CMP, 1, mode, EXT_RUN_LOCKED);
+    x86_jcc(&x, X86_E, false, call - (i32)x.at - 2);
+    x86_alu_mi(&x, X86_CMP, 1, mode, EXT_RUN_STRAND);
+    x86_jcc(&x, X86_NE, false, 4); // over the next one
+    x86_alu_ri(&x, X86_OR, X86_W, X86_R8, 1);
+    if (!(flags & SERVICE_ANYWHERE)) {
+        x86_mov_ri(&x, X86_R11, at + (u64)call);
+        x86_jmp(&x, true, (i32)((u64)strand_import - (at + x.at + STUB_JUMP_BYTES)));
+    } else {
+        x86_jmp(&x, false, call - (i32)x.at - 2);
+    }
+    ASSERT(x.at <= (u64)call);
+    while (x.at < (u64)call)
+        x86_byte(&x, 0xcc);
+    x86_jmp(&x, true, (i32)(target - (at + x.at + STUB_JUMP_BYTES)));
+    memory_code_write(at, bytes, sizeof bytes);
+}
+
 static int stubs_make(struct ext *ext) {
     ext->home = memory_alloc(&ext->memory, sizeof *ext->home);
     if (!ext->home ||
@@ -329,12 +444,16 @@ static int stubs_make(struct ext *ext) {
     for (u32 i = 0; i < ext->interface.import_count; i++) {
         struct engine_import *import = (struct engine_import *)&ext->interface.imports[i];
         const struct service *service = import->function ? domain_service(import->name) : NULL;
-        if (service && service->flags & SERVICE_ANYWHERE)
+        u32 flags = service ? service->flags : EXT_STUB_EVENT;
+        if (service && flags & SERVICE_ANYWHERE && !(flags & SERVICE_COUNTED))
             continue;
         // With the lock, because the event that the stub leads to may end meanwhile.
         inside_lock();
-        stub_write(ext, i, service ? (u64)import->function : domain_import_target(ext, i),
-                   service ? service->flags : EXT_STUB_EVENT);
+        if (service && flags & SERVICE_COUNTED)
+            stub_write_typed(ext, i, (u64)import->function, flags, (u64)counted_about(ext, import));
+        else
+            stub_write(ext, i, service ? (u64)import->function : domain_import_target(ext, i),
+                       flags);
         inside_unlock();
         import->function = (engine_import_function *)(ext->code_pages.va + (u64)i * EXT_STUB_BYTES);
     }
@@ -359,6 +478,16 @@ static int guard_check(struct ext *ext, const struct engine_verdict *verdict,
                       "a guard that is more than comparisons with constants may execute 256 "
                       "instructions");
     return error ? ENGINE_ERROR_MEMORY : 0;
+}
+
+// Runs in steps that must be short. (A loop that is metered has as much again.)
+static int destructor_add(struct ext *ext, const struct ext_function *function, u32 index) {
+    u32 layout = ext->interface.hooks[function->hook].arguments[0].layout;
+    if (function->cost > OBJECT_DESTROY_COST)
+        return refuse(ext, ENGINE_REFUSED_WORK, function->name,
+                      "a destructor may execute 1000 instructions");
+    ext->counted_types[layout].destroy = index + 1;
+    return 0;
 }
 
 static int compile(struct ext *ext, struct engine_verdict *verdict) {
@@ -386,6 +515,8 @@ static int compile(struct ext *ext, struct engine_verdict *verdict) {
         function->cost = verdict->functions[function->function].cost;
         if (is_guard(function->role))
             error = guard_check(ext, verdict, function);
+        if (function->role == EXT_ROLE_DESTROY)
+            error = destructor_add(ext, function, i);
     }
     error = error ? error : needs_check(ext);
     if (!error) {

@@ -35,6 +35,8 @@ struct service {
 #define SERVICE_ANYWHERE 4u
 // Who imports it has strands.
 #define SERVICE_STRANDS 8u
+// It is imported with a type behind its name, and gets that in the fifth argument (counted.h).
+#define SERVICE_COUNTED 16u
 
 #define SERVICE(name)                                                                              \
     static const struct service service_##name;                                                    \

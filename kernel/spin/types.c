@@ -51,6 +51,12 @@ static void shape_type(struct shape *s, u32 id, u32 depth) {
         shape_members(s, id, type.count, depth);
 }
 
+u64 ext_struct_shape(const struct engine_btf *btf, u32 id) {
+    struct shape s = {btf, 0xcbf29ce484222325ul, 0};
+    shape_type(&s, id, 0);
+    return s.hash;
+}
+
 u64 ext_type_shape(const struct engine_btf *btf, u32 func) {
     struct shape s = {btf, 0xcbf29ce484222325ul, 0};
     if (!btf || !func)

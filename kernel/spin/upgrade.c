@@ -64,6 +64,19 @@ static struct ext_function *function_named(struct ext *ext, u64 hash, enum ext_r
     return NULL;
 }
 
+static int same_arguments(const struct ext *old, const struct event *event, const struct ext *with,
+                          const struct engine_hook *hook) {
+    for (u32 i = 0; i < event->argument_count; i++) {
+        struct engine_type from = event->arguments[i], to = hook->arguments[i];
+        if (from.kind == ENGINE_REFERENCE && to.kind == ENGINE_REFERENCE &&
+            ext_types_equal(old, from.layout, with, to.layout))
+            to.layout = from.layout;
+        if (memcmp(&from, &to, sizeof from))
+            return 0;
+    }
+    return 1;
+}
+
 // An event that goes on must have nothing of the old code's but its procedure (E_BUSY), and the
 // type that its callers and handlers were proved for.
 static i64 events_fit(struct ext *old, struct ext *with) {
@@ -77,9 +90,7 @@ static i64 events_fit(struct ext *old, struct ext *with) {
         if (!event_may_run(next) || next->shape != event->shape ||
             !string_equal(next->prototype, event->prototype) ||
             hook->argument_count != event->argument_count ||
-            hook->result.kind != event->result->kind ||
-            memcmp(hook->arguments, event->arguments,
-                   event->argument_count * sizeof *event->arguments))
+            hook->result.kind != event->result->kind || !same_arguments(old, event, with, hook))
             return -E_INVAL;
     }
     return 0;
@@ -110,6 +121,8 @@ static void code_exchange(struct ext *a, struct ext *b) {
     EXCHANGE(program);
     EXCHANGE(code);
     EXCHANGE(functions);
+    EXCHANGE(counted);
+    EXCHANGE(counted_types);
     EXCHANGE(function_count);
     EXCHANGE(concurrent);
     EXCHANGE(links);

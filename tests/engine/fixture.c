@@ -19,7 +19,8 @@ enum {
     WRITE = ENGINE_TYPE_WRITE,
     LAYOUT_CONTEXT = 0,
     LAYOUT_PACKET,
-    LAYOUT_THING
+    LAYOUT_THING,
+    LAYOUT_SHARED
 };
 
 static const struct engine_field context_fields[] = {
@@ -50,6 +51,14 @@ static const struct engine_field thing_fields[] = {
      .type = {.kind = ENGINE_SCALAR, .flags = READ, .size = 8}},
 };
 
+// An object that others have, too.
+static const struct engine_field shared_fields[] = {
+    {.name = "value",
+     .offset = 0,
+     .count = 8,
+     .type = {.kind = ENGINE_SCALAR, .flags = READ | WRITE, .size = 1}},
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void release_thing(struct engine_run *run, uint64_t reference) {
@@ -62,6 +71,7 @@ static const struct engine_layout layouts[] = {
      NULL},
     {"fixture_context", sizeof(struct fixture_context), COUNT(packet_fields), packet_fields, NULL},
     {"thing", sizeof(uint64_t), COUNT(thing_fields), thing_fields, release_thing},
+    {"shared", sizeof(uint64_t), COUNT(shared_fields), shared_fields, NULL},
 };
 
 #define UNUSED5 (void)a, (void)b, (void)c, (void)d, (void)e, (void)run

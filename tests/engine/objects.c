@@ -298,6 +298,47 @@ static void test_damage(const char *name) {
     free(bytes);
 }
 
+// ---- the table of references
+
+static uint64_t held_in_call;
+
+static uint64_t give(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+                     struct engine_run *run) {
+    (void)a, (void)b, (void)c, (void)d, (void)e;
+    held_in_call = run->held_count;
+    return 7;
+}
+
+// Takes a reference or null, and gives one.
+static void test_held(void) {
+    static const struct engine_layout layout = {.name = "thing"};
+    struct engine_import exchange = {
+        .name = "exchange",
+        .function = give,
+        .result = {.kind = ENGINE_REFERENCE, .flags = ENGINE_TYPE_ACQUIRE | ENGINE_TYPE_NULLABLE},
+        .arguments = {{.kind = ENGINE_REFERENCE,
+                       .flags = ENGINE_TYPE_RELEASE | ENGINE_TYPE_NULLABLE}},
+        .argument_count = 1,
+        .acquired = &layout};
+    struct engine_run run = {0};
+    uint64_t arguments[ENGINE_ARGS] = {0};
+    for (; run.held_count < ENGINE_HELD_MAX; run.held_count++)
+        run.held[run.held_count] = (struct engine_held){100 + run.held_count, &layout};
+    CHECK(engine_run_import(&run, &exchange, arguments) == 0); // no room: it is not called
+    CHECK(run.status == ENGINE_RUN_OK && !held_in_call && run.held_count == ENGINE_HELD_MAX);
+    arguments[0] = 110;
+    CHECK(engine_run_import(&run, &exchange, arguments) == 7);
+    CHECK(run.held_count == ENGINE_HELD_MAX && run.held[ENGINE_HELD_MAX - 1].reference == 7);
+    CHECK(held_in_call == ENGINE_HELD_MAX); // what it releases was in the table until it returned
+    for (uint32_t i = 0; i < run.held_count; i++)
+        CHECK(run.held[i].reference != 110);
+    CHECK(engine_run_import(&run, &exchange, arguments) == 0 && run.status == ENGINE_RUN_HELD);
+    run.status = ENGINE_RUN_OK;
+    exchange.result.flags = ENGINE_TYPE_ACQUIRE;
+    arguments[0] = 0;
+    CHECK(engine_run_import(&run, &exchange, arguments) == 0 && run.status == ENGINE_RUN_HELD);
+}
+
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc != 2) {
@@ -318,6 +359,7 @@ int main(int argc, char **argv) {
     test_allocation_failures("indirect");
     test_link_allocation_failures();
     test_damage("several");
+    test_held();
     test_damage("imports");
     printf("engine-objects: %u passed, %u failed\n", passed, failed);
     return failed ? 1 : 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Objects of extensions, for tests/guest/test_extension.c, test_event.c and test_strand_ext.c.
+// Objects of extensions, for tests/guest/test_extension.c, test_event.c, test_object.c and test_strand_ext.c.
 
     .macro OBJECT name file
     .balign 16
@@ -26,6 +26,14 @@ object_\name\()_end:
     .endr
     .irp name, busy, busy_raiser, busy_strands, busy_slow, busy_alone, busy_loop, busy_some, counter1, counter2, counter_teller
     OBJECT \name bpf/tests/guest/ext/\name\().o
+    .endr
+
+    .irp name, objects, objects_user, objects_shower, heap, references, references_user, objects_strands
+    OBJECT \name bpf/tests/guest/ext/\name\().o
+    .endr
+
+    .irp name, leak, lost, global, field, forged, forged_field, arithmetic, next, after, twice, type, kernel_type, id, slot_word, new_kind, null, header, slot, beyond, lent, event, given, many, result, log, guard, const
+    OBJECT wrong_object_\name bpf/tests/guest/ext/wrong_object_\name\().o
     .endr
 
     .section .note.GNU-stack, "", @progbits

@@ -11,7 +11,12 @@ GUEST_ELF := $(BUILD)/user/guest-tests.elf
 ALL += $(GUEST_ELF)
 
 # Extensions that the tests load.
-GUEST_OBJECTS := $(EXT_OBJECTS) $(patsubst %.c,$(BUILD)/bpf/%.o,$(wildcard tests/guest/ext/*.c))
+WRONG_OBJECTS := leak lost global field forged forged_field arithmetic next after twice type kernel_type id slot_word new_kind null header slot beyond lent event given many result log guard const
+GUEST_OBJECTS := $(EXT_OBJECTS) $(patsubst %.c,$(BUILD)/bpf/%.o,$(wildcard tests/guest/ext/*.c)) \
+                 $(WRONG_OBJECTS:%=$(BUILD)/bpf/tests/guest/ext/wrong_object_%.o)
+$(BUILD)/bpf/tests/guest/ext/wrong_object_%.o: tests/guest/ext/wrong_object.c | gen
+	$(call say,BPFCC,$<)
+	$(call compile,$(CLANG) $(BPF_CFLAGS) -DWRONG_$*)
 $(BUILD)/user/tests/guest/objects.o: $(GUEST_OBJECTS)
 $(BUILD)/user/tests/guest/objects.o: EXTRA_CFLAGS += -Wa,-I$(BUILD)
 GUEST_TESTS += test-kernel

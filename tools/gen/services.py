@@ -6,8 +6,8 @@
 usage: services.py KERNEL_ELF NM OUTPUT
 
 Reads the linker set spin_services (struct service, kernel/spin/service.h) out of the linked kernel, so that the table can't differ
-from what the kernel does. Services that pass references to kernel objects are left out: those need the kernel's layouts. The sizes
-that this script believes in are asserted in what it writes.
+from what the kernel does. References to kernel objects have the layouts of engine/counted.h, as in the kernel. The sizes that
+this script believes in are asserted in what it writes.
 """
 
 import struct
@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 TYPE, ARGUMENTS = 24, 5
-IMPORT = 8 + 8 + TYPE + ARGUMENTS * TYPE + 4 + 2 + 2 + 8 + 8
+IMPORT = 8 + 8 + TYPE + ARGUMENTS * TYPE + 4 + 2 + 2 + 8 + 8 + 8
 
 
 class Image:
@@ -66,8 +66,6 @@ def main():
         arguments = [type_of(image, service + 16 + TYPE * (i + 1)) for i in range(ARGUMENTS)]
         tail = service + 16 + TYPE * (ARGUMENTS + 1)
         count, flags, _, _, prototype = struct.unpack_from("<IHHQQ", image.bytes, image.at(tail))
-        if any(t[3] for t in [result, *arguments[:count]]):
-            continue
         text = image.text(prototype)
         lines.append('    {.name = "%s", .result = %s, .arguments = {%s}, .argument_count = %d, .flags = %d, .prototype = %s},' % (
             name, type_text(result), ", ".join(type_text(t) for t in arguments), count, flags, f'"{text}"' if text else "0"))

@@ -16,15 +16,19 @@ struct act {
     void *running;
 };
 
-// 0: the extension acts for no env (EXT_STAYS).
-static inline int act_begin(struct act *act, const struct engine_run *run) {
-    struct env *env = service_owner(run)->env;
+// 0: the extension acts for no env (EXT_STAYS, or it is ending).
+static inline int act_begin_for(struct act *act, const struct ext *ext) {
+    struct env *env = ext->env;
     struct cpu *cpu = cpu_this();
     if (!env)
         return 0;
     act->running = cpu->context;
     cpu->context = env;
     return 1;
+}
+
+static inline int act_begin(struct act *act, const struct engine_run *run) {
+    return act_begin_for(act, service_owner(run));
 }
 
 static inline void act_end(const struct act *act) {

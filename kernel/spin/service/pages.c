@@ -4,6 +4,7 @@
 // Memory services (abi/ext/memory.h): physical pages, virtual ranges, translations. Each names its
 // objects and a capability slot of the env that loaded the extension.
 
+#include "kernel/spin/service/pages.h"
 #include "abi/calls.h"
 #include "abi/pte.h"
 #include "base/string.h"
@@ -40,7 +41,7 @@ static u64 phys_deallocate(ARGUMENTS) {
 }
 PAGE_SERVICE(phys_deallocate, 2, "s64(u64,u64)", N, N);
 
-static i64 frame_copy_bytes(u64 slot, pfn_t pfn, u64 offset, u8 *buffer, u64 bytes, int write) {
+i64 pages_frame_bytes(u64 slot, pfn_t pfn, u64 offset, u8 *buffer, u64 bytes, int write) {
     const struct cap *cap;
     i64 error = cap_check_frames(slot, write ? CAP_RIGHT_WRITE : CAP_RIGHT_READ, &cap);
     if (error)
@@ -56,7 +57,7 @@ static i64 frame_copy_bytes(u64 slot, pfn_t pfn, u64 offset, u8 *buffer, u64 byt
 
 static u64 phys_read(ARGUMENTS) {
     i64 result;
-    ACT(run, result, frame_copy_bytes(a, b, c, (u8 *)d, e, 0));
+    ACT(run, result, pages_frame_bytes(a, b, c, (u8 *)d, e, 0));
     return (u64)result;
 }
 PAGE_SERVICE(phys_read, 5, "s64(u64,u64,u64,void *,u64)", N, N, N, SERVICE_BYTES_OUT(4, ABI_PAGE),
@@ -64,7 +65,7 @@ PAGE_SERVICE(phys_read, 5, "s64(u64,u64,u64,void *,u64)", N, N, N, SERVICE_BYTES
 
 static u64 phys_write(ARGUMENTS) {
     i64 result;
-    ACT(run, result, frame_copy_bytes(a, b, c, (u8 *)d, e, 1));
+    ACT(run, result, pages_frame_bytes(a, b, c, (u8 *)d, e, 1));
     return (u64)result;
 }
 PAGE_SERVICE(phys_write, 5, "s64(u64,u64,u64,void *,u64)", N, N, N, SERVICE_BYTES_IN(4, ABI_PAGE),
@@ -136,7 +137,7 @@ static u64 page_examine(ARGUMENTS) {
 PAGE_SERVICE(page_examine, 3, "u64(u64,u64,u64)", N, N, N);
 
 // Within one page. Writing asks for what mapping the frame elsewhere would need.
-static i64 space_bytes(u64 slot, space_id id, u64 va, u8 *buffer, u64 bytes, int write) {
+i64 pages_space_bytes(u64 slot, space_id id, u64 va, u8 *buffer, u64 bytes, int write) {
     const u64 need = ABI_PTE_P | ABI_PTE_U | (write ? ABI_PTE_W : 0);
     u64 entry = 0, offset = va & (ABI_PAGE - 1);
     i64 error =
@@ -154,7 +155,7 @@ static i64 space_bytes(u64 slot, space_id id, u64 va, u8 *buffer, u64 bytes, int
 
 static u64 space_read(ARGUMENTS) {
     i64 result;
-    ACT(run, result, space_bytes(a, b, c, (u8 *)d, e, 0));
+    ACT(run, result, pages_space_bytes(a, b, c, (u8 *)d, e, 0));
     return (u64)result;
 }
 PAGE_SERVICE(space_read, 5, "s64(u64,u64,u64,void *,u64)", N, N, N, SERVICE_BYTES_OUT(4, ABI_PAGE),
@@ -162,7 +163,7 @@ PAGE_SERVICE(space_read, 5, "s64(u64,u64,u64,void *,u64)", N, N, N, SERVICE_BYTE
 
 static u64 space_write(ARGUMENTS) {
     i64 result;
-    ACT(run, result, space_bytes(a, b, c, (u8 *)d, e, 1));
+    ACT(run, result, pages_space_bytes(a, b, c, (u8 *)d, e, 1));
     return (u64)result;
 }
 PAGE_SERVICE(space_write, 5, "s64(u64,u64,u64,void *,u64)", N, N, N, SERVICE_BYTES_IN(4, ABI_PAGE),

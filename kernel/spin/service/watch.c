@@ -353,6 +353,10 @@ static struct watch *watch_of(const struct env *env, const struct ext *ext) {
     return watch;
 }
 
+int watch_has(const struct ext *ext, const struct env *env) {
+    return watch_of(env, ext) != 0;
+}
+
 static i64 end_check(u64 cap, const struct watch *watch) {
     struct ext *ext;
     return watch->consent == sched_current()->id

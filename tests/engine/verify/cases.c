@@ -75,6 +75,10 @@ static const struct engine_import more[] = {
                    {.kind = ENGINE_SCALAR, .flags = ENGINE_TYPE_CONSTANT}},
      .argument_count = 2},
     {.name = "lend", .function = nothing, .result = {.kind = ENGINE_REFERENCE, .layout = 2}},
+    {.name = "lend_shared",
+     .function = nothing,
+     .result = {.kind = ENGINE_REFERENCE, .layout = 3},
+     .flags = ENGINE_IMPORT_DETERMINISTIC},
 };
 enum { FIRST_MORE = 16, MORE = sizeof more / sizeof more[0] };
 
