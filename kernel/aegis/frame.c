@@ -203,6 +203,29 @@ void frame_give_plain(const pfn_t *pfn, u32 count) {
     abi_info->free_frames += count;
 }
 
+void frame_give_run(pfn_t first, u64 count) {
+    pfn_t after = abi_info->free_first, last = first + count - 1;
+    struct abi_frame *row = frame_row(first);
+    account_row(row->owner)->frames -= count;
+    for (pfn_t pfn = first; pfn <= last; pfn++, row++) {
+        ASSERT(row->kind != FRAME_FREE && !row->pins);
+        if (__builtin_expect(row->waiters != 0, 0))
+            word_lost(pfn);
+        row->kind = FRAME_FREE;
+        row->flags = 0;
+        row->maps = (u32)pfn - 1;
+        row->next = (u32)pfn + 1;
+    }
+    frame_row(first)->maps = 0;
+    frame_row(last)->next = (u32)after;
+    if (after)
+        frame_row(after)->maps = (u32)last;
+    else
+        free_last = last;
+    abi_info->free_first = first;
+    abi_info->free_frames += count;
+}
+
 // Gives back what an account without envs and spaces still owns, some at a time. A frame that
 // another account's space maps goes with its last mapping; until then the account's parent pays for
 // it.
@@ -264,24 +287,46 @@ i64 sys_frame_alloc(u64 cap, account_id id, pfn_t first, u64 count, u64 flags) {
     return (i64)first;
 }
 
+// Whether a capability allows a frame to be freed, which nothing may use.
+static i64 free_check(const struct cap *cap, pfn_t pfn) {
+    const struct abi_frame *row = frame_row(pfn);
+    if (!frame_is_program(row))
+        return -E_STALE;
+    if (!cap_names_frame(cap, pfn))
+        return -E_RIGHTS;
+    return row->maps || row->pins ? -E_BUSY : 0;
+}
+
+// How many frames from one on are like it: nothing uses them, and their account is its.
+static u64 like(pfn_t first, u64 count) {
+    const struct abi_frame *row = frame_row(first);
+    const account_id owner = row->owner;
+    u64 i = 0;
+    for (; i < count && frame_is_plain(row, 0) && row->owner == owner; i++)
+        row++;
+    return i;
+}
+
 i64 sys_frame_free(u64 slot, pfn_t first, u64 count) {
     const struct cap *cap;
     i64 error = cap_check_frames(slot, CAP_RIGHT_DESTROY, &cap);
     if (error)
         return error;
     error = frame_check_range(first, count);
-    if (error)
-        return error;
-    for (u64 i = 0; i < count; i++) {
-        const struct abi_frame *row = frame_row(first + i);
-        if (!frame_is_program(row))
-            return -E_STALE;
-        if (!cap_names_frame(cap, first + i))
-            return -E_RIGHTS;
-        if (row->maps || row->pins)
-            return -E_BUSY;
+    for (u64 i = 0; !error && i < count; i++) {
+        error = free_check(cap, first + i);
+        if (!error && cap->type == CAP_ACCOUNT) { // it covers all of an account
+            u64 same = like(first + i, count - i);
+            i += same ? same - 1 : 0;
+        }
     }
-    for (u64 i = 0; i < count; i++)
-        frame_give(first + i);
-    return 0;
+    for (u64 i = 0; !error && i < count;) {
+        u64 same = like(first + i, count - i);
+        if (same)
+            frame_give_run(first + i, same);
+        else
+            frame_give(first + i);
+        i += same ? same : 1;
+    }
+    return error;
 }

@@ -39,6 +39,12 @@ void frame_give(pfn_t pfn);
 void frame_give_zero(pfn_t pfn);
 // The same as frame_give of frames of programs, all of one account, that are not FRAME_LOST.
 void frame_give_plain(const pfn_t *pfn, u32 count);
+// The same of frames that follow each other.
+void frame_give_run(pfn_t first, u64 count);
+// A program's frame that is not pinned, and mapped so often.
+static inline int frame_is_plain(const struct abi_frame *row, u32 maps) {
+    return row->maps == maps && row->kind + ((u32)row->pins << 16) == FRAME_USER;
+}
 // Gives back all of an account's; those that others map go to its parent, to be freed with the last
 // mapping. E_AGAIN.
 i64 frame_give_all(account_id account);

@@ -85,8 +85,25 @@ i64 large_map(struct abi_space *space, u64 va, pfn_t first, u64 bits) {
     return 0;
 }
 
+// How many frames from one on, of one account, are mapped by nothing else and go with it.
+static u64 going(pfn_t first, u64 count) {
+    const struct abi_frame *row = frame_row(first);
+    const account_id owner = row->owner;
+    u64 i = 0;
+    for (; i < count && frame_is_plain(row, 1) && row->flags == FRAME_AUTO && row->owner == owner;
+         i++)
+        row++;
+    return i;
+}
+
 void large_unmap(u64 entry) {
     pfn_t first = ABI_PTE_FRAME(entry);
-    for (u64 i = 0; i < LARGE_PAGES; i++)
-        frame_unmap(first + i);
+    for (u64 i = 0; i < LARGE_PAGES;) {
+        u64 count = going(first + i, LARGE_PAGES - i);
+        if (count)
+            frame_give_run(first + i, count);
+        else
+            frame_unmap(first + i);
+        i += count ? count : 1;
+    }
 }

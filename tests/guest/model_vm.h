@@ -24,6 +24,7 @@
 #define VM_COUNT   512 // pages of one
 #define VM_BLOCKS  2   // aligned runs of 512 frames
 #define VM_SINGLES 12
+#define VM_RECENT  6
 #define VM_FRAMES  1200 // quota
 
 enum vm_kind { VM_NONE, VM_TABLE, VM_LARGE };
@@ -55,6 +56,11 @@ struct vm_frame {
     u64 value; // of its first word
 };
 
+// An address of the model: a page of a window, or of the next one.
+struct vm_place {
+    u32 slot, window, page;
+};
+
 // What a worker asks of its peer.
 struct vm_mail {
     volatile u32 state; // 0: nothing; 1: asked; 2: answered; 3: end
@@ -73,11 +79,7 @@ struct vm {
     struct vm_frame block[VM_BLOCKS][VM_COUNT];
     struct vm_frame single[VM_SINGLES];
     struct vm_mail mail;
-};
-
-// An address of the model: a page of a window, or of the next one.
-struct vm_place {
-    u32 slot, window, page;
+    struct vm_place recent[VM_RECENT]; // pages that were touched, and are in somebody's TLB
 };
 
 void vm_step(struct vm *vm); // one random call

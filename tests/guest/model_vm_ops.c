@@ -32,7 +32,12 @@ static struct vm_place some_range(struct vm *vm, u64 *count) {
         *count = how == 2 && at.window == 0 ? 2 * VM_COUNT : VM_COUNT;
         return at;
     }
-    at.page = (u32)(pick(vm, 3) ? pick(vm, 8) : pick(vm, 2) ? 504 + pick(vm, 8) : pick(vm, 512));
+    if (how < 6)
+        at = vm->recent[pick(vm, VM_RECENT)];
+    else
+        at.page = (u32)(pick(vm, 3)   ? pick(vm, 8)
+                        : pick(vm, 2) ? 504 + pick(vm, 8)
+                                      : pick(vm, 512));
     u64 most = (at.window == 0 ? 2 : 1) * VM_COUNT - at.page;
     *count = 1 + (pick(vm, 2) ? pick(vm, 12) : pick(vm, 512));
     *count = *count < most ? *count : most;
@@ -710,6 +715,7 @@ static u64 *any_entry(const struct vm_space *space, struct vm_place at, u64 *fra
 static void op_touch(struct vm *vm) {
     u64 count, pfn = 0, value = pick(vm, ~0u);
     struct vm_place at = some_range(vm, &count);
+    vm->recent[pick(vm, VM_RECENT)] = at;
     u64 *entry = any_entry(&vm->space[0], at, &pfn);
     u32 write = (u32)pick(vm, 2);
     u64 need = ABI_PTE_P | ABI_PTE_U | (write ? ABI_PTE_W : 0);

@@ -35,6 +35,12 @@ test-slices: $(GUEST_ELF) $(BUILD)/kernel/tricolor.elf
 	$(Q)$(PYTHON) tests/guest/run.py --name test-slices --kernel $(BUILD)/kernel/tricolor.elf --program $(GUEST_ELF) \
 	    --qemu-arg=-icount --qemu-arg=shift=0,sleep=off --append slice_us=1000 --test 'excess*' $(GUEST_ARGS)
 GUEST_TESTS += test-slices
+# No call takes longer than interrupts may be off, where a tick is an instruction.
+GUEST_TESTS += test-bounded
+.PHONY: test-bounded
+test-bounded: $(GUEST_ELF) $(BUILD)/kernel/tricolor.elf
+	$(Q)$(PYTHON) tests/guest/run.py --name test-bounded --kernel $(BUILD)/kernel/tricolor.elf --program $(GUEST_ELF) --smp 1 \
+	    --qemu-arg=-icount --qemu-arg=shift=0,sleep=off --append timed=1 --test 'bounded_*' $(GUEST_ARGS)
 # Mappings of 1 GiB, on a machine that has an aligned GiB of free memory.
 GUEST_TESTS += test-giga
 .PHONY: test-giga
