@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// A compressed pager. Pages of a watched process (WATCH_FAULTS) that were not used for a while, and
-// that compress to a quarter, are kept in this extension's memory, and their frames given back; at
-// the next access they are there again. The process, and its library OS, need not know.
+// A compressed pager. Pages of a watched process that were not used for a while, and that compress
+// to a quarter, are kept in this extension's memory, and their frames given back; at the next
+// access they are there again. The process, and its library OS, need not know. Watch it with
+// WATCH_FAULTS | WATCH_CALLS | WATCH_RESULTS.
 //
 // A page that is out has the pager's own frame in its entry, without U: so it can't be accessed,
-// and what the library OS does to the entry meanwhile (unmap, map another page there) undoes it. A
-// process that changes the protection of, moves or shares such pages (mprotect, mremap, fork) must
-// not be managed.
+// and what the library OS does to the entry meanwhile (unmap, map another page there) undoes it.
+// Calls that change the protection of pages, move or copy them (mprotect, mremap, fork) find all
+// pages that they are about in memory: they are made again (EXT_AGAIN) until these are, and no page
+// of that space goes out before the call is over. What does not fit into memory is ENOMEM.
 //
 // Compressed: a bit for each pair of words, whether it differs from the pair before; and those that
-// do.
+// do. One strand pages out; it changes what handlers look at in critical sections only.
 
 #include "abi/ext/memory.h"
+#include "abi/ext/strand.h"
 #include "abi/ext/watch.h"
 
 #define PAIRS  256
 #define KEPT   64   // pairs of a page that may differ from the one before
 #define SLOTS  1024 // a power of two
 #define PROBES 8
-#define LOOK   16 // pages in one call of sweep
 #define CAPS   EXT_CAPS(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT)
-#define BITS   (ABI_PTE_NX | ABI_PTE_PKEY_MASK | ABI_PTE_SOFT | ABI_PTE_W)
+#define BITS   (ABI_PTE_NX | ABI_PTE_PKEY_MASK | ABI_PTE_SOFT | ABI_PTE_W | ABI_PTE_D)
+#define BUSY   8  // envs in such a call at once
+#define STEP   64 // slots that a call looks at in one go
 
 struct pair {
     u64 a, b;
@@ -38,6 +42,12 @@ static struct slot slots[SLOTS];
 static struct pair page[PAIRS];
 static u64 nothing; // the frame behind pages that are out
 static u64 held, most, outs, ins;
+
+// Envs in a call that is about pages.
+static struct busy {
+    u64 env, space; // 0: free
+    u64 cursor;     // slots that were looked at
+} busy[BUSY];
 
 static u64 place(u64 space, u64 va, u64 probe) {
     return ((va >> ABI_PAGE_SHIFT) * 0x9e3779b1 + space + probe) % SLOTS;
@@ -83,8 +93,30 @@ static void expand(const struct slot *from) {
     }
 }
 
+static int is_busy(u64 space) {
+    for (u32 i = 0; i < BUSY; i++)
+        if (busy[i].env && busy[i].space == space)
+            return 1;
+    return 0;
+}
+
+// Private, writable, and not used since it was last looked at?
+static int idle(u64 space, u64 va, u64 entry) {
+    const u64 need = ABI_PTE_P | ABI_PTE_U | ABI_PTE_W;
+    u64 frame = ABI_PTE_FRAME(entry);
+    if (EXT_FAILED(entry) || (entry & need) != need || phys_maps(frame) != 1 || phys_pins(frame))
+        return 0;
+    if (!(entry & ABI_PTE_A))
+        return 1;
+    page_protect(CAP_SLOT_ACCOUNT, space, va, ABI_PTE_A, 0);
+    return 0;
+}
+
 // Nobody can access the page while it is looked at, on any processor.
-static u64 page_out(u64 space, u64 va, u64 entry) {
+static u64 page_out(u64 space, u64 va) {
+    u64 entry = page_examine(CAP_SLOT_ACCOUNT, space, va);
+    if (is_busy(space) || !idle(space, va, entry))
+        return 0;
     u64 at = slot_find(space, va, space, va); // of a page that was unmapped while it was out
     if (at != SLOTS)
         held--;
@@ -108,54 +140,127 @@ static u64 page_out(u64 space, u64 va, u64 entry) {
     return 1;
 }
 
-HANDLER(page_protected, u64, page_in, (struct ext_fault * fault)) {
-    u64 space = env_space(fault->env), va = fault->address & ~(ABI_PAGE - 1);
+// The page is back; 0: it was not out; or a negative error.
+static i64 page_back(u64 account, u64 space, u64 va) {
     u64 entry = page_examine(CAP_SLOT_ACCOUNT, space, va), at = slot_find(space, va, space, va);
     if (EXT_FAILED(entry) || entry & ABI_PTE_U || ABI_PTE_FRAME(entry) != nothing || at == SLOTS)
-        return EXT_PASS;
-    i64 frame = phys_allocate(CAP_SLOT_ACCOUNT, env_account(fault->env), ABI_ANY,
-                              FRAME_ALLOC_AUTO | FRAME_ALLOC_DIRTY);
+        return 0;
+    i64 frame =
+        phys_allocate(CAP_SLOT_ACCOUNT, account, ABI_ANY, FRAME_ALLOC_AUTO | FRAME_ALLOC_DIRTY);
     if (frame < 0)
-        return EXT_PASS;
+        return frame;
     expand(&slots[at % SLOTS]);
-    if (phys_write(CAP_SLOT_ACCOUNT, (u64)frame, 0, page, ABI_PAGE) ||
-        page_map(CAPS, space, va, (u64)frame, (entry & BITS) | SPACE_MAP_REPLACE) != 1) {
+    i64 error = phys_write(CAP_SLOT_ACCOUNT, (u64)frame, 0, page, ABI_PAGE);
+    if (error || page_map(CAPS, space, va, (u64)frame, (entry & BITS) | SPACE_MAP_REPLACE) != 1) {
         phys_deallocate(CAP_SLOT_ACCOUNT, (u64)frame);
-        return EXT_PASS;
+        return -E_NOMEM;
     }
     slots[at % SLOTS].space = slots[at % SLOTS].va = 0;
     held--;
     ins++;
-    return EXT_DONE;
+    return 1;
 }
 
-// Private, writable, and not used since it was last looked at?
-static int idle(u64 space, u64 va, u64 entry) {
-    const u64 need = ABI_PTE_P | ABI_PTE_U | ABI_PTE_W;
-    u64 frame = ABI_PTE_FRAME(entry);
-    if (EXT_FAILED(entry) || (entry & need) != need || phys_maps(frame) != 1 || phys_pins(frame))
+HANDLER(page_protected, u64, page_in, (struct ext_fault * fault)) {
+    u64 space = env_space(fault->env), va = fault->address & ~(ABI_PAGE - 1);
+    return page_back(env_account(fault->env), space, va) == 1 ? EXT_DONE : EXT_PASS;
+}
+
+// --- calls that are about pages ------------------------------------------------------------------
+
+#define LINUX_MPROTECT      10
+#define LINUX_MREMAP        25
+#define LINUX_CLONE         56
+#define LINUX_FORK          57
+#define LINUX_PKEY_MPROTECT 329
+#define LINUX_CLONE3        435
+#define LINUX_CLONE_VM      0x100ul
+#define LINUX_ENOMEM        12
+
+static struct busy *busy_of(u64 env, u64 space) {
+    struct busy *free = 0;
+    for (u32 i = 0; i < BUSY; i++) {
+        if (busy[i].env == env)
+            return &busy[i];
+        if (!busy[i].env || !env_space(busy[i].env))
+            free = &busy[i];
+    }
+    if (free)
+        *free = (struct busy){env, space, 0};
+    return free;
+}
+
+HANDLER(foreign_call, u64, follow, (struct ext_foreign_call * call)) {
+    u64 number = call->rax, start = 0, bytes = ~0ul, space = env_space(call->env);
+    if (number == LINUX_MPROTECT || number == LINUX_MREMAP || number == LINUX_PKEY_MPROTECT) {
+        start = call->rdi;
+        bytes = call->rsi;
+    } else if (number != LINUX_FORK && number != LINUX_CLONE3 &&
+               (number != LINUX_CLONE || call->rdi & LINUX_CLONE_VM)) {
+        return EXT_PASS;
+    }
+    struct busy *at = busy_of(call->env, space);
+    for (u32 i = 0; at && at->cursor < SLOTS && i < STEP; i++) {
+        const struct slot *slot = &slots[at->cursor++ % SLOTS];
+        if (slot->space != space || slot->va - (start & ~(ABI_PAGE - 1)) >= bytes)
+            continue;
+        i64 back = page_back(env_account(call->env), space, slot->va);
+        if (back >= 0)
+            return EXT_AGAIN;
+        at->env = 0;
+        call->rax = -(u64)LINUX_ENOMEM;
+        return EXT_DONE;
+    }
+    return at && at->cursor == SLOTS ? EXT_PASS : EXT_AGAIN;
+}
+
+HANDLER(foreign_result, u64, followed, (const struct ext_foreign_result *result)) {
+    for (u32 i = 0; i < BUSY; i++)
+        if (busy[i].env == result->env)
+            busy[i].env = 0;
+    return EXT_PASS;
+}
+
+// --- paging out ----------------------------------------------------------------------------------
+
+static u64 sweep_space, sweep_at, sweep_end; // of the strand
+static i64 sweeper_id;
+
+STRAND(page_out_one, (u64 va)) {
+    return page_out(sweep_space, va);
+}
+
+STRAND(sweeper, (u64 nothing_to_do)) {
+    for (;;) {
+        for (; sweep_at < sweep_end; sweep_at += ABI_PAGE) {
+            u64 entry = page_examine(CAP_SLOT_ACCOUNT, sweep_space, sweep_at);
+            if (idle(sweep_space, sweep_at, entry))
+                strand_critical(page_out_one, sweep_at);
+        }
+        strand_block(~0ul);
+    }
+    return nothing_to_do;
+}
+
+// Looks at all those pages, and pages out what can go, in the background. 0: it is still at the
+// last ones.
+ENTRY(u64, sweep, (u64 space, u64 va, u64 pages)) {
+    if (sweep_at < sweep_end)
         return 0;
-    if (!(entry & ABI_PTE_A))
+    sweep_space = space;
+    sweep_at = va;
+    sweep_end = va + pages * ABI_PAGE;
+    if (sweeper_id > 0)
+        return strand_unblock((u64)sweeper_id) == 0;
+    sweeper_id = strand_fork(sweeper, 0);
+    if (sweeper_id > 0)
         return 1;
-    page_protect(CAP_SLOT_ACCOUNT, space, va, ABI_PTE_A, 0);
+    sweep_end = sweep_at;
     return 0;
 }
 
-// Looks at pages from va on, until one is found that can go, or at 16. Returns at how many.
-ENTRY(u64, sweep, (u64 space, u64 va, u64 pages)) {
-    u64 entry = 0, found = 0, looked = 0;
-    for (u64 i = 0; i < LOOK; i++) {
-        if (i >= pages || found)
-            break;
-        u64 at = va + i * ABI_PAGE;
-        looked++;
-        entry = page_examine(CAP_SLOT_ACCOUNT, space, at);
-        if (idle(space, at, entry))
-            found = at;
-    }
-    if (found)
-        page_out(space, found, entry);
-    return looked;
+ENTRY(u64, sweeping, (void)) {
+    return sweep_at < sweep_end;
 }
 
 // What is kept of a space is not wanted any more: its process has ended. From slot `from` on;

@@ -169,6 +169,71 @@ static int child_memory(void) {
     return 0;
 }
 
+// Memory that is protected, moved and copied while it is out.
+#define CHANGED 96ul
+
+static volatile u64 *map_changed(volatile u64 *at) {
+    volatile u64 *got = mmap((void *)at, CHANGED * 4096, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    for (u64 i = 0; got == at && i < CHANGED * 512; i++)
+        at[i] = word_of(i / 512, i % 512, 1);
+    return got;
+}
+
+static int is_changed(const volatile u64 *at, u64 from, u64 to, u64 round) {
+    for (u64 i = from * 512; i < to * 512; i++)
+        if (at[i] != word_of(i / 512, i % 512, round))
+            return 0;
+    return 1;
+}
+
+// The child sees what was there, and what it writes stays with it.
+static int fork_and_look(volatile u64 *at) {
+    int status;
+    pid_t pid = fork();
+    if (!pid) {
+        usleep(20000);
+        int ok = is_changed(at, 0, CHANGED, 1);
+        for (u64 i = 0; i < CHANGED * 512; i++)
+            at[i] = word_of(i / 512, i % 512, 7);
+        usleep(20000);
+        _exit(ok && is_changed(at, 0, CHANGED, 7) ? 0 : 1);
+    }
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status) &&
+           is_changed(at, 0, CHANGED, 1);
+}
+
+static int child_changes(void) {
+    volatile u64 *at = MEMORY, *other = MEMORY + PAGES * 512;
+    for (u32 round = 0; round < 6; round++) {
+        if (map_changed(at) != at)
+            return 1;
+        usleep(30000);
+        if (mprotect((void *)at, CHANGED * 2048, PROT_READ) || !is_changed(at, 0, CHANGED / 2, 1))
+            return 2;
+        usleep(30000);
+        if (mprotect((void *)at, CHANGED * 4096, PROT_NONE) ||
+            mprotect((void *)at, CHANGED * 4096, PROT_READ | PROT_WRITE) ||
+            !is_changed(at, 0, CHANGED, 1))
+            return 3;
+        usleep(30000);
+        if (mremap((void *)at, CHANGED * 4096, CHANGED * 4096, MREMAP_MAYMOVE | MREMAP_FIXED,
+                   (void *)other) != other ||
+            !is_changed(other, 0, CHANGED, 1))
+            return 4;
+        usleep(30000);
+        if (!fork_and_look(other))
+            return 5;
+        usleep(30000);
+        for (u64 i = 0; i < CHANGED * 512; i++)
+            other[i] = word_of(i / 512, i % 512, 2);
+        usleep(30000);
+        if (!is_changed(other, 0, CHANGED, 2) || munmap((void *)other, CHANGED * 4096))
+            return 6;
+    }
+    return 0;
+}
+
 // --- tests ---------------------------------------------------------------------------------------
 
 #define RESULT (1ul << 63)
@@ -263,28 +328,40 @@ static void test_sandbox(const char *self) {
     unload(ext);
 }
 
-// The space of the env that the extension watches.
-static space_id space_of(i64 ext) {
+// Spaces of the envs that the extension watches, each once.
+static unsigned spaces_of(i64 ext, space_id *spaces, unsigned most) {
+    unsigned count = 0;
     for (u64 i = 1; i < ABI_INFO->table[ABI_TABLE_ENVS].count; i++) {
         const volatile struct abi_env *env = abi_row(ABI_TABLE_ENVS, i);
-        if (env->id && env->watcher == ABI_INDEX(ext))
-            return env->space;
+        space_id space = env->space;
+        int is_new = env->id && space && env->watcher == ABI_INDEX(ext);
+        for (unsigned k = 0; is_new && k < count; k++)
+            is_new = spaces[k] != space;
+        if (is_new && count < most)
+            spaces[count++] = space;
     }
-    return 0;
+    return count;
 }
+
+// All pages that were not used lately go out, again and again, until the child ends.
+static int sweep_until_end(i64 ext, pid_t pid) {
+    int status = -1;
+    for (unsigned turn = 0; waitpid(pid, &status, WNOHANG) == 0; turn++) {
+        space_id spaces[8];
+        unsigned count = spaces_of(ext, spaces, 8);
+        if (count)
+            call(ext, "sweep", spaces[turn % count], (u64)MEMORY, 2 * PAGES, 0);
+        usleep(1000);
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+#define PAGED (WATCH_FAULTS | WATCH_CALLS | WATCH_RESULTS)
 
 static void test_pager(const char *self) {
     i64 ext = load("/pager.o");
     CHECK(ext > 0);
-    pid_t pid = start(self, "memory", ext, WATCH_FAULTS);
-    int status = -1;
-    while (waitpid(pid, &status, WNOHANG) == 0) {
-        space_id space = space_of(ext);
-        for (u64 i = 0; space && i < PAGES;)
-            i += call(ext, "sweep", space, (u64)MEMORY + i * 4096, PAGES - i, 0);
-        usleep(1000);
-    }
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK(sweep_until_end(ext, start(self, "memory", ext, PAGED)) == 0);
     u64 most = call(ext, "most_held", 0, 0, 0, 0);
     CHECK(most > PAGES / 2);
     CHECK(call(ext, "pages_in", 0, 0, 0, 0) > PAGES);
@@ -293,16 +370,29 @@ static void test_pager(const char *self) {
     unload(ext);
 }
 
+// The same for one that protects, moves and copies what is out.
+static void test_pager_changes(const char *self) {
+    i64 ext = load("/pager.o");
+    CHECK(ext > 0);
+    CHECK(sweep_until_end(ext, start(self, "changes", ext, PAGED)) == 0);
+    CHECK(call(ext, "pages_in", 0, 0, 0, 0) > CHANGED);
+    printf("watched: %lu pages came back while they were protected, moved and copied\n",
+           call(ext, "pages_in", 0, 0, 0, 0));
+    unload(ext);
+}
+
 int main(int argc, char **argv) {
     if (argc > 1)
-        return !strcmp(argv[1], "calls")   ? child_calls()
-               : !strcmp(argv[1], "opens") ? child_opens()
-                                           : child_memory();
+        return !strcmp(argv[1], "calls")     ? child_calls()
+               : !strcmp(argv[1], "opens")   ? child_opens()
+               : !strcmp(argv[1], "changes") ? child_changes()
+                                             : child_memory();
     test_tracer(argv[0]);
     test_patched();
     test_injector(argv[0]);
     test_sandbox(argv[0]);
     test_pager(argv[0]);
+    test_pager_changes(argv[0]);
     printf("watched: %u passed, %u failed\n", passed, failed);
     return failed != 0;
 }

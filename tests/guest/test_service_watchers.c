@@ -8,7 +8,7 @@
 #include "tests/guest/service.h"
 
 // Of tests/guest/ext/watch_probe.c.
-enum { PASS, DONE, END, REWRITE, REWRITE_DONE, SPIN, GARBAGE };
+enum { PASS, DONE, END, REWRITE, REWRITE_DONE, SPIN, GARBAGE, AGAIN };
 enum { LAST_NUMBER, LAST_RDI, LAST_RESULT, LAST_OWN };
 #define HANDLERS 3 // that it installs by itself, named 1, 2, 3
 
@@ -136,6 +136,27 @@ TEST(watchers_have_a_limit_and_pay) {
     CHECK_EQ(watch(self(), 0, 0), 0);
     for (u32 i = 1; i < WATCHERS_MAX; i += 2)
         unload(probe[i]);
+    settle(frames);
+}
+
+// The call is made anew as often as a watcher wants, with the registers that it had.
+TEST(watchers_ask_again) {
+    u64 frames = frames_before();
+    for (u32 several = 0; several < 2; several++) {
+        i64 probe = LOAD(watch_probe), other = LOAD(watch_probe);
+        (void)call(probe, "set_mode", AGAIN, 0);
+        CHECK_EQ(watch(self(), probe, WATCH_CALLS), 0);
+        if (several)
+            CHECK_EQ(watch(self(), other, WATCH_CALLS), 0);
+        CHECK_EQ(foreign(10, 5), 1010);
+        CHECK_EQ(foreign(11, 6), 1011);
+        CHECK_EQ(call(probe, "set_mode", AGAIN, 0), 8);
+        CHECK_EQ(call(other, "set_mode", PASS, 0), several ? 2 : 0);
+        CHECK_EQ(call(probe, "last", LAST_RDI, 0), 6);
+        CHECK_EQ(watch(self(), 0, 0), 0);
+        unload(probe);
+        unload(other);
+    }
     settle(frames);
 }
 

@@ -6,6 +6,7 @@
 
 #include "abi/calls.h"
 #include "abi/caps.h"
+#include "abi/ext/watch.h"
 #include "engine/run.h"
 #include "kernel/aegis/above.h"
 #include "kernel/aegis/env.h"
@@ -89,6 +90,7 @@ void offsets(void) {
     OFFSET(ENV_WATCH_WHAT, env, watch.what);
     OFFSET(ENV_WATCH_RANGED, env, watch.ranged);
     DEFINE(WATCH_FAULTS, WATCH_FAULTS);
+    DEFINE(EXT_AGAIN, EXT_AGAIN);
     OFFSET(LOCK_HELD, lock, held);
     DEFINE(STATE_CALLING, ENV_CALLING);
     DEFINE(STATE_ACCEPTING, ENV_ACCEPTING);

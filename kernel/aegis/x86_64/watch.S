@@ -62,8 +62,8 @@ entry_watch_call:
     RUN
     call *ENV_WATCH_CALL(%rax) // the stack is not aligned: those of C behind it that want it do it
     cmp $1, %rax
-    ja watch_end
-    UNLOCK
+    ja 6f
+5:  UNLOCK
     pop %r11
     pop %rcx
     lea 16(%rsp), %rsp
@@ -78,6 +78,11 @@ entry_watch_call:
     mov %gs:AEGIS_CPU_USER_RSP, %rsp
     swapgs
     sysretq
+6:  cmp $EXT_AGAIN, %rax
+    jne watch_end
+    subq $2, 8(%rsp) // rip: the syscall instruction
+    cmp %rax, %rax   // as if it were done
+    jmp 5b
     TAKE_LOCK_SLOWLY
 
 // On entry: rax: the env; on the stack: rdi, rdx, rcx, rax, vector, error, rip, cs, rflags, rsp, ss.

@@ -97,8 +97,10 @@ static u64 watch_calls(struct ext_foreign_call *call, u64 b, u64 c, u64 d, u64 e
         if (!watch->code[CALL])
             continue;
         u64 answer = ask(watch->code[CALL], call, run);
-        if (is_dead(env) || answer > EXT_DONE)
+        if (is_dead(env) || answer > EXT_AGAIN || answer == EXT_END)
             return EXT_END;
+        if (answer == EXT_AGAIN)
+            return EXT_AGAIN;
         if (answer == EXT_DONE) {
             const struct ext_foreign_result result = {env->id, call->rip, number, call->rax};
             results_tell(env, watch, &result);

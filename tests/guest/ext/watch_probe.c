@@ -5,7 +5,7 @@
 
 #include "abi/ext/watch.h"
 
-enum { PASS, DONE, END, REWRITE, REWRITE_DONE, SPIN, GARBAGE };
+enum { PASS, DONE, END, REWRITE, REWRITE_DONE, SPIN, GARBAGE, AGAIN };
 
 static u64 mode, other_mode, calls, results, owns, last_number, last_rdi, last_result, last_own;
 static u64 refused; // own call that is not made, + 1
@@ -36,6 +36,8 @@ HANDLER(foreign_call, u64, called, (struct ext_foreign_call * call)) {
         return sum & 1;
     case GARBAGE:
         return ~0ul;
+    case AGAIN: // three times
+        return calls % 4 ? EXT_AGAIN : EXT_PASS;
     default:
         return EXT_PASS;
     }
@@ -85,4 +87,8 @@ ENTRY(u64, install_again, (void)) {
 }
 ENTRY(u64, remove, (u64 name)) {
     return (u64)handler_remove(name);
+}
+// tests/guest/test_extension_long.c gives it other names.
+ENTRY(u64, presence, (void)) {
+    return calls + results;
 }
