@@ -490,6 +490,15 @@ static int destructor_add(struct ext *ext, const struct ext_function *function, 
     return 0;
 }
 
+// Functions are found by name, and an object may give one name to two, or two to one: what is
+// called must be what was proved for these arguments.
+static int is_proved_as(const struct ext *ext, const struct ext_function *function) {
+    const struct engine_function *found = function->function < ext->program->function_count
+                                              ? &ext->program->functions[function->function]
+                                              : NULL;
+    return found && found->flags & ENGINE_FUNCTION_ENTRY && found->hook == function->hook;
+}
+
 static int compile(struct ext *ext, struct engine_verdict *verdict) {
     const struct engine_verify_options options = {.cost_limit = EXT_COST_MAX};
     ext->program->host = ext->scratch_host; // the proof is not kept
@@ -512,6 +521,9 @@ static int compile(struct ext *ext, struct engine_verdict *verdict) {
     for (u32 i = 0; i < ext->function_count && !error; i++) {
         struct ext_function *function = &ext->functions[i];
         function->function = engine_program_find(ext->program, function->name);
+        if (!is_proved_as(ext, function))
+            return refuse(ext, ENGINE_REFUSED_SYMBOL_DUPLICATE, function->name,
+                          "each function with a section of its own has a global name of its own");
         function->cost = verdict->functions[function->function].cost;
         if (is_guard(function->role))
             error = guard_check(ext, verdict, function);
