@@ -24,11 +24,12 @@ struct strand_crew;
 struct ext;
 struct watch;
 
-// A word of an exposed table and what is asked of it (abi/predicate.h).
+// A word of an exposed table, or (own) of the env's memory by its address there, and what is asked
+// of it (abi/predicate.h).
 struct predicate_word {
-    const void *word;
+    u64 word;
     u64 mask, value;
-    u8 bytes, relation, last;
+    u8 bytes, relation, last, own;
 };
 
 // What it is ENV_WAITING for (kernel/spin/service/predicate.c).

@@ -276,7 +276,10 @@ i64 space_tear(struct abi_space *space) {
 // --- copies --------------------------------------------------------------------------------------
 
 void *space_memory(u64 va, u64 bits) {
-    const struct abi_space *space = space_find(sched_current()->row->space);
+    return space_memory_in(space_find(sched_current()->row->space), va, bits);
+}
+
+void *space_memory_in(const struct abi_space *space, u64 va, u64 bits) {
     u64 bytes;
     const u64 *entry = space_entry(space, va), *large = entry ? 0 : large_entry(space, va, &bytes);
     bits |= ABI_PTE_P | ABI_PTE_U;

@@ -39,6 +39,7 @@ struct abi_space *space_current(void);
 // The direct-map address behind a user address of the running env, if it is mapped with these bits;
 // else null.
 void *space_memory(u64 va, u64 bits);
+void *space_memory_in(const struct abi_space *space, u64 va, u64 bits);
 i64 space_copy_in(void *to, u64 va, u64 bytes);
 i64 space_copy_out(u64 va, const void *from, u64 bytes);
 

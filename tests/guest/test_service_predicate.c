@@ -156,6 +156,108 @@ TEST(predicate_as_a_program) {
     settle(frames);
 }
 
+// --- own memory ----------------------------------------------------------------------------------
+
+static volatile u64 word __attribute__((aligned(8)));
+#define AT 0x10000600000ul
+
+static struct predicate_term own(volatile u64 *at, u32 bytes, u64 relation, u64 value, u16 last) {
+    return (struct predicate_term){(u64)at, ~0ul, value, bytes, (u16)relation, last};
+}
+
+// Together with a word of a table; of eight bytes, and of four.
+TEST(predicate_over_own_memory) {
+    starts();
+    u64 now = env_row(my_env())->wakes;
+    word = 0;
+    predicate[0].terms = 2;
+    predicate[0].term[0] = own(&word, 8, PREDICATE_EQ, 5ul << 32, 0);
+    predicate[0].term[1] = term(PREDICATE_NOT_BELOW, now, 1);
+    predicate[1].terms = 2;
+    predicate[1].term[0] = own((volatile u64 *)((u64)&word + 4), 4, PREDICATE_EQ, 6, 1);
+    predicate[1].term[1] = own(&word, 4, PREDICATE_EQ, 7, 1);
+    env_id worker[2];
+    for (u64 i = 0; i < 2; i++) {
+        worker[i] = worker_start(cpus() - 1, sleep_for, (void *)i);
+        worker_wait_state(worker[i], ENV_WAITING);
+    }
+    word = 5;
+    sys_env_sleep(env_row(my_env())->wakes, tsc() + ms(2));
+    CHECK_EQ(done, 0);
+    word = 5ul << 32;
+    wait_done(1);
+    CHECK_EQ(result[0], 0);
+    CHECK_EQ(env_row(worker[1])->state, ENV_WAITING);
+    word = 5ul << 32 | 7;
+    wait_done(2);
+    CHECK_EQ(result[1], 0);
+    worker_wait(worker[0]);
+    worker_wait(worker[1]);
+}
+
+// A word whose page goes away, is protected, or is revoked with its frame: the sleeper is told.
+TEST(predicate_over_memory_that_goes) {
+    const u64 caps = CAP_PAIR(CAP_SLOT_ACCOUNT, CAP_SLOT_ACCOUNT);
+    const u64 rw = ABI_PTE_W | ABI_PTE_NX;
+    starts();
+    for (u64 i = 0; i < 3; i++) {
+        CHECK_EQ(sys_space_map(caps, my_space(), AT, ABI_ANY, 1, rw), 1);
+        *(volatile u64 *)AT = 1;
+        predicate[i].terms = 1;
+        predicate[i].term[0] = own((volatile u64 *)AT, 8, PREDICATE_EQ, 2, 1);
+        env_id worker = worker_start(cpus() - 1, sleep_for, (void *)i);
+        worker_wait_state(worker, ENV_WAITING);
+        pfn_t frame = ABI_PTE_FRAME(ABI_PTES[AT >> ABI_PAGE_SHIFT]);
+        if (i == 0)
+            CHECK_EQ(sys_space_unmap(CAP_SLOT_ACCOUNT, my_space(), AT, 1), 1);
+        else if (i == 1)
+            CHECK_EQ(sys_space_protect(CAP_SLOT_ACCOUNT, my_space(), AT, 1, ABI_PTE_U, 0), 1);
+        else
+            CHECK_EQ(sys_frame_revoke(CAP_SLOT_ACCOUNT, frame, 1), 1);
+        wait_done((u32)i + 1);
+        CHECK_EQ(result[i], -E_FAULT);
+        if (i == 1)
+            CHECK_EQ(sys_space_unmap(CAP_SLOT_ACCOUNT, my_space(), AT, 1), 1);
+        worker_wait(worker);
+    }
+}
+
+// --- cost ----------------------------------------------------------------------------------------
+
+// Eleven with entries as dear as may be, on a processor that chooses as often as it can: they take
+// an eighth of its time, and pay for it.
+TEST(predicate_costly_ones_take_their_share) {
+    u64 frames = account_row(my_account())->frames;
+    i64 ext = LOAD(predicates);
+    env_id worker[WORKERS_MAX];
+    u32 count = WORKERS_MAX < 11 ? WORKERS_MAX : 11, cpu = env_row(my_env())->cpu;
+    starts();
+    for (u64 i = 0; i < count; i++) {
+        predicate[i] = (struct predicate){.ext = (ext_id)ext, .function = ext_hash("costly")};
+        worker[i] = worker_start(cpu, sleep_for, (void *)i);
+        worker_wait_state(worker[i], ENV_WAITING);
+    }
+    u64 ran = 0, paid = 0, from = tsc(), before = call(ext, "set", 0, 0);
+    for (u32 i = 0; i < count; i++)
+        ran -= env_row(worker[i])->ran, paid -= env_row(worker[i])->excess;
+    while (tsc() < from + ms(100))
+        sys_env_yield(0, 0);
+    u64 took = tsc() - from;
+    for (u32 i = 0; i < count; i++) {
+        ran += env_row(worker[i])->ran;
+        paid += env_row(worker[i])->excess;
+        CHECK_EQ(env_row(worker[i])->state, ENV_WAITING);
+    }
+    CHECK(call(ext, "set", 0, 0) >= before + count); // each had its turn
+    CHECK(ran > took / 100 && ran <= took / 7);
+    CHECK(paid > 0);
+    unload(ext); // they wake
+    wait_done(count);
+    for (u32 i = 0; i < count; i++)
+        worker_wait(worker[i]);
+    settle(frames);
+}
+
 TEST(predicate_refused) {
     u64 frames = account_row(my_account())->frames, seen = env_row(my_env())->wakes;
     i64 ext = LOAD(predicates);
@@ -172,7 +274,9 @@ TEST(predicate_refused) {
         u16 relation, last;
         i64 error;
     } bad[] = {
-        {0, 8, PREDICATE_EQ, 1, -E_RANGE},
+        {0, 8, PREDICATE_EQ, 1, -E_FAULT},
+        {4, 8, PREDICATE_EQ, 1, -E_RANGE},
+        {ABI_USER_END - 4, 4, PREDICATE_EQ, 1, -E_FAULT},
         {ABI_TABLES, 8, PREDICATE_EQ, 1, -E_RANGE},
         {ABI_USER_END, 8, PREDICATE_EQ, 1, -E_RANGE},
         {~7ul, 8, PREDICATE_EQ, 1, -E_RANGE},

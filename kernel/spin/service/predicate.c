@@ -4,14 +4,19 @@
 // Wakeup predicates (abi/predicate.h). Envs that sleep for one are ENV_WAITING, and in a ring of
 // the processor where they went to sleep. The scheduler goes on with the ring a little each time
 // that it chooses what runs: at most PREDICATE_WORK units, a sum of products being one and a
-// program PROGRAM_WORK, so the time that this takes is bounded however many sleep.
+// program PROGRAM_WORK; and after looking for some time it does not look again for SHARE - 1 times
+// as long. So what this takes is bounded however many sleep, and whatever for; and the sleeper
+// pays, by its excess.
 //
 // Words of exposed tables are the kernel's own, and stay: their addresses are looked up once.
-// Constant terms are folded at the same time.
+// Constant terms are folded at the same time. Words of the env's own memory are looked up each time
+// (its space lives as long as itself), so that nothing need be pinned; one that is not there any
+// more wakes it.
 
 #include "abi/predicate.h"
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/above.h"
+#include "kernel/aegis/frame.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
 #include "kernel/sal/sal.h"
@@ -19,8 +24,10 @@
 
 #define PREDICATE_WORK 8
 #define PROGRAM_WORK   8
+#define SHARE          8 // of a processor's time: one in so many ticks
 
 static struct env *ring[ABI_CPUS_MAX]; // the next to be looked at
+static u64 look_again[ABI_CPUS_MAX];   // not before
 u32 spin_waiting;                      // in all rings
 
 // --- the ring ------------------------------------------------------------------------------------
@@ -56,9 +63,16 @@ int spin_predicates_wait(void) {
 
 // --- looking -------------------------------------------------------------------------------------
 
-static int term_holds(const struct predicate_word *term) {
-    u64 word =
-        term->bytes == 8 ? *(const volatile u64 *)term->word : *(const volatile u32 *)term->word;
+// Where the word is; null: not in memory of the program's.
+static const void *word_at(const struct env *env, const struct predicate_word *term) {
+    if (!term->own)
+        return (const void *)term->word;
+    const void *word = space_memory_in(space_find(env->row->space), term->word, 0);
+    u64 pfn = word ? sal_phys(word) >> ABI_PAGE_SHIFT : frame_count;
+    return pfn < frame_count && frame_row(pfn)->kind == FRAME_USER ? word : 0;
+}
+
+static int relation_holds(const struct predicate_word *term, u64 word) {
     word &= term->mask;
     return term->relation == PREDICATE_EQ      ? word == term->value
            : term->relation == PREDICATE_NE    ? word != term->value
@@ -66,13 +80,29 @@ static int term_holds(const struct predicate_word *term) {
                                                : word >= term->value;
 }
 
-static int sum_holds(const struct env_predicate *p) {
-    int product = 1;
+// 1, 0, or E_FAULT.
+static i64 term_holds(const struct env *env, const struct predicate_word *term) {
+    const void *at = word_at(env, term);
+    if (!at)
+        return -E_FAULT;
+    return relation_holds(term,
+                          term->bytes == 8 ? *(const volatile u64 *)at : *(const volatile u32 *)at);
+}
+
+// Returns whether it is to wake, with which result.
+static int sum_holds(const struct env *env, i64 *result) {
+    const struct env_predicate *p = &env->predicate;
+    i64 product = 1;
+    *result = 0;
     for (u32 i = 0; i < p->count; i++) {
-        product = product && term_holds(&p->term[i]);
-        if (p->term[i].last && product)
+        i64 holds = product ? term_holds(env, &p->term[i]) : 0;
+        if (holds < 0) {
+            *result = holds;
             return 1;
-        product |= p->term[i].last;
+        }
+        if (p->term[i].last && holds)
+            return 1;
+        product = holds || p->term[i].last;
     }
     return 0;
 }
@@ -91,38 +121,44 @@ static int program_holds(const struct env_predicate *p, i64 *result) {
     return value != 0;
 }
 
+static int holds(const struct env *env, i64 *result) {
+    return env->predicate.count ? sum_holds(env, result) : program_holds(&env->predicate, result);
+}
+
 void spin_predicates_look(void) {
     struct env **at = &ring[sal_cpu()];
     struct env *env = 0, *last = *at ? (*at)->predicate.previous : 0;
-    u32 work = PREDICATE_WORK;
+    u64 begin = sal_tsc(), now = begin, work = PREDICATE_WORK;
+    if (begin < look_again[sal_cpu()])
+        return;
     while (env != last && work) { // each goes behind the others, or away
         env = *at;
         i64 result = 0;
-        u64 from = sal_tsc();
-        u32 cost = env->predicate.count ? 1 : PROGRAM_WORK;
-        int holds = env->predicate.count ? sum_holds(&env->predicate)
-                                         : program_holds(&env->predicate, &result);
+        u64 from = now, cost = env->predicate.count ? 1 : PROGRAM_WORK;
+        int wakes = holds(env, &result);
         *at = env->predicate.next;
-        env->row->ran += sal_tsc() - from;
+        now = sal_tsc();
+        env->row->ran += now - from;
+        env->row->excess += now - from;
         work -= cost < work ? cost : work;
-        if (!holds)
+        if (!wakes)
             continue;
         env->context.rax = (u64)result;
         env_unplain(env);
         sched_ready(env); // and so out of the ring
     }
+    look_again[sal_cpu()] = now + (now - begin) * (SHARE - 1);
 }
 
 // --- going to sleep ------------------------------------------------------------------------------
 
 // The kernel's address of a word of a table; 0 if it is none.
-static const void *table_word_at(u64 address, u32 bytes) {
+static u64 table_word_at(u64 address, u32 bytes) {
     for (u32 i = 0; i < ABI_TABLES_MAX; i++) {
         const struct abi_table *table = &abi_info->table[i];
         u64 size = (u64)table->stride * table->count;
         if (table->address && address - table->address < size)
-            return address & (bytes - 1) ? 0
-                                         : (const u8 *)table_rows(i) + (address - table->address);
+            return address & (bytes - 1) ? 0 : (u64)table_rows(i) + (address - table->address);
     }
     return 0;
 }
@@ -135,21 +171,24 @@ static i64 terms_take(struct env_predicate *to, const struct predicate *from) {
     to->count = 0;
     for (u32 i = 0; i < from->terms; i++) {
         const struct predicate_term *term = &from->term[i];
-        struct predicate_word word = {.mask = term->mask,
+        struct predicate_word word = {.word = table_word_at(term->address, term->bytes),
+                                      .mask = term->mask,
                                       .value = term->value,
                                       .bytes = (u8)term->bytes,
                                       .relation = (u8)term->relation};
         if ((term->bytes != 4 && term->bytes != 8) || term->relation >= PREDICATE_RELATIONS ||
             term->last > 1)
             return -E_INVAL;
-        static const u64 nothing;
-        word.word = term->mask ? table_word_at(term->address, term->bytes) : &nothing;
-        if (!word.word)
-            return -E_RANGE;
+        if (term->mask && !word.word) {
+            word.own = 1;
+            word.word = term->address;
+            if (term->address >= ABI_USER_END || term->address & (term->bytes - 1))
+                return -E_RANGE;
+        }
         if (term->mask)
             to->term[to->count++] = word;
         else
-            possible &= term_holds(&word);
+            possible &= relation_holds(&word, 0);
         if (!term->last && i + 1 < from->terms)
             continue;
         always |= possible && to->count == begin;
@@ -202,7 +241,7 @@ i64 sys_env_sleep_until(u64 cap, u64 at, u64 seen, u64 deadline) {
     if (error)
         return error < 0 ? error : 0;     // it holds always
     int never = asked.terms && !p->count; // others wake it, or nobody
-    if (!never && (p->count ? sum_holds(p) : program_holds(p, &result)))
+    if (!never && holds(env, &result))
         return result;
     if (env->notify || env->row->wakes != seen || sal_tsc() >= deadline)
         return 0;

@@ -19,6 +19,15 @@ ENTRY(u64, set, (u64 to)) {
     return looked;
 }
 
+// As dear as an entry may be.
+ENTRY(u64, costly, (u64 row)) {
+    u64 sum = row;
+    looked++;
+    for (u32 i = 0; i < 900; i++)
+        sum = sum * 3 + flag;
+    return sum == ~0ul;
+}
+
 ENTRY(u64, endless, (u64 row)) {
     u64 sum = row;
     for (u64 i = 0; i < turns; i++)
