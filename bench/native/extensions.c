@@ -182,8 +182,8 @@ ROW_SAMPLED(ext_pause, nothing, sample_pause, nothing);
 
 #define ITEMS 1000ul // each with eight references to the one before
 
-static u64 objects_call(const char *name, u64 count) {
-    struct ext_call c = {.function = ext_hash(name), .args = {count}};
+static u64 objects_call(const char *function, u64 count) {
+    struct ext_call c = {.function = ext_hash(function), .args = {count}};
     must(sys_ext_call(CAP_SLOT_ACCOUNT, (ext_id)handlers, (u64)&c), 0, "ext_call");
     return c.result;
 }

@@ -61,11 +61,13 @@ def shell(tests):
 
 
 def explain(tests):
-    objects = ["ext/hello.o", *("tests/guest/ext/" + name for name in ("entry_pointer.o", "outside.o", "wrong_guard.o"))]
+    objects = ["ext/hello.o", *("tests/guest/ext/" + name for name in ("entry_pointer.o", "outside.o", "wrong_guard.o", "objects.o",
+                                                                        "references.o", "wrong_object_twice.o"))]
     _, output = tests.run("""
         tri-ext explain hello.o; echo =$?; tri-ext explain entry_pointer.o; echo =$?; tri-ext explain outside.o; echo =$?
+        tri-ext explain objects.o; tri-ext explain references.o; echo objects =$?; tri-ext explain wrong_object_twice.o
         head -c 300 hello.o >cut.o; tri-ext explain cut.o; echo =$?; tri-ext load cut.o""", (), objects)
-    for text in ("accepted: ", "=0\n", "a pointer, which a program could set", "outside.c:", "to make it pass", "=1\n", "damaged"):
+    for text in ("accepted: ", "=0\n", "a pointer, which a program could set", "outside.c:", "objects =0", "refused (DEAD)", "wrong_object.c:", "to make it pass", "=1\n", "damaged"):
         tests.check(f"explain: {text.strip()}", text in output, output)
 
 
