@@ -45,6 +45,11 @@ server_counts:
     mov $0x600000, %eax
     lock incq (%rax)
     jmp server_counts
+server_spins_called: // counts and never returns
+    .global server_spins_called
+    mov $0x600000, %eax
+1:  incq (%rax)
+    jmp 1b
 server_sleepy: // gives up the processor before it returns: sleeps until the time in rdx, with rbx the wake count
     mov %rbx, %rdi
     mov %rdx, %rsi

@@ -7,7 +7,7 @@
 #include "tests/guest/guest.h"
 
 extern const char server_counts[], server_sleepy[], server_relay[], server_traitor[], server_back[],
-    server_returns[], server_end[];
+    server_returns[], server_spins_called[], server_end[];
 i64 client_call(u64 cap, env_id env, u64 message[12]);
 
 #define SERVER(label) (CODE_VA + (u64)((label)-server_counts))
@@ -175,6 +175,34 @@ TEST(recall) {
         recall_one(server_back, cpu, 0);
         recall_one(server_back, cpu, cpus() - 1);
     }
+}
+
+// A callee without positions has its caller's until that is recalled, and leaves at once: it does
+// not go on to the end of the slice. Counted is what it does meanwhile, not the time.
+#define ROUNDS  9
+#define AT_ONCE 100000
+
+TEST(recalled_callee_leaves_at_once) {
+    u32 slow = 0;
+    for (u32 round = 0; cpus() > 1 && round < ROUNDS; round++) {
+        struct server s;
+        server_make(&s, 0, server_spins_called, ABI_ANY);
+        env_id caller = caller_start(cpus() - 1, &s, 0), callee = s.child.env;
+        s.shared->accepts = 0;
+        worker_wait_state(caller, ENV_CALLING);
+        for (u64 until = tsc() + ms(5000); s.shared->accepts < 1000 && tsc() < until;)
+            sys_env_yield(0, 0);
+        CHECK_EQ(env_row(callee)->state, ENV_RUNNING);
+        CHECK_EQ(sys_env_recall(CAP_SLOT_ACCOUNT, caller), 0);
+        u64 then = s.shared->accepts;
+        for (u64 until = tsc() + ms(5000); env_row(callee)->state == ENV_RUNNING && tsc() < until;)
+            __asm__ volatile("pause");
+        slow += s.shared->accepts - then > AT_ONCE;
+        worker_wait(caller);
+        CHECK_EQ(answer, -E_RECALLED);
+        server_free(&s);
+    }
+    CHECK(slow <= ROUNDS / 2);
 }
 
 TEST(callee_recalls_its_caller) {
