@@ -139,6 +139,21 @@ u32 event_line(const struct ext *ext, u32 slot);
 // Runs some asynchronous handlers; whether more wait. Not below a raise.
 int event_run_later(void);
 int event_waiting(void); // do any?
+
+// For the strand that runs them for an extension: the next of its queue, and what came of it.
+#define EVENT_COPY_BYTES 128
+struct event_item {
+    struct event_handler *handler;
+    u64 arguments[ENGINE_ARGS];
+    u8 copy[EVENT_COPY_BYTES] __attribute__((aligned(8)));
+};
+struct event_later {
+    struct event_item item;
+    u32 function;
+    i64 budget;
+};
+int event_later_take(struct ext *ext, struct event_later *later); // 0: there is none
+void event_later_done(struct ext *ext, u32 status, u32 slot, u64 ticks);
 // Gives back what changes have unlinked, when nobody can be in it any more. Not below a raise.
 void event_reclaim(void);
 // Is nothing of what the extension paid for left in use?

@@ -2,23 +2,18 @@
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
 // Asynchronous handlers: a raise puts a copy of the arguments, and of the structures behind them,
-// into a queue of the handler's extension, which pays for it; the kernel runs them when it idles or
-// a timer's interrupt comes, at the cost of the env that installed them. A full queue loses calls,
-// and counts them.
+// into a queue of the handler's extension, which pays for it. If the extension has strands, one of
+// them runs the handlers, in the slices of the env that loaded it, preemptively (service/strand.c);
+// it is made when the first comes, and ends when none is left. Otherwise the kernel runs them when
+// it idles or a timer's interrupt comes, at the cost of the env that installed them. A full queue
+// loses calls, and counts them.
 
 #include "base/string.h"
 #include "kernel/aegis/above.h"
 #include "kernel/spin/event_priv.h"
 
 #define QUEUE_ITEMS 32
-#define COPY_BYTES  128
 #define RUN_AT_ONCE 4 // handlers per interrupt
-
-struct event_item {
-    struct event_handler *handler;
-    u64 arguments[ENGINE_ARGS];
-    u8 copy[COPY_BYTES] __attribute__((aligned(8)));
-};
 
 struct event_queue {
     struct ext *ext;
@@ -39,7 +34,7 @@ int event_can_wait(const struct event *event) {
                 return 0; // its answer would come too late; who lent it has it back by then
             bytes += (event->arguments[i].size + 7) & ~7ul;
         }
-    return bytes <= COPY_BYTES;
+    return bytes <= EVENT_COPY_BYTES;
 }
 
 i64 event_queue_make(struct ext *ext) {
@@ -51,6 +46,13 @@ i64 event_queue_make(struct ext *ext) {
     memset(ext->queue, 0, sizeof *ext->queue);
     ext->queue->ext = ext;
     return 0;
+}
+
+// Will a strand do it?
+static int later_begin(struct ext *ext) {
+    if (!ext->later && ext->strands)
+        ext->later = !ext_strand_later(ext);
+    return (int)ext->later;
 }
 
 void event_put_off(struct event_handler *handler, const u64 *arguments) {
@@ -70,7 +72,7 @@ void event_put_off(struct event_handler *handler, const u64 *arguments) {
             item->arguments[i] = (u64)(item->copy + at);
             at += (event->arguments[i].size + 7) & ~7ul;
         }
-    if (!queue->linked) {
+    if (!queue->linked && !later_begin(handler->ext)) {
         queue->linked = 1;
         queue->next = 0;
         *last = queue;
@@ -85,6 +87,8 @@ int event_waiting(void) {
 
 void event_queue_forget(const struct event_handler *handler) {
     struct event_queue *queue = handler->ext->queue;
+    if (handler->ext->later_handler == handler)
+        handler->ext->later_handler = 0;
     for (u32 i = 0; queue && i < QUEUE_ITEMS; i++)
         if (queue->items[i].handler == handler)
             queue->items[i].handler = 0;
@@ -106,6 +110,33 @@ void event_queue_drop(struct ext *ext) {
     ext->queue = 0;
 }
 
+// Where the copies of structures are now.
+static void arguments_move(struct event_item *item, const struct event *event, u64 shift) {
+    for (u32 k = 0; k < event->argument_count; k++)
+        if (event->arguments[k].kind != ENGINE_SCALAR)
+            item->arguments[k] += shift;
+}
+
+int event_later_take(struct ext *ext, struct event_later *later) {
+    struct event_queue *queue = ext->queue;
+    while (queue && !queue->linked && queue->count) {
+        const struct event_item *item = &queue->items[queue->first];
+        queue->first = (queue->first + 1) % QUEUE_ITEMS;
+        queue->count--;
+        struct event_handler *handler = item->handler;
+        if (!handler || !handler->event)
+            continue;
+        later->item = *item;
+        later->function = handler->function->function;
+        later->budget = handler->budget;
+        arguments_move(&later->item, handler->event, (u64)&later->item - (u64)item);
+        ext->later_handler = handler;
+        return 1;
+    }
+    ext->later = 0;
+    return 0;
+}
+
 // Extensions take turns. One that was taken out of its event meanwhile does not run any more.
 int event_run_later(void) {
     for (u32 i = 0; i < RUN_AT_ONCE && waiting; i++) {
@@ -124,9 +155,7 @@ int event_run_later(void) {
         const struct event *event = item.handler ? item.handler->event : 0;
         if (!event)
             continue;
-        for (u32 k = 0; k < event->argument_count; k++)
-            if (event->arguments[k].kind != ENGINE_SCALAR)
-                item.arguments[k] += shift;
+        arguments_move(&item, event, shift);
         struct engine_run *run = event_enter(&context, 0);
         (void)event_call(item.handler, item.arguments, run, &value);
         event_leave(&context);

@@ -218,6 +218,23 @@ static void account(const struct event_handler *handler, u64 own) {
     charge(handler->ext, own);
 }
 
+// Its time was its env's, in whose slices the strand ran.
+void event_later_done(struct ext *ext, u32 status, u32 slot, u64 ticks) {
+    struct event_handler *handler = ext->later_handler;
+    struct event_activation at = {.ext = ext, .slot = slot};
+    ext->later_handler = 0;
+    if (!handler)
+        return;
+    struct format_text text = {at.trace, sizeof at.trace, 0};
+    add(&handler->row->calls, 1);
+    add(&handler->row->ticks, ticks);
+    raise_to(&handler->row->worst, ticks);
+    if (!status)
+        return;
+    trace_one(&text, ext, handler->function->function, slot);
+    handler_failed(handler, status, &at);
+}
+
 u32 event_call(struct event_handler *handler, const u64 *arguments, struct engine_run *run,
                u64 *value) {
     struct event_activation *outer = run->activation, here = {.ext = handler->ext, .outer = outer};

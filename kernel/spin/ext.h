@@ -136,6 +136,8 @@ struct ext {
     struct domain_entry *entries;                    // domain_made.c
     struct counted_room room;
     // service/strand.c
+    u32 later;                           // a strand runs its asynchronous handlers,
+    struct event_handler *later_handler; // now this one, if that is still installed
     struct strand_crew crew;
     struct strand_policy policy;
     int strands;         // it imports what strands need
@@ -192,6 +194,10 @@ void ext_unlock(struct engine_run *run, u32 mode);
 
 // service/strand.c: in an upgrade, the strands of one go on in the other, which gets its code.
 void ext_strands_retire(struct ext *ext, struct ext *with);
+
+// A strand of the extension begins to run its asynchronous handlers (event_later.c). Errors of
+// strand_create; E_DEAD: it can have no strands.
+i64 ext_strand_later(struct ext *ext);
 
 // load.c: from ext->object_copy to a program that can run. Inside work; 0 or an error.
 i64 ext_build(struct ext *ext);

@@ -22,6 +22,8 @@ OBJECT(tally1);
 OBJECT(shift1);
 OBJECT(shift2);
 OBJECT(shift_log);
+OBJECT(later);
+OBJECT(later_sender);
 OBJECT(tally2);
 OBJECT(tally_type);
 OBJECT(tally_init);
@@ -454,6 +456,68 @@ TEST(upgrade_strands_die_with_the_extension) {
     CHECK_EQ(call(log, "wrongs", 0), 0);
     CHECK_EQ(call(log, "ended_of", 1) + call(log, "ended_of", 2), 0);
     unload(log);
+    settle(frames);
+}
+
+static u64 handler_row(i64 ext, u32 *state) {
+    const volatile struct abi_table *table = &ABI_INFO->table[ABI_TABLE_HANDLERS];
+    for (u32 i = 1; i < table->count; i++) {
+        const struct abi_handler *row =
+            (const struct abi_handler *)(table->address + (u64)i * table->stride);
+        if (row->id && row->ext == (ext_id)ext) {
+            *state = row->state;
+            return row->lost;
+        }
+    }
+    return ~0ul;
+}
+
+static volatile u32 later_told;
+
+static void later_note(struct upcall_frame *frame) {
+    later_told += frame->vector == UPCALL_NOTIFY;
+}
+
+// Asynchronous handlers of an extension with strands are its strands' work: preemptible, charged,
+// and ended like others when they take too long.
+TEST(later_handlers_run_on_strands) {
+    u64 frames = frames_now();
+    u32 state = 0;
+    i64 later = LOAD(later), sender = LOAD(later_sender);
+    CHECK(later > 0 && sender > 0);
+    u64 sent = 0;
+    for (u32 i = 0; i < 10; i++) {
+        CHECK_EQ(call(sender, "post", 20), 20);
+        sent += 20;
+        u64 lost = handler_row(later, &state);
+        CHECK_EQ(wait_call(later, "arrived", 0, sent - lost), sent - lost);
+    }
+    CHECK_EQ(call(later, "not_by_strands", 0), 0);
+    CHECK_EQ(state, HANDLER_LIVE);
+    later_told = 0;
+    set_upcall_handler(later_note);
+    CHECK_EQ(call(sender, "post_heavy", 3000000), 3000000);
+    for (u64 until = tsc() + ms(5000); state == HANDLER_LIVE && tsc() < until;) {
+        sys_env_sleep(env_row(my_env())->wakes, tsc() + ms(1));
+        (void)handler_row(later, &state);
+    }
+    CHECK_EQ(state, HANDLER_DETACHED);
+    for (u64 until = tsc() + ms(1000); !later_told && tsc() < until;)
+        sys_env_yield(0, 0);
+    CHECK_EQ(later_told, 1);
+    set_upcall_handler(0);
+    unload(sender);
+    unload(later);
+    // Unloaded while some wait.
+    for (u32 i = 0; i < 6; i++) {
+        later = LOAD(later);
+        sender = LOAD(later_sender);
+        CHECK_EQ(call(sender, "post", 32), 32);
+        for (u32 k = 0; k < i; k++)
+            sys_env_yield(0, 0);
+        unload(later);
+        unload(sender);
+    }
     settle(frames);
 }
 

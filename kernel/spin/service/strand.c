@@ -6,6 +6,7 @@
 // extension, with a run and a stack of its own.
 
 #include "engine/engine.h"
+#include "kernel/aegis/inside.h"
 #include "kernel/aegis/lock.h"
 #include "kernel/sal/sal.h"
 #include "kernel/spin/event.h"
@@ -23,23 +24,59 @@ u64 strand_refused(u64 a, u64 b, u64 c, u64 d, u64 e, struct engine_run *run) {
 
 // On a strand, preemptible. An upgrade may come at any time, so it looks at nothing of its
 // extension's but the home of its code.
-static u64 ext_strand(u64 argument) {
+static inline u32 function_run(struct strand *self, u32 function, const u64 *arguments, i64 meter,
+                               u64 *result) {
     u8 frames[EXT_FRAME_MAX] __attribute__((aligned(16)));
-    const u64 arguments[ENGINE_ARGS] = {argument};
-    struct strand *self = strand_current_unlocked();
     struct engine_run *run = &self->run;
     const struct ext_home *home = run->cookie;
-    u64 result = ~0ul;
     if (!run->stack_limit) // the first on this stack
         run->stack_limit = event_stack_limit(stack_low(self));
     run->stack_low = (u64)frames;
     run->stack_top = (u64)frames + sizeof frames;
-    run->meter = INT64_MAX / 2;
+    run->meter = meter;
     run->mode = EXT_RUN_STRAND;
     run->ended = event_ended;
-    if (engine_jit_run(&home->code, run, self->entry, arguments, &result) != ENGINE_RUN_OK)
+    return engine_jit_run(&home->code, run, function, arguments, result);
+}
+
+static u64 ext_strand(u64 argument) {
+    const u64 arguments[ENGINE_ARGS] = {argument};
+    struct strand *self = strand_current_unlocked();
+    const struct ext_home *home = self->run.cookie;
+    u64 result = ~0ul;
+    if (function_run(self, self->entry, arguments, INT64_MAX / 2, &result) != ENGINE_RUN_OK)
         __atomic_fetch_add(&home->ext->row->faults, 1, __ATOMIC_RELAXED);
     return result;
+}
+
+// --- asynchronous handlers -----------------------------------------------------------------------
+
+// With the lock; nothing more for a version that was replaced.
+static struct ext *ext_of_home(const struct ext_home *home) {
+    return home->ext->home == home && !home->ext->heir ? home->ext : 0;
+}
+
+// Those that wait, until none is left.
+static u64 later_strand(u64 unused) {
+    struct strand *self = strand_current_unlocked();
+    const struct ext_home *home = self->run.cookie;
+    struct event_later later;
+    for (;;) {
+        inside_lock();
+        struct ext *ext = ext_of_home(home);
+        int more = ext && event_later_take(ext, &later);
+        inside_unlock();
+        if (!more)
+            return unused;
+        u64 from = sal_tsc(), value;
+        u32 status = function_run(self, later.function, later.item.arguments, later.budget, &value);
+        u64 ticks = sal_tsc() - from;
+        inside_lock();
+        ext = ext_of_home(home);
+        if (ext)
+            event_later_done(ext, status, self->run.status_pc, ticks);
+        inside_unlock();
+    }
 }
 
 // Ended before its time: what its code holds goes back.
@@ -111,7 +148,19 @@ static int crew_make(struct ext *ext) {
     return 1;
 }
 
+i64 ext_strand_later(struct ext *ext) {
+    struct strand *strand;
+    if (!ext->crew.owner && !crew_make(ext))
+        return -E_DEAD;
+    i64 error = strand_create(&ext->crew, later_strand, 0, STRAND_DETACHED, &strand);
+    if (!error)
+        strand->run.cookie = ext->home;
+    return error;
+}
+
 void ext_strands_retire(struct ext *ext, struct ext *with) {
+    ext->later = 0;
+    ext->later_handler = 0;
     if (!ext->crew.owner)
         return;
     strand_crew_move(&ext->crew, &with->crew);
