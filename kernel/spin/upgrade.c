@@ -17,8 +17,8 @@
 #include "base/string.h"
 #include "kernel/spin/domain_priv.h"
 
-#define STATE_BYTES 4096
-#define PARTS_MAX   16
+#define STATE_BYTES 4096 // of a part
+#define STATE_LEAST 65536
 
 static u64 state[STATE_BYTES / sizeof(u64)]; // with the lock
 
@@ -33,7 +33,16 @@ static int same_state(const struct ext *old, const struct ext_function *give,
            give->shape == take->shape;
 }
 
-// E_INVAL: one gives and the other doesn't take, or another type; E_CANCELLED.
+// As many parts as the larger of both arenas has room for.
+static u64 parts_most(const struct ext *old, const struct ext *with, u64 part) {
+    u32 log2 = old->program->arena_log2 > with->program->arena_log2 ? old->program->arena_log2
+                                                                    : with->program->arena_log2;
+    u64 bytes = 1ul << log2 < STATE_LEAST ? STATE_LEAST : 1ul << log2;
+    return (bytes + part - 1) / part;
+}
+
+// E_LIMIT: more than fits an arena. E_INVAL: one gives and the other doesn't take, or another type;
+// E_CANCELLED.
 static i64 state_hand_over(struct ext *old, struct ext *with) {
     struct ext_function *give = ext_function_of_role(old, EXT_ROLE_GIVE);
     struct ext_function *take = ext_function_of_role(with, EXT_ROLE_TAKE);
@@ -41,8 +50,9 @@ static i64 state_hand_over(struct ext *old, struct ext *with) {
         return 0;
     if (!give || !take || !same_state(old, give, with, take))
         return -E_INVAL;
-    u64 more = 1, result = 0;
-    for (u64 part = 0; more && part < PARTS_MAX; part++) {
+    const struct engine_hook *hook = &old->interface.hooks[give->hook];
+    u64 more = 1, result = 0, most = parts_most(old, with, hook->arguments[0].size);
+    for (u64 part = 0; more && part < most; part++) {
         const u64 arguments[ENGINE_ARGS] = {(u64)state, part};
         memset(state, 0, sizeof state);
         if (ext_run(old, give->function, arguments, EXT_BUDGET, &more) ||
@@ -50,7 +60,7 @@ static i64 state_hand_over(struct ext *old, struct ext *with) {
             return -E_CANCELLED;
         if ((u32)result)
             return -E_INVAL;
-        more = old->interface.hooks[give->hook].argument_count > 1 ? more : 0;
+        more = hook->argument_count > 1 ? more : 0;
     }
     return more ? -E_LIMIT : 0;
 }

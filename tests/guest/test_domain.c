@@ -22,6 +22,8 @@ OBJECT(tally1);
 OBJECT(shift1);
 OBJECT(shift2);
 OBJECT(shift_log);
+OBJECT(bulk);
+OBJECT(bulk_endless);
 OBJECT(later);
 OBJECT(later_sender);
 OBJECT(tally2);
@@ -403,6 +405,20 @@ TEST(upgrade_under_load_loses_nothing) {
     CHECK_EQ(call(tally, "upgraded", 0), 2 * turns);
     unload(loaded_teller);
     unload(tally);
+    settle(frames);
+}
+
+// 200 KB, in parts of 2; one that gives without end is stopped, and goes on.
+TEST(upgrade_hands_much_over) {
+    u64 frames = frames_now();
+    i64 bulk = LOAD(bulk);
+    for (u64 part = 0; part < 100; part++)
+        CHECK_EQ(call(bulk, "fill", part), 0);
+    CHECK_EQ(LOAD(bulk_endless, .replaces = (ext_id)bulk), bulk);
+    CHECK_EQ(LOAD(bulk, .replaces = (ext_id)bulk), -E_LIMIT);
+    for (u64 part = 0; part < 100; part++)
+        CHECK_EQ(call(bulk, "wrong_words", part), 0);
+    unload(bulk);
     settle(frames);
 }
 
