@@ -55,6 +55,17 @@ static int later_begin(struct ext *ext) {
     return (int)ext->later;
 }
 
+// Somebody will run them.
+static void begin(struct event_queue *queue) {
+    if (queue->linked || later_begin(queue->ext))
+        return;
+    queue->linked = 1;
+    queue->next = 0;
+    *last = queue;
+    last = &queue->next;
+    spin_work = 1;
+}
+
 void event_put_off(struct event_handler *handler, const u64 *arguments) {
     struct event_queue *queue = handler->ext->queue;
     const struct event *event = handler->event;
@@ -72,13 +83,7 @@ void event_put_off(struct event_handler *handler, const u64 *arguments) {
             item->arguments[i] = (u64)(item->copy + at);
             at += (event->arguments[i].size + 7) & ~7ul;
         }
-    if (!queue->linked && !later_begin(handler->ext)) {
-        queue->linked = 1;
-        queue->next = 0;
-        *last = queue;
-        last = &queue->next;
-        spin_work = 1;
-    }
+    begin(queue);
 }
 
 int event_waiting(void) {
@@ -92,6 +97,31 @@ void event_queue_forget(const struct event_handler *handler) {
     for (u32 i = 0; queue && i < QUEUE_ITEMS; i++)
         if (queue->items[i].handler == handler)
             queue->items[i].handler = 0;
+}
+
+static struct event_handler *inheritor(const struct ext *ext, const struct event_handler *old,
+                                       const struct event_handler *from) {
+    struct event_handler *handler = ext->handlers;
+    while (handler != old && (handler->event != from->event || !(handler->kind & HANDLER_ASYNC) ||
+                              !string_equal(handler->function->name, from->function->name)))
+        handler = handler->next;
+    return handler != old ? handler : 0;
+}
+
+void event_queue_inherit(struct ext *ext, const struct event_handler *old) {
+    struct event_queue *queue = ext->queue;
+    u32 count = queue ? queue->count : 0;
+    for (u32 i = 0; i < count; i++) {
+        struct event_item *item = &queue->items[(queue->first + i) % QUEUE_ITEMS];
+        struct event_handler *to = item->handler ? inheritor(ext, old, item->handler) : 0;
+        if (!to)
+            continue;
+        item->handler = to;
+        if (to->binding.closure_register)
+            item->arguments[to->binding.closure_register - 1] = to->closure;
+    }
+    if (count)
+        begin(queue);
 }
 
 static void unlink(struct event_queue *queue) {

@@ -132,5 +132,8 @@ i64 event_queue_make(struct ext *ext);
 void event_put_off(struct event_handler *handler, const u64 *arguments);
 void event_queue_forget(const struct event_handler *handler);
 void event_queue_drop(struct ext *ext); // the extension dies
+// In an upgrade: calls that wait for handlers of the version that goes are for those of the same
+// name of the one that comes, which are the first of the extension's, until `old`.
+void event_queue_inherit(struct ext *ext, const struct event_handler *old);
 
 #endif

@@ -223,6 +223,7 @@ static void commit(struct ext *ext, struct ext *with, struct event *events,
                    struct event_handler *handlers) {
     with->home->ext = with;
     ext_strands_retire(ext, with);
+    event_queue_inherit(ext, handlers);
     for (struct event *event = events; event; event = event->next_of_ext) {
         if (!event->successor)
             continue;

@@ -23,6 +23,8 @@ OBJECT(shift1);
 OBJECT(shift2);
 OBJECT(shift_log);
 OBJECT(bulk);
+OBJECT(mail);
+OBJECT(mail_sender);
 OBJECT(bulk_endless);
 OBJECT(later);
 OBJECT(later_sender);
@@ -471,6 +473,24 @@ TEST(upgrade_strands_die_with_the_extension) {
     }
     CHECK_EQ(call(log, "wrongs", 0), 0);
     CHECK_EQ(call(log, "ended_of", 1) + call(log, "ended_of", 2), 0);
+    unload(log);
+    settle(frames);
+}
+
+// Calls of asynchronous handlers that wait are not lost either.
+TEST(upgrade_inherits_what_waits) {
+    u64 frames = frames_now(), sent = 0;
+    i64 log = LOAD(shift_log), sender = LOAD(mail_sender), mail = LOAD(mail);
+    CHECK(log > 0 && sender > 0 && mail > 0);
+    for (u32 i = 0; i < 20; i++) {
+        CHECK_EQ(call(sender, "post", 16), 16);
+        CHECK_EQ(LOAD(mail, .replaces = (ext_id)mail), mail);
+        CHECK_EQ(call(sender, "post", 16), 16);
+        sent += 32;
+        CHECK_EQ(wait_call(log, "ended_of", 3, sent), sent);
+    }
+    unload(mail);
+    unload(sender);
     unload(log);
     settle(frames);
 }
