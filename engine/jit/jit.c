@@ -355,8 +355,8 @@ void engine_code_free(struct engine_code *code) {
 
 // ---- running
 
-static enum engine_status prepare(const struct engine_code *code, struct engine_run *run,
-                                  uint32_t entry) {
+static inline __attribute__((always_inline)) enum engine_status
+prepare(const struct engine_code *code, struct engine_run *run, uint32_t entry) {
     const struct engine_program *p = code->program;
     const struct jit_blocks *b = code->blocks;
     uint64_t size = engine_program_arena_size(p);
@@ -374,9 +374,9 @@ static enum engine_status prepare(const struct engine_code *code, struct engine_
 }
 
 // Calls the entry, and releases what it held beyond `held` if it did not end well.
-static enum engine_status enter(const struct engine_code *code, struct engine_run *run,
-                                uint32_t entry, const uint64_t *arguments, uint64_t *r0,
-                                uint32_t held) {
+static inline __attribute__((always_inline)) enum engine_status
+enter(const struct engine_code *code, struct engine_run *run, uint32_t entry,
+      const uint64_t *arguments, uint64_t *r0, uint32_t held) {
     typedef uint64_t entry_function(struct engine_run *, const uint64_t *, uint64_t);
     const struct jit_blocks *b = code->blocks;
     if (prepare(code, run, entry) != ENGINE_RUN_OK)

@@ -237,10 +237,9 @@ struct env *strand_woken(struct sleeper *sleeper) {
     return strand->crew->owner;
 }
 
-i64 strand_block(u64 deadline) {
-    struct strand *self = strand_current();
+// Of a crew that is not being ended.
+static inline i64 block(struct strand *self, u64 deadline) {
     struct strand_crew *crew = self->crew;
-    check_dying(self);
     if (self->token) {
         self->token = 0;
         return 0;
@@ -256,6 +255,12 @@ i64 strand_block(u64 deadline) {
         crew->policy->blocked(crew->policy_context, self);
     switch_away(self);
     return self->late ? -E_AGAIN : 0;
+}
+
+i64 strand_block(u64 deadline) {
+    struct strand *self = strand_current();
+    check_dying(self);
+    return block(self, deadline);
 }
 
 i64 strand_pass(struct strand *to) {
@@ -454,7 +459,7 @@ i64 strand_join(struct strand *strand, u64 *result) {
     if (strand->row->state != STRAND_DEAD) {
         strand->joiner = self;
         self->joining = strand;
-        strand_block(ABI_ANY);
+        block(self, ABI_ANY);
         for (; self->joining; extra = 1) // that was for somebody else: keep it
             strand_block(ABI_ANY);
         self->token |= (u8)extra;

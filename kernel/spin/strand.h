@@ -122,13 +122,9 @@ i64 strand_create(struct strand_crew *crew, strand_function *function, u64 argum
 struct strand *strand_find(const struct strand_crew *crew, strand_id id);
 void strand_unblock(struct strand *strand);
 
-static inline struct strand *strand_current(void) {
-    return cpu_this()->strand;
-}
-
-// The same for the strand itself, without the lock: in one instruction, for it may be moved between
+// In one instruction, so that a strand may ask for itself without the lock: it may be moved between
 // two.
-static inline struct strand *strand_current_unlocked(void) {
+static inline struct strand *strand_current(void) {
     struct strand *strand;
     __asm__ volatile("mov %%gs:%c1, %0"
                      : "=r"(strand)

@@ -41,7 +41,7 @@ static inline u32 function_run(struct strand *self, u32 function, const u64 *arg
 
 static u64 ext_strand(u64 argument) {
     const u64 arguments[ENGINE_ARGS] = {argument};
-    struct strand *self = strand_current_unlocked();
+    struct strand *self = strand_current();
     const struct ext_home *home = self->run.cookie;
     u64 result = ~0ul;
     if (function_run(self, self->entry, arguments, INT64_MAX / 2, &result) != ENGINE_RUN_OK)
@@ -58,7 +58,7 @@ static struct ext *ext_of_home(const struct ext_home *home) {
 
 // Those that wait, until none is left.
 static u64 later_strand(u64 unused) {
-    struct strand *self = strand_current_unlocked();
+    struct strand *self = strand_current();
     const struct ext_home *home = self->run.cookie;
     struct event_later later;
     for (;;) {
