@@ -3,7 +3,7 @@
 # SPDX-FileCopyrightText: 2026 The Tricolor authors
 """How long the kernel keeps interrupts off: a histogram, in instructions.
 
-usage: irqoff.py [--build DIR] [--smp N] [--slice-us N] [--limit N] [--top N]
+usage: irqoff.py [--build DIR] [--smp N] [--slice-us N] [--limit N] [--test NAMES] [--top N]
 
 256 envs make calls all the time (tests/guest/test_load.c), under TCG with -icount, one instruction per block; QEMU writes a line for
 each instruction of the kernel. A stretch with interrupts off begins where the kernel is entered (a system call, an exception, an
@@ -113,6 +113,7 @@ def main():
     parser.add_argument("--smp", type=int, default=2)
     parser.add_argument("--slice-us", type=int, default=100)
     parser.add_argument("--limit", type=int, default=LIMIT)
+    parser.add_argument("--test", default="load*")
     parser.add_argument("--top", type=int, default=3)
     options = parser.parse_args()
     kernel = os.path.join(options.build, "kernel", "tricolor.elf")
@@ -128,7 +129,7 @@ def main():
         run = subprocess.run(
             ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max", "-m", "256", "-smp",
              str(options.smp), "-nodefaults", "-no-reboot", "-display", "none", "-kernel", kernel, "-initrd",
-             os.path.join(options.build, "user", "guest-tests.elf"), "-append", f"test=load* slice_us={options.slice_us}", "-device",
+             os.path.join(options.build, "user", "guest-tests.elf"), "-append", f"test={options.test} slice_us={options.slice_us}", "-device",
              "isa-debug-exit,iobase=0xf4,iosize=0x04", "-debugcon", f"file:{log}", "-singlestep", "-d", "exec,nochain", "-D", fifo,
              "-dfilter", "0xffffffff80000000..0xffffffffffffffff"], stdin=subprocess.DEVNULL, timeout=900, check=False)
         reader.join(30)

@@ -25,6 +25,7 @@ _Static_assert(CAP_SLOTS == 1 << SLOT_BITS, "a cap_ref holds a slot");
 #define STEPS_PER_CALL  (CAP_SMALL ? 5u : 512u) // down the tree, in one revocation
 #define MOVES_PER_CALL  (CAP_SMALL ? 3u : 128u) // to another parent
 #define MINT_FRAMES_MAX (1ul << 16)
+#define MINT_FRAMES     512ul // looked at in one call
 
 cap_ref cap_ref_of(const struct env *env, u32 slot) {
     return ABI_INDEX(env->id) << SLOT_BITS | slot;
@@ -269,6 +270,24 @@ static i64 cap_single(const struct cap *cap, u64 id, u64 kind, struct cap *part)
     return account_is_under(account, cap->object) ? 0 : -E_RIGHTS;
 }
 
+// Whether an ACCOUNT capability covers each frame of a range, and one account owns them. CALL_AGAIN
+// after some, to go on there: what was looked at may have changed by then, which hurts nobody, as a
+// FRAMES capability covers no frame that another account owns, or gets later.
+static i64 cap_part_owned(const struct cap *cap, u64 first, u64 count, account_id owner) {
+    struct env *env = sched_current();
+    u64 from = env->mint_first == first && env->mint_done < count ? env->mint_done : 0;
+    u64 until = count - from > MINT_FRAMES ? from + MINT_FRAMES : count;
+    env->mint_first = env->mint_done = 0;
+    for (u64 i = from; i < until; i++)
+        if (!cap_covers_frame(cap, first + i) || frame_row(first + i)->owner != owner)
+            return -E_RANGE;
+    if (until == count)
+        return 0;
+    env->mint_first = first;
+    env->mint_done = until;
+    return CALL_AGAIN;
+}
+
 // What a mint makes of a capability: the type, first and count of the copy. FRAMES are made of an
 // ACCOUNT that owns them all.
 static i64 cap_part(const struct cap *cap, u64 first, u64 count, struct cap *part) {
@@ -283,9 +302,9 @@ static i64 cap_part(const struct cap *cap, u64 first, u64 count, struct cap *par
         if (first >= frame_count || frame_count - first < count)
             return -E_RANGE;
         account_id owner = frame_row(first)->owner;
-        for (u64 i = 0; i < count; i++)
-            if (!cap_covers_frame(cap, first + i) || frame_row(first + i)->owner != owner)
-                return -E_RANGE;
+        i64 error = cap_part_owned(cap, first, count, owner);
+        if (error)
+            return error;
         part->type = CAP_FRAMES;
         part->owner = owner;
         part->epoch = frame_epoch();

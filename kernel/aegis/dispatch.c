@@ -10,6 +10,7 @@
 #include "gen/syscalls.h"
 #include "gen/syscalls_kernel.h"
 #include "kernel/aegis/above.h"
+#include "kernel/aegis/frame.h"
 #include "kernel/aegis/lock.h"
 #include "kernel/aegis/sched.h"
 #include "kernel/aegis/space.h"
@@ -40,6 +41,27 @@ typedef i64 handler(u64, u64, u64, u64, u64, u64);
         return result;                                                                             \
     }
 SYSCALLS_IN_C(LOCKED)
+
+// Long calls stop at preemption points and are made again: as they were, or for what is left, from
+// argument number `at` on, with the count behind it.
+#define AGAIN(name, at, piece)                                                                     \
+    static i64 again_##name(u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {                            \
+        i64 result = locked_##name(a, b, c, d, e, f);                                              \
+        if (result == CALL_AGAIN) {                                                                \
+            u64 arguments[] = {a, b, c, d, e, f};                                                  \
+            arguments[at] += (piece);                                                              \
+            arguments[at + 1] -= (piece);                                                          \
+            sal_call_again(SYS_##name, arguments);                                                 \
+        }                                                                                          \
+        return result;                                                                             \
+    }
+AGAIN(batch, 0, 0)
+AGAIN(cap_mint, 0, 0)
+AGAIN(frame_alloc, 0, 0)
+AGAIN(frame_free, 1, FRAMES_PER_PIECE)
+AGAIN(frame_unpin, 1, FRAMES_PER_PIECE)
+AGAIN(slice_alloc, 2, SLICES_PER_PIECE)
+AGAIN(slice_free, 1, SLICES_PER_PIECE)
 
 // The short ways of env_yield and env_pass (x86_64/transfer.S), and where they end when they aren't
 // any.
@@ -72,11 +94,18 @@ extern const char call_slow[], return_slow[], send_slow[]; // transfer.S
 #define entry_env_return entry_message_return
 #define entry_env_send   entry_message_send
 const void *const calls[] = {SYSCALL_DISPATCH(IN_C, SHORT, SHORT)};
-#define HANDLER(name)    (const void *)locked_##name,
-#define NONE(name)       (const void *)0,
-#define locked_null      null_call
-#define locked_env_yield entry_yield_slow
-#define locked_env_pass  entry_pass_slow
+#define HANDLER(name)      (const void *)locked_##name,
+#define NONE(name)         (const void *)0,
+#define locked_null        null_call
+#define locked_env_yield   entry_yield_slow
+#define locked_env_pass    entry_pass_slow
+#define locked_frame_alloc again_frame_alloc
+#define locked_frame_free  again_frame_free
+#define locked_frame_unpin again_frame_unpin
+#define locked_cap_mint    again_cap_mint
+#define locked_slice_alloc again_slice_alloc
+#define locked_slice_free  again_slice_free
+#define locked_batch       again_batch
 const void *const calls_in_c[] = {SYSCALL_DISPATCH(HANDLER, HANDLER, NONE)};
 #define SLOW(name)      (const void *)slow_##name,
 #define slow_env_call   call_slow
@@ -86,6 +115,13 @@ const void *const calls_traced[] = {SYSCALL_DISPATCH(HANDLER, HANDLER, SLOW)};
 #undef locked_null
 #undef locked_env_yield
 #undef locked_env_pass
+#undef locked_frame_alloc
+#undef locked_frame_free
+#undef locked_frame_unpin
+#undef locked_cap_mint
+#undef locked_slice_alloc
+#undef locked_slice_free
+#undef locked_batch
 
 // --- batch ---------------------------------------------------------------------------------------
 
@@ -101,6 +137,7 @@ static handler *const batchable[SYS_COUNT] = {SYSCALLS(BATCH_BARE)};
 #define UNIT_CLEAR 32 // a page that is filled
 #define UNIT_ENTRY 10 // a mapping that comes or goes
 #define UNIT_FRAME 4
+#define UNIT_SLICE 8
 
 static i64 is_range(u32 call) {
     return call == SYS_space_map || call == SYS_space_unmap || call == SYS_space_protect ||
@@ -118,10 +155,11 @@ static u64 batch_work(const struct batch_op *op) {
     case SYS_frame_free:
     case SYS_frame_pin:
     case SYS_frame_unpin:
-    case SYS_slice_free:
         return op->args[2] * UNIT_FRAME;
+    case SYS_slice_free:
+        return op->args[2] * UNIT_SLICE;
     case SYS_slice_alloc:
-        return op->args[3] * UNIT_FRAME;
+        return op->args[3] * UNIT_SLICE;
     case SYS_frame_alloc:
         return op->args[3] * UNIT_CLEAR;
     case SYS_space_protect:
@@ -163,6 +201,11 @@ static struct batch_op *batch_at(u64 at, u64 *page, const u64 **entry) {
 static i64 batch_one(struct batch_op *op) {
     if (op->call >= SYS_COUNT || !batchable[op->call])
         return -E_NOSYS;
+    u32 call = op->call;
+    if (((call == SYS_frame_free || call == SYS_frame_unpin) && op->args[2] > FRAMES_PER_PIECE) ||
+        (call == SYS_slice_free && op->args[2] > SLICES_PER_PIECE) ||
+        (call == SYS_slice_alloc && op->args[3] > SLICES_PER_PIECE))
+        return -E_LIMIT; // it cannot be made again for what is left
     if (sched_current()->traced & TRACED_WATCHED &&
         spin_own_call(sal_entry_rip(), op->call, op->args))
         return -E_NOSYS;
@@ -199,6 +242,8 @@ i64 sys_batch(u64 vector, u64 count) {
         if (done && work > BATCH_WORK)
             break;
         op.result = batch_one(&op);
+        if (op.result == CALL_AGAIN)
+            return done ? (i64)done : CALL_AGAIN;
         if (user && (user = batch_at(at, &page, &entry)))
             user->result = op.result;
         else

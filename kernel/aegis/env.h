@@ -97,6 +97,8 @@ struct env {
     u32 recall; // that work is to end as soon as it is seen, with E_DEAD
     struct trace *trace;     // that it began
     u32 traced_call;         // the call that it is in
+    u64 mint_first;          // of the cap_mint that goes on: its range,
+    u64 mint_done;           // and how much of it was looked at
     struct env_watch {       // kernel/spin/service/watch.c
         u64 call;            // code that is asked at foreign calls
         u64 fault[3];        // and at page faults, by enum watch_fault

@@ -9,6 +9,9 @@
 // the rest to another, or called one: who lends time answers for it, and nobody can run up another
 // env's debt.
 //
+// Interrupts count likewise: what an env's own (a deadline that wakes it, its console input) take
+// of others' slices is excess of its (sched_charge_interrupt).
+//
 // An env that does not leave at all is preempted by force. What it overran by so, in its own slices
 // and by itself, adds up in `overrun` until it once leaves by itself; beyond ENV_OVERRUN_MS it is
 // destroyed.

@@ -21,6 +21,7 @@ static pfn_t free_last; // end of the free list
 static pfn_t sweep;     // where a search through all frames goes on
 
 #define FRAMES_PER_CALL 512
+#define CLEAR_PER_CALL  32u
 
 u64 frame_epoch(void) {
     return epoch;
@@ -116,10 +117,28 @@ void frame_copy(pfn_t to, pfn_t from) {
     sal_page_copy(sal_frame(to), sal_frame(from));
 }
 
-static void frame_own(pfn_t pfn, account_id account, enum frame_kind kind, u32 flags, int dirty) {
-    struct abi_frame *row = frame_row(pfn);
-    if (!(row->flags & FRAME_ZERO) && !(dirty && row->owner == account))
-        sal_page_clear(sal_frame(pfn));
+static int must_clear(const struct abi_frame *row, account_id account, int dirty) {
+    return !(row->flags & FRAME_ZERO) && !(dirty && row->owner == account);
+}
+
+// Clears frames of a range that are free and are to be; CALL_AGAIN if some are left.
+static i64 clear_some(pfn_t first, u64 count, account_id account, int dirty) {
+    u32 work = CLEAR_PER_CALL;
+    for (u64 i = 0; i < count; i++) {
+        struct abi_frame *row = frame_row(first + i);
+        if (!must_clear(row, account, dirty))
+            continue;
+        if (!work--)
+            return CALL_AGAIN;
+        sal_page_clear(sal_frame(first + i));
+        row->flags |= FRAME_ZERO;
+    }
+    return 0;
+}
+
+// It is on no list any more, and its contents are as they should be.
+static inline void frame_make(struct abi_frame *row, account_id account, enum frame_kind kind,
+                              u32 flags) {
     row->owner = account;
     row->maps = 0;
     row->next = 0;
@@ -127,6 +146,13 @@ static void frame_own(pfn_t pfn, account_id account, enum frame_kind kind, u32 f
     row->epoch = ++epoch;
     row->flags = flags;
     row->where = 0;
+}
+
+static void frame_own(pfn_t pfn, account_id account, enum frame_kind kind, u32 flags, int dirty) {
+    struct abi_frame *row = frame_row(pfn);
+    if (must_clear(row, account, dirty))
+        sal_page_clear(sal_frame(pfn));
+    frame_make(row, account, kind, flags);
 }
 
 pfn_t frame_take_for(struct abi_account *account, enum frame_kind kind, u32 flags, int dirty) {
@@ -257,6 +283,26 @@ i64 frame_check_range(pfn_t first, u64 count) {
     return 0;
 }
 
+i64 frame_check_covered(const struct cap *cap, pfn_t first, u64 count) {
+    // What it covers without a closer look.
+    account_id owner = cap->type == CAP_ACCOUNT ? cap->object : cap->owner;
+    u64 until = cap->type == CAP_ACCOUNT ? ~0ul : cap->epoch;
+    if (cap->type == CAP_FRAMES &&
+        (first < cap->object || first - cap->object + count > cap->count))
+        until = 0;
+    const struct abi_frame *row = frame_row(first);
+    for (const struct abi_frame *end = row + count; row < end; row++) {
+        if (!frame_is_program(row))
+            return -E_STALE;
+        if (row->owner == owner && row->epoch <= until)
+            continue;
+        if (!cap_names_frame(cap, first + count - (u64)(end - row)))
+            return -E_RIGHTS;
+        owner = row->owner; // of an account below, like those that follow
+    }
+    return 0;
+}
+
 i64 sys_frame_alloc(u64 cap, account_id id, pfn_t first, u64 count, u64 flags) {
     struct abi_account *account;
     i64 error = cap_quick_account(cap, id, CAP_RIGHT_ALLOC, &account);
@@ -275,26 +321,27 @@ i64 sys_frame_alloc(u64 cap, account_id id, pfn_t first, u64 count, u64 flags) {
     error = frame_check_range(first, count);
     if (error)
         return error;
-    for (u64 i = 0; i < count; i++)
-        if (frame_row(first + i)->kind != FRAME_FREE)
+    u64 clear = 0; // frames from the first that must be cleared on
+    const struct abi_frame *row = frame_row(first);
+    for (u64 left = count; left; left--, row++) {
+        if (row->kind != FRAME_FREE)
             return -E_BUSY;
+        if (!clear && must_clear(row, id, dirty))
+            clear = left;
+    }
     if (account->quota - account->frames < count)
         return -E_NOMEM;
+    error = clear ? clear_some(first + count - clear, clear, id, dirty) : 0;
+    if (clear && count > CLEAR_PER_CALL)
+        error = CALL_AGAIN;
+    if (error)
+        return error;
+    account->frames += count;
     for (u64 i = 0; i < count; i++) {
-        error = frame_take_named(id, first + i, row_flags, dirty);
-        ASSERT(!error);
+        free_list_remove(first + i);
+        frame_make(frame_row(first + i), id, FRAME_USER, row_flags);
     }
     return (i64)first;
-}
-
-// Whether a capability allows a frame to be freed, which nothing may use.
-static i64 free_check(const struct cap *cap, pfn_t pfn) {
-    const struct abi_frame *row = frame_row(pfn);
-    if (!frame_is_program(row))
-        return -E_STALE;
-    if (!cap_names_frame(cap, pfn))
-        return -E_RIGHTS;
-    return row->maps || row->pins ? -E_BUSY : 0;
 }
 
 // How many frames from one on are like it: nothing uses them, and their account is its.
@@ -313,20 +360,19 @@ i64 sys_frame_free(u64 slot, pfn_t first, u64 count) {
     if (error)
         return error;
     error = frame_check_range(first, count);
-    for (u64 i = 0; !error && i < count; i++) {
-        error = free_check(cap, first + i);
-        if (!error && cap->type == CAP_ACCOUNT) { // it covers all of an account
-            u64 same = like(first + i, count - i);
-            i += same ? same - 1 : 0;
-        }
-    }
-    for (u64 i = 0; !error && i < count;) {
-        u64 same = like(first + i, count - i);
+    if (!error)
+        error = frame_check_covered(cap, first, count);
+    for (u64 i = 0; !error && i < count; i++)
+        if (frame_row(first + i)->maps || frame_row(first + i)->pins)
+            error = -E_BUSY;
+    u64 piece = count < FRAMES_PER_PIECE ? count : FRAMES_PER_PIECE;
+    for (u64 i = 0; !error && i < piece;) {
+        u64 same = like(first + i, piece - i);
         if (same)
             frame_give_run(first + i, same);
         else
             frame_give(first + i);
         i += same ? same : 1;
     }
-    return error;
+    return !error && piece < count ? CALL_AGAIN : error;
 }

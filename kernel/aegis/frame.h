@@ -23,6 +23,13 @@ static inline struct abi_frame *frame_row(pfn_t pfn) {
 extern u64 frame_count;
 
 // Whether it is a program's: not the kernel's, a page table's or an env's.
+// That frame_free gives back at a time, and frame_unpin; beyond them they give CALL_AGAIN.
+#define FRAMES_PER_PIECE 128u
+
+struct cap;
+// Whether a capability covers each frame of a range, FRAME_LOST ones too. E_STALE, E_RIGHTS.
+i64 frame_check_covered(const struct cap *cap, pfn_t first, u64 count);
+
 static inline int frame_is_program(const struct abi_frame *row) {
     return row->kind == FRAME_USER || row->kind == FRAME_MODULE || row->kind == FRAME_LOST;
 }

@@ -13,6 +13,10 @@
 #include "abi/tables.h"
 #include "abi/types.h"
 
+// Beyond all errors: the call has done what may be done with interrupts off, and is to be made
+// again at once (sal_call_again).
+#define CALL_AGAIN (-4096l)
+
 struct object_table {
     u8 *rows; // exposed; the first field of a row is its id, 0 if free
     u64 *uses;

@@ -14,13 +14,7 @@ static i64 pin_check(u64 slot, pfn_t first, u64 count) {
     i64 error = cap_check_frames(slot, CAP_RIGHT_PIN, &cap);
     if (!error)
         error = frame_check_range(first, count);
-    for (u64 i = 0; !error && i < count; i++) {
-        if (!frame_is_program(frame_row(first + i)))
-            error = -E_STALE;
-        else if (!cap_names_frame(cap, first + i))
-            error = -E_RIGHTS;
-    }
-    return error;
+    return error ? error : frame_check_covered(cap, first, count);
 }
 
 i64 sys_frame_pin(u64 slot, pfn_t first, u64 count) {
@@ -43,11 +37,12 @@ i64 sys_frame_unpin(u64 slot, pfn_t first, u64 count) {
     for (u64 i = 0; !error && i < count; i++)
         if (!frame_row(first + i)->dma)
             error = -E_INVAL;
-    for (u64 i = 0; !error && i < count; i++) {
+    u64 piece = count < FRAMES_PER_PIECE ? count : FRAMES_PER_PIECE;
+    for (u64 i = 0; !error && i < piece; i++) {
         struct abi_frame *row = frame_row(first + i);
         row->dma--;
         if (--row->pins == 0 && !row->maps && row->flags & (FRAME_AUTO | FRAME_TAKEN))
             frame_give(first + i);
     }
-    return error;
+    return !error && piece < count ? CALL_AGAIN : error;
 }

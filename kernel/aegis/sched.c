@@ -537,8 +537,11 @@ void sched_charge_interrupt(struct env *owner, u64 *from) {
     if (!owner)
         return;
     owner->row->interrupt_ticks += ticks;
-    if (cpu_this()->payer != owner->row)
-        cpu_this()->since += ticks; // not at the expense of who was interrupted
+    if (cpu_this()->payer == owner->row)
+        return;
+    cpu_this()->since += ticks; // not at the expense of who was interrupted, but of
+    if (cpu_this()->payer)      // slices that the owner would get
+        owner->row->excess += ticks;
 }
 
 static void next_here(void *unused) {

@@ -49,6 +49,8 @@ void sched_payer_gone(const struct env *env);
 // The running env hands the processor over by itself: if it was told to leave, it did.
 void sched_note_left(void);
 
+// Positions that slice_alloc and slice_free take at a time; beyond them they give CALL_AGAIN.
+#define SLICES_PER_PIECE 64u
 // Positions.
 const struct abi_slice *sched_slices(void);
 i64 sched_assign(u64 slice, struct env *env); // E_LIMIT

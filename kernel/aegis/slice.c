@@ -185,18 +185,18 @@ i64 sys_slice_alloc(u64 caps, account_id id, u64 first, u64 count) {
     for (u64 i = 0; i < count; i++)
         if (slice_rows[first + i].owner)
             return -E_BUSY;
-    for (u64 i = 0; i < count; i++)
+    for (u64 i = 0; i < count && i < SLICES_PER_PIECE; i++)
         sched_slice_own(first + i, id);
-    return 0;
+    return count > SLICES_PER_PIECE ? CALL_AGAIN : 0;
 }
 
 i64 sys_slice_free(u64 cap, u64 first, u64 count) {
     i64 error = cap_check_slices(cap, first, count, CAP_RIGHT_DESTROY);
     if (error)
         return error;
-    for (u64 i = 0; i < count; i++)
+    for (u64 i = 0; i < count && i < SLICES_PER_PIECE; i++)
         sched_slice_own(first + i, 0);
-    return 0;
+    return count > SLICES_PER_PIECE ? CALL_AGAIN : 0;
 }
 
 i64 sys_slice_assign(u64 caps, u64 slice, env_id id) {

@@ -170,3 +170,73 @@ TEST(load_of_256_envs) {
     CHECK(calls_made > 100);
     say("load: %lu rounds\n", calls_made);
 }
+
+// --- the largest calls ---------------------------------------------------------------------------
+
+#define RUN_FRAMES 512
+#define RUNS       4
+#define FIRST      8 // positions from here on are free while nothing runs
+#define POSITIONS  (ABI_SLICES - FIRST)
+
+static pfn_t free_run(u64 count) {
+    u64 run = 0;
+    for (pfn_t pfn = 1; pfn < ABI_INFO->frames; pfn++) {
+        run = frame_row(pfn)->kind == FRAME_FREE ? run + 1 : 0;
+        if (run == count)
+            return pfn + 1 - count;
+    }
+    return 0;
+}
+
+static void frames_by_the_run(void) {
+    pfn_t first = free_run(RUNS * RUN_FRAMES);
+    CHECK(first != 0);
+    for (u32 round = 0; round < 2;
+         round++) { // what it gets is not zero, at the second time at least
+        for (u64 i = 0; i < RUNS; i++)
+            CHECK_EQ(sys_frame_alloc(CAP_SLOT_ACCOUNT, my_account(), first + i * RUN_FRAMES,
+                                     RUN_FRAMES, 0),
+                     (i64)(first + i * RUN_FRAMES));
+        for (u64 i = 0; i < RUN_FRAMES; i += 64) {
+            CHECK_EQ(sys_space_map(CAPS, my_space(), SCRATCH, first + i, 1, RW), 1);
+            CHECK_EQ(*(volatile u64 *)(SCRATCH + 8 * i), 0);
+            *(volatile u64 *)(SCRATCH + 8 * i) = 0x5555;
+            CHECK_EQ(sys_space_unmap(CAP_SLOT_SPACE, my_space(), SCRATCH, 1), 1);
+        }
+        i64 slot = sys_cap_mint(CAPS, my_env(), CAP_RIGHTS_ALL, first, RUNS * RUN_FRAMES);
+        CHECK(slot > 0);
+        CHECK_EQ(sys_frame_pin((u64)slot, first, RUN_FRAMES), 0);
+        CHECK_EQ(sys_frame_free((u64)slot, first, RUN_FRAMES), -E_BUSY);
+        CHECK_EQ(sys_frame_unpin((u64)slot, first, RUN_FRAMES), 0);
+        for (u64 i = 0; i < RUNS; i++)
+            CHECK_EQ(sys_frame_free((u64)slot, first + i * RUN_FRAMES, RUN_FRAMES), 0);
+        CHECK_EQ(sys_cap_drop((u64)slot), 0);
+    }
+}
+
+static void slices_by_the_vector(u32 cpu) {
+    u64 every = CAP_PAIR(CAP_SLOT_SLICES, CAP_SLOT_ACCOUNT), first = cpu * ABI_SLICES + FIRST;
+    struct child child;
+    CHECK_EQ(child_make(&child, my_account(), "\xeb\xfe", 2, ABI_ANY), 0);
+    CHECK_EQ(sys_slice_alloc(every, my_account(), first, POSITIONS), 0);
+    for (u64 i = 0; i < POSITIONS; i++) {
+        CHECK_EQ(slice_row(first + i)->owner, my_account());
+        CHECK_EQ(sys_slice_assign(CAPS, first + i, child.env), i < ENV_SLICES_MAX ? 0 : -E_LIMIT);
+    }
+    CHECK_EQ(sys_slice_alloc(every, my_account(), first, POSITIONS), -E_BUSY);
+    CHECK_EQ(sys_slice_free(CAP_SLOT_ACCOUNT, first, POSITIONS), 0);
+    for (u64 i = 0; i < POSITIONS; i++)
+        CHECK_EQ(slice_row(first + i)->owner, 0);
+    CHECK_EQ(env_row(child.env)->slices, 0);
+    child_free(&child);
+}
+
+// Each call with all that it takes. That none keeps interrupts off for long is seen by
+// bench/irqoff.py.
+TEST(load_of_the_largest_calls) {
+    frames_by_the_run();
+    for (u32 cpu = 0; cpu < cpus(); cpu++)
+        slices_by_the_vector(cpu);
+    i64 written = sys_console_write(CAP_SLOT_CONSOLE, (u64)stacks, 65536);
+    CHECK(written > 0 || written == -E_FAULT);
+}

@@ -326,3 +326,36 @@ TEST(positions_of_one_env_are_limited) {
     slices_end = 1;
     worker_wait(worker);
 }
+
+// --- interrupts ----------------------------------------------------------------------------------
+
+static void sleep_shortly(void *argument) {
+    while (!slices_end) {
+        turns[(u64)argument]++;
+        sys_env_sleep(env_row(self())->wakes, tsc() + ms(1) / 50);
+    }
+}
+
+// Deadlines that come in others' slices take time from them: what the owner owes for it is its
+// excess, which it pays as any other. Those who were interrupted owe nothing for it.
+TEST(excess_of_interrupts_is_the_owners) {
+    if (!slices_are_short())
+        return;
+    u32 cpu = cpus() - 1;
+    u64 slice = ABI_INFO->tsc_hz / 1000000 * ABI_INFO->slice_ns / 1000;
+    slices_end = 0;
+    turns[2] = 0;
+    env_id busy = worker_start(cpu, spin, (void *)0),
+           woken = worker_start(cpu, sleep_shortly, (void *)2);
+    for (u64 until = tsc() + ms(5000); turns[2] < 100 && tsc() < until;)
+        pause_ms(5);
+    u64 took = env_row(woken)->interrupt_ticks;
+    u64 owes = env_row(woken)->forfeited * slice + env_row(woken)->excess;
+    CHECK(turns[2] >= 100);
+    CHECK(took > 0);
+    CHECK(owes > took / 2); // some came while nobody paid
+    CHECK_EQ(env_row(busy)->interrupt_ticks, 0);
+    slices_end = 1;
+    worker_wait(busy);
+    worker_wait(woken);
+}

@@ -5,7 +5,9 @@
 
 #include "kernel/sal/x86_64/context.h"
 
+#include "abi/calls.h"
 #include "kernel/sal/sal.h"
+#include "kernel/sal/x86_64/cpu.h"
 #include "kernel/sal/x86_64/x86.h"
 
 // An XSAVE area in its initial configuration: XRSTOR from it resets every component.
@@ -58,4 +60,16 @@ void sal_vector_clear(void) {
 extern const char entry_syscall[], entry_syscall_traced[];
 void sal_entry_trace(int traced) {
     x86_msr_write(MSR_LSTAR, (u64)(traced ? entry_syscall_traced : entry_syscall));
+}
+
+// On the kernel stack, from its top: rip, flags, and where the call's function returns to.
+extern const char syscall_again[];
+void sal_call_again(u64 number, const u64 *arguments) {
+    struct cpu *cpu = cpu_this();
+    u64 *top = (u64 *)cpu->kernel_stack_top;
+    cpu->again[0] = ABI_SYSCALL_BASE + number;
+    for (u32 i = 0; i < 6; i++)
+        cpu->again[1 + i] = arguments[i];
+    top[-1] -= 2; // the length of SYSCALL
+    top[-3] = (u64)syscall_again;
 }

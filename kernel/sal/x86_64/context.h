@@ -92,6 +92,10 @@ static inline void sal_pkru_load(const struct sal_context *context) {
 // System calls of this processor enter at entry_syscall_traced, or at entry_syscall.
 void sal_entry_trace(int traced);
 
+// The system call that the running env is in, of entry_in_c, is made again as soon as it returns,
+// with this number and these arguments: a preemption point, as interrupts that wait come first.
+void sal_call_again(u64 number, const u64 *arguments);
+
 // Where the running env entered the kernel by a system call.
 u64 sal_entry_rip(void);
 u64 sal_entry_rsp(void);

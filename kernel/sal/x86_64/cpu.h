@@ -53,6 +53,7 @@ struct cpu {
     void *payer;      // struct abi_env of who pays for it, or null
     u64 yield_slots;  // CAP_SLOTS; 0: directed yields go the long way here (sched.c)
     u64 user_flags;   // scratch of the short ways
+    u64 again[7];     // of sal_call_again: rax, rdi, rsi, rdx, r10, r8, r9
     u64 timer;        // what the hardware is set to
     u64 sleeper;      // earliest deadline of who sleeps here, ~0 if none
     u32 grace;        // the running env was told that its slice is over

@@ -58,6 +58,23 @@ syscall_return:
     swapgs
     sysretq
 
+// Where a call returns to instead, if it is to be made again at once (sal_call_again).
+    .balign 16
+    .global syscall_again
+syscall_again:
+    pop %r11
+    pop %rcx
+    mov %gs:CPU_AGAIN, %rax
+    mov %gs:CPU_AGAIN + 8, %rdi
+    mov %gs:CPU_AGAIN + 16, %rsi
+    mov %gs:CPU_AGAIN + 24, %rdx
+    mov %gs:CPU_AGAIN + 32, %r10
+    mov %gs:CPU_AGAIN + 40, %r8
+    mov %gs:CPU_AGAIN + 48, %r9
+    mov %gs:CPU_USER_RSP, %rsp
+    swapgs
+    sysretq
+
     .balign 16
     .global entry_null
 entry_null:

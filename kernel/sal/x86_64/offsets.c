@@ -22,6 +22,7 @@ void offsets(void) {
     OFFSET(CPU_APIC, cpu, apic_registers);
     OFFSET(CPU_TIMER_DEADLINE, cpu, timer_deadline);
     OFFSET(CPU_STRAND, cpu, strand);
+    OFFSET(CPU_AGAIN, cpu, again);
     OFFSET(CPU_STRAND_REGS, cpu, strand_regs);
 
     OFFSET(CTX_LOW, sal_context, upcall_low);
