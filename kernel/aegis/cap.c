@@ -96,6 +96,7 @@ void cap_fill(struct env *env, u32 slot, enum cap_type type, u64 object, u32 cou
     cap->child = 0;
     cap_link(cap, cap_ref_of(env, slot), parent);
     env->row->caps++;
+    env->row->caps_of[type]++;
 }
 
 // Moves up to *budget of what was minted from a capability to its parent. Returns whether nothing
@@ -114,9 +115,11 @@ static int cap_raise(struct cap *cap, u32 *budget) {
 // Empties a slot with nothing below it.
 static void cap_empty(cap_ref ref) {
     struct cap *cap = cap_at(ref);
+    struct abi_env *row = env_at(ref >> SLOT_BITS)->row;
     cap_unlink(cap);
+    row->caps--;
+    row->caps_of[cap->type]--;
     *cap = (struct cap){0};
-    env_at(ref >> SLOT_BITS)->row->caps--;
 }
 
 int cap_clear_some(struct env *env) {

@@ -634,6 +634,7 @@ i64 sys_env_sleep(u64 seen, u64 deadline) {
         return 0; // the interrupt that brings a notification is on its way
     env_save_switched(env, 0);
     env->row->state = ENV_SLEEPING;
+    env->row->until = deadline;
     sched_unready(env);
     sched_sleep(&env->sleeper, deadline);
     sched_next();

@@ -330,6 +330,7 @@ static void leave(struct processor *p, u64 now) {
     charge(now);
     if (env) {
         cpu_this()->vector_owner = env;
+        env->row->exceptions = env->context.exceptions;
         trace_env(env, TRACE_LEAVE, env->row->state, 0, 0, 0);
     }
     cpu_this()->context = 0;
@@ -491,6 +492,7 @@ void sched_switch(struct env *env) {
         env->context.full || p->whole || sched_sleep_first() < cpu_this()->timer)
         run(p, env);
     self->row->overrun = 0;
+    self->row->exceptions = self->context.exceptions;
     p->row->env = env->id;
     p->row->switches++;
     env->row->cpu = cpu->number;
@@ -579,6 +581,7 @@ static void slice_ended(struct processor *p, struct env *env, struct sal_regs *r
     u32 position;
     struct choice choice;
     struct env *outermost = env_outermost(env);
+    env->row->exceptions = env->context.exceptions;
     if (!env->inside && !cpu_this()->grace && upcall_deliver(env, regs, UPCALL_SLICE_END)) {
         cpu_this()->grace = GRACE_TOLD;
         cpu_this()->yield_slots = 0;

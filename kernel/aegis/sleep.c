@@ -125,6 +125,7 @@ i64 sys_env_pass(u64 cap, env_id id, u64 seen, u64 deadline) {
     env_save_switched(env, 0);
     env->row->state = ENV_SLEEPING;
     sched_unready(env);
+    env->row->until = deadline;
     sched_sleep(&env->sleeper, deadline);
     if (waits)
         sched_ready_here(to);

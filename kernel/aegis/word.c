@@ -122,6 +122,7 @@ i64 sys_env_wait(u64 va, u64 value, u64 seen, u64 deadline, u64 flags) {
     if (flags & ENV_WAIT_MESSAGE)
         env_note_accept(env);
     env->row->state = flags & ENV_WAIT_MESSAGE ? ENV_ACCEPTING : ENV_SLEEPING;
+    env->row->until = deadline;
     sched_unready_waiting(env);
     sched_sleep(&env->sleeper, deadline);
     sched_next();

@@ -42,6 +42,7 @@ struct sal_context {
     u64 fs_base, gs_base;
     u64 pkru; // after a call that switches
     struct sal_regs regs;
+    u64 exceptions; // delivered
     void *xsave;    // one frame, direct map
     u64 xsave_used; // it was ever written
 };

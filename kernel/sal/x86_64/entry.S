@@ -228,6 +228,7 @@ exception:
     and $-128, %rcx
     jle entry_watch_exception
 exception_upcall:
+    incq CTX_EXCEPTIONS(%rax)
     mov %ecx, %edx
     shr $12, %edx
     mov CTX_FRAMES(%rax, %rdx, 8), %rdx

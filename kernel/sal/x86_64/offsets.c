@@ -32,6 +32,7 @@ void offsets(void) {
     OFFSET(CTX_UPCALL_SHORT, sal_context, upcall_short);
     OFFSET(CTX_FOREIGN_SHORT, sal_context, foreign_short);
     OFFSET(CTX_FRAMES, sal_context, upcall_frames);
+    OFFSET(CTX_EXCEPTIONS, sal_context, exceptions);
     OFFSET(CTX_RIP, sal_context, rip);
     OFFSET(CTX_RSP, sal_context, rsp);
     OFFSET(CTX_RAX, sal_context, rax);

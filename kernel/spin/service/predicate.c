@@ -248,6 +248,7 @@ i64 sys_env_sleep_until(u64 cap, u64 at, u64 seen, u64 deadline) {
     env_save_switched(env, 0);
     env->row->state = never ? ENV_SLEEPING : ENV_WAITING;
     sched_unready(env);
+    env->row->until = deadline;
     sched_sleep(&env->sleeper, deadline);
     if (!never)
         ring_put(env);
