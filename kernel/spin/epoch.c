@@ -10,6 +10,7 @@
 #include "kernel/spin/epoch.h"
 
 #include "abi/tables.h"
+#include "kernel/aegis/above.h"
 #include "kernel/sal/sal.h"
 
 static u64 begun, passed;      // numbers of the last periods; at most one is under way
@@ -67,6 +68,11 @@ void epoch_retire(struct epoch_node *node, void (*free)(struct epoch_node *node)
     node->epoch = epoch_now();
     *waiting.last = node;
     waiting.last = &node->next;
+    spin_work = 1;
+}
+
+int epoch_waiting(void) {
+    return waiting.first != 0;
 }
 
 u32 epoch_reclaim(u32 budget) {

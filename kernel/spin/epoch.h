@@ -67,6 +67,7 @@ void epoch_retire(struct epoch_node *node, void (*free)(struct epoch_node *node)
 u64 epoch_now(void);
 int epoch_passed(u64 when);
 
+int epoch_waiting(void); // is there something to be freed?
 // Frees at most so many; returns what is left of the budget, 0 if nothing is.
 u32 epoch_reclaim(u32 budget);
 

@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "base/string.h"
 #include "engine/jit/x86.h"
+#include "kernel/aegis/above.h"
 #include "kernel/aegis/account.h"
 #include "kernel/aegis/inside.h"
 #include "kernel/sal/sal.h"
@@ -134,6 +135,7 @@ void event_release(struct event *event) {
         struct dispatch_block *next = dispatch_block_chain(block, retired.fresh);
         retired.fresh = block;
         block = next;
+        spin_work = 1;
     }
 }
 
@@ -173,6 +175,10 @@ void event_reclaim(void) {
     (void)epoch_reclaim(RECLAIM);
     blocks_reclaim(RECLAIM);
     (void)event_shares_reap(RECLAIM);
+}
+
+int event_resting(void) {
+    return retired.fresh || retired.waiting || epoch_waiting() || event_shares_ending();
 }
 
 int event_idle(const struct ext *ext) {

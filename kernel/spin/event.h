@@ -156,6 +156,7 @@ int event_later_take(struct ext *ext, struct event_later *later); // 0: there is
 void event_later_done(struct ext *ext, u32 status, u32 slot, u64 ticks);
 // Gives back what changes have unlinked, when nobody can be in it any more. Not below a raise.
 void event_reclaim(void);
+int event_resting(void); // is there anything to give back?
 // Is nothing of what the extension paid for left in use?
 int event_idle(const struct ext *ext);
 

@@ -125,6 +125,7 @@ void event_name_remove(struct event_handler **root, struct event_handler *handle
 i64 event_share_join(struct event_handler *handler, const struct event *event);
 void event_share_leave(struct event_handler *handler);
 u32 event_shares_reap(u32 budget);
+int event_shares_ending(void); // is there anything to reap?
 
 // event_later.c
 int event_can_wait(const struct event *event); // can its arguments be copied?

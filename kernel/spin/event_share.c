@@ -9,6 +9,7 @@
 // The structure lies in its own memory, in the first run of pages, which goes last.
 
 #include "base/string.h"
+#include "kernel/aegis/above.h"
 #include "kernel/aegis/account.h"
 #include "kernel/spin/event_priv.h"
 
@@ -74,6 +75,11 @@ void event_share_leave(struct event_handler *handler) {
     share->list = 0;
     share->next = ending;
     ending = share;
+    spin_work = 1;
+}
+
+int event_shares_ending(void) {
+    return ending != 0;
 }
 
 // Some pages of those that end; returns what is left of the budget.

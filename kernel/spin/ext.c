@@ -259,7 +259,7 @@ int spin_reap(u32 budget) {
             dying.last = &ext->next;
     }
     int more = dying.first || strand_ending() || counted_waiting();
-    spin_work = more || event_waiting();
+    spin_work = more || event_waiting() || event_resting();
     return more;
 }
 

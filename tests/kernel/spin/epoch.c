@@ -22,6 +22,7 @@
 
 static struct cpu cpus[CPUS];
 struct sal_machine sal_machine = {.cpus = CPUS};
+u32 spin_work;
 
 struct cpu *cpu_get(u32 number) {
     return &cpus[number];
