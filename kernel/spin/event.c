@@ -291,11 +291,14 @@ static i64 merge_set(struct event *event, const struct ext_function *function) {
     }
     if (!merger)
         return 0;
-    if (merger->entry.metered || merger->cost > 256)
+    if (!event_merger_may_run(merger))
         return -E_INVAL;
+    event->merger = dispatch_thunk_make(
+        &event->owner->dispatch, event_gate_make(event->owner, merger, !event->owner->concurrent));
+    if (!event->merger)
+        return -E_NOMEM;
     event->dispatch.merge = DISPATCH_MERGE_CUSTOM;
-    event->pinned = 1;
-    event->dispatch.merger = event_gate_make(event->owner, merger, !event->owner->concurrent);
+    event->dispatch.merger = dispatch_thunk_address(event->merger);
     return 0;
 }
 
@@ -318,6 +321,7 @@ i64 event_open(struct ext *ext, struct ext_function *function) {
     if (!error)
         error = event_begin(event, ext->memory.account);
     if (error) {
+        dispatch_thunk_drop(event->merger);
         memory_free(&ext->lasting, event, sizeof *event);
         return error;
     }
@@ -361,6 +365,9 @@ void event_close(struct event *event) {
     if (event->dispatch.default_binding && event->standby)
         handler_remove((struct event_handler *)event->dispatch.default_binding, HANDLER_GONE);
     dispatch_event_close(&event->dispatch);
+    dispatch_thunk_retire(&event->dispatch, event->merger);
+    for (u32 i = 0; i < EVENT_IMPOSED; i++)
+        dispatch_thunk_retire(&event->dispatch, event->imposed[i]);
     event_release(event);
     if (event->id)
         object_release(&table, event->id);

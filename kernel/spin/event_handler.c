@@ -161,6 +161,7 @@ static enum fit handler_takes(const struct event *event, const struct ext *ext,
 // --- guards --------------------------------------------------------------------------------------
 
 #define GUARD_COST 256
+#define OWN_GUARD  EVENT_IMPOSED
 
 i64 event_guard_analyse(struct ext *ext, const struct engine_verdict *verdict,
                         struct ext_function *function) {
@@ -191,8 +192,26 @@ static i64 tests_put(struct event_handler *handler, const struct dispatch_test *
     return 0;
 }
 
+static int guard_may_run(const struct ext_function *guard) {
+    return guard->cost <= GUARD_COST && !guard->entry.metered;
+}
+
+// Where a guard is called: itself, or, if the exporter imposes it by a number, through a word.
+static i64 guard_address(struct event *event, u64 at, u32 number, u64 *address) {
+    *address = at;
+    if (number == OWN_GUARD)
+        return 0;
+    struct dispatch_block **thunk = &event->imposed[number];
+    if (!*thunk)
+        *thunk = dispatch_thunk_make(event->dispatch.memory, at);
+    if (!*thunk)
+        return -E_NOMEM;
+    *address = dispatch_thunk_address(*thunk);
+    return 0;
+}
+
 static i64 guard_put(struct event_handler *handler, struct event *event, const struct ext *ext,
-                     const struct ext_function *function, u64 closure) {
+                     const struct ext_function *function, u64 closure, u32 number) {
     struct dispatch_binding *binding = &handler->binding;
     enum fit fit = takes(event, ext, function);
     if (!fit)
@@ -204,13 +223,14 @@ static i64 guard_put(struct event_handler *handler, struct event *event, const s
         handler->never = 1;
         return 0;
     }
-    if (binding->opaque_count == DISPATCH_OPAQUES || function->cost > GUARD_COST ||
-        function->entry.metered)
+    if (binding->opaque_count == DISPATCH_OPAQUES || !guard_may_run(function))
         return -E_LIMIT;
-    binding->words[binding->opaque_count] = closure;
-    binding->opaques[binding->opaque_count++] = event_gate_make(ext, function, 0);
+    u64 *address = &binding->opaques[binding->opaque_count];
+    i64 error = guard_address(event, event_gate_make(ext, function, 0), number, address);
+    if (error)
+        return error;
+    binding->words[binding->opaque_count++] = closure;
     binding->guard_cost = GUARD_COST;
-    event->pinned |= ext == event->owner;
     if (fit == FIT_CLOSURE)
         binding->closure_register = (u8)(event->argument_count + 1);
     return 0;
@@ -226,7 +246,7 @@ static i64 own_guards_put(struct event_handler *handler, struct event *event) {
             !event_section_word(guard->section, 1, name, sizeof name) ||
             !string_equal(name, handler->function->name))
             continue;
-        i64 error = guard_put(handler, event, ext, guard, handler->closure);
+        i64 error = guard_put(handler, event, ext, guard, handler->closure, OWN_GUARD);
         if (error)
             return error;
     }
@@ -235,13 +255,14 @@ static i64 own_guards_put(struct event_handler *handler, struct event *event) {
 
 // --- who may -------------------------------------------------------------------------------------
 
-static struct ext_function *exporters(const struct event *event, enum ext_role role,
-                                      const char *number) {
+// The function of that role that an extension has for an event; of several, that with the number.
+static struct ext_function *function_for(const struct ext *ext, const char *event,
+                                         enum ext_role role, const char *number) {
     char word[64];
-    for (u32 i = 0; event->owner && i < event->owner->function_count; i++) {
-        struct ext_function *function = &event->owner->functions[i];
+    for (u32 i = 0; ext && i < ext->function_count; i++) {
+        struct ext_function *function = &ext->functions[i];
         if (function->role == role && event_section_word(function->section, 1, word, sizeof word) &&
-            string_equal(word, event->name) &&
+            string_equal(word, event) &&
             (!number || (event_section_word(function->section, 2, word, sizeof word) &&
                          string_equal(word, number))))
             return function;
@@ -250,7 +271,41 @@ static struct ext_function *exporters(const struct event *event, enum ext_role r
 }
 
 struct ext_function *event_function(const struct event *event, enum ext_role role) {
-    return exporters(event, role, 0);
+    return function_for(event->owner, event->name, role, 0);
+}
+
+static struct ext_function *imposed_function(const struct ext *ext, const struct event *event,
+                                             u32 i) {
+    const char number[2] = {(char)('0' + i), 0};
+    return function_for(ext, event->name, EXT_ROLE_IMPOSED, number);
+}
+
+int event_merger_may_run(const struct ext_function *merger) {
+    return !merger->entry.metered && merger->cost <= GUARD_COST;
+}
+
+int event_next_fits(const struct event *event, const struct ext *with) {
+    for (u32 i = 0; i < EVENT_IMPOSED; i++) {
+        const struct ext_function *old = imposed_function(event->owner, event, i);
+        const struct ext_function *next = imposed_function(with, event, i);
+        if (event->imposed[i] && (!next || !guard_may_run(next) ||
+                                  takes(event, with, next) != takes(event, event->owner, old)))
+            return 0;
+    }
+    const struct ext_function *merger = function_for(with, event->name, EXT_ROLE_MERGER, 0);
+    return !event->merger || (merger && event_merger_may_run(merger));
+}
+
+void event_next_set(struct event *event) {
+    struct ext *owner = event->owner;
+    for (u32 i = 0; i < EVENT_IMPOSED; i++)
+        if (event->imposed[i])
+            dispatch_thunk_set(event->imposed[i],
+                               event_gate_make(owner, imposed_function(owner, event, i), 0));
+    if (event->merger)
+        dispatch_thunk_set(
+            event->merger,
+            event_gate_make(owner, event_function(event, EXT_ROLE_MERGER), !owner->concurrent));
 }
 
 // The exporter's word, by a function of its own. One that is ended early has denied.
@@ -288,12 +343,12 @@ static i64 authorise(const struct event *event, struct ext *ext, struct event_re
 static i64 imposed_put(struct event_handler *handler, struct event *event,
                        const struct event_request *request, const struct event_terms *terms) {
     i64 error = tests_put(handler, terms->tests, terms->count, 0);
-    for (u32 i = 0; i < 8 && !error; i++) {
-        const char number[2] = {(char)('0' + i), 0};
+    for (u32 i = 0; i < EVENT_IMPOSED && !error; i++) {
         if (!(request->impose >> i & 1))
             continue;
-        const struct ext_function *guard = exporters(event, EXT_ROLE_IMPOSED, number);
-        error = guard ? guard_put(handler, event, event->owner, guard, request->word) : -E_RIGHTS;
+        const struct ext_function *guard = imposed_function(event->owner, event, i);
+        error =
+            guard ? guard_put(handler, event, event->owner, guard, request->word, i) : -E_RIGHTS;
     }
     return error;
 }

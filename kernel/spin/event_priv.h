@@ -40,6 +40,8 @@ struct event_shown {
     u32 users;
 };
 
+#define EVENT_IMPOSED 8 // guards that an exporter can impose
+
 #define EVENT_STACK_LEAF 1024 // stack that handlers may need that nobody checks there is
 
 struct event {
@@ -61,8 +63,9 @@ struct event {
     u32 withdrawn;                    // nobody finds it any more
     struct event_handler *recode;     // the next to be written anew (event_count); null: none
     u32 coding;                       // how often that was begun
-    u32 pinned; // its handlers call more of its exporter than the procedure: guards, a merger
-    struct event *next, *next_of_ext; // of the bucket of its name
+    struct dispatch_block *merger;    // what its handlers call of its exporter: the merger,
+    struct dispatch_block *imposed[EVENT_IMPOSED]; // and guards that are imposed; or null
+    struct event *next, *next_of_ext;              // of the bucket of its name
 };
 
 // An import that is no service. Its stub leads to the event, or, without one, to a procedure that
@@ -90,6 +93,7 @@ void event_memory_host(struct memory *memory, struct engine_host *host);
 // if it needs one, and with `locks` takes the kernel lock if the raise does not have it.
 u64 event_gate_make(const struct ext *ext, const struct ext_function *function, int locks);
 int event_may_run(const struct ext_function *function);
+int event_merger_may_run(const struct ext_function *merger);
 i64 event_error(int dispatch_error);
 
 i64 event_open(struct ext *ext, struct ext_function *function);
@@ -107,6 +111,10 @@ void handler_forget(struct event_handler *handler);
 void handler_code(struct event_handler *handler, const struct event *event);
 // The exporter's function of that role for the event, or null.
 struct ext_function *event_function(const struct event *event, enum ext_role role);
+// In an upgrade: can `with` go on with what handlers of the event call of its exporter? And, when
+// its exporter has that code: they call it from now on.
+int event_next_fits(const struct event *event, const struct ext *with);
+void event_next_set(struct event *event);
 // Word number `index` between the slashes of "handler/NAME/first"; 0: there is none.
 int event_section_word(const char *section, u32 index, char *word, u64 size);
 

@@ -87,14 +87,14 @@ static int same_arguments(const struct ext *old, const struct event *event, cons
     return 1;
 }
 
-// An event that goes on must have nothing of the old code's but its procedure (E_BUSY), and the
-// type that its callers and handlers were proved for.
+// An event that goes on must have the type that its callers and handlers were proved for, and a
+// successor of whatever they call of the old code (E_BUSY).
 static i64 events_fit(struct ext *old, struct ext *with) {
     for (struct event *event = old->events; event; event = event->next_of_ext) {
         struct ext_function *next = function_named(with, event->hash, EXT_ROLE_EVENT);
         if (!next)
             continue;
-        if (event->standby || event->pinned)
+        if (!event_next_fits(event, with))
             return -E_BUSY;
         const struct engine_hook *hook = &with->interface.hooks[next->hook];
         if (!event_may_run(next) || next->shape != event->shape ||
@@ -228,7 +228,13 @@ static void commit(struct ext *ext, struct ext *with, struct event *events,
         if (!event->successor)
             continue;
         event->procedure.binding = next_binding(ext, event);
-        dispatch_default_set(&event->dispatch, &event->procedure.binding, event->successor);
+        if (event->standby) { // it waits until the default handler goes
+            dispatch_default_drop(event->standby);
+            event->standby = event->successor;
+        } else {
+            dispatch_default_set(&event->dispatch, &event->procedure.binding, event->successor);
+        }
+        event_next_set(event);
         event_describe(event, ext, next_function(ext, event));
         event_release(event);
     }

@@ -24,7 +24,7 @@ object_\name\()_end:
     .irp name, cross_a, cross_b, asked, asker, eavesdrop, tally1, tally2, tally_type, tally_init, tally_state, shift1, shift2, shift_log, bulk, bulk_endless, mail, mail_sender, later, later_sender, teller, entry_pointer, ticker
     OBJECT \name bpf/tests/guest/ext/\name\().o
     .endr
-    .irp name, busy, busy_raiser, busy_strands, busy_slow, busy_alone, busy_loop, busy_some, counter1, counter2, counter_teller
+    .irp name, busy, busy_raiser, busy_strands, busy_slow, busy_alone, busy_loop, busy_some, counter1, counter2, counter_teller, judge1, judge2, judge3, judged
     OBJECT \name bpf/tests/guest/ext/\name\().o
     .endr
 

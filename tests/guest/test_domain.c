@@ -18,6 +18,10 @@ OBJECT(cross_b);
 OBJECT(asked);
 OBJECT(asker);
 OBJECT(eavesdrop);
+OBJECT(judge1);
+OBJECT(judge2);
+OBJECT(judge3);
+OBJECT(judged);
 OBJECT(tally1);
 OBJECT(shift1);
 OBJECT(shift2);
@@ -584,5 +588,37 @@ TEST(upgrade_races_with_unload) {
     stop = 1;
     worker_wait(worker);
     unload(victim);
+    settle(frames);
+}
+
+// Handlers call guards and a merger of the exporter, and a default handler stands before its
+// procedure: all of them are the new version's afterwards.
+TEST(upgrade_changes_guards_mergers_and_what_waits) {
+    u64 frames = frames_now();
+    i64 judge = LOAD(judge1), judged = LOAD(judged);
+    CHECK(judge > 0 && judged > 0);
+    i64 two = sys_handler_install(CAP_SLOT_ACCOUNT, (ext_id)judged, ext_hash("twice"), 0);
+    i64 three = sys_handler_install(CAP_SLOT_ACCOUNT, (ext_id)judged, ext_hash("thrice"), 0);
+    CHECK(two > 0 && three > 0);
+    for (u32 i = 0; i < 3; i++) {
+        CHECK_EQ(call(judged, "judge", 10), 20);
+        CHECK_EQ(call(judged, "judge", 11), 18);
+        CHECK_EQ(LOAD(judge3, .replaces = (ext_id)judge), -E_BUSY);
+        CHECK_EQ(call(judged, "judge", 10), 20);
+        CHECK_EQ(LOAD(judge2, .replaces = (ext_id)judge), judge);
+        CHECK_EQ(call(judged, "judge", 10), 17);
+        CHECK_EQ(call(judged, "judge", 11), 33);
+        CHECK_EQ(LOAD(judge1, .replaces = (ext_id)judge), judge);
+    }
+    CHECK_EQ(sys_handler_remove(CAP_SLOT_ACCOUNT, (ext_id)judged, 1), 0);
+    CHECK_EQ(call(judged, "judge", 11), 11);
+    CHECK_EQ(LOAD(judge2, .replaces = (ext_id)judge), judge);
+    CHECK_EQ(call(judged, "judge", 10), 110);
+    CHECK_EQ(call(judged, "judge", 11), 33);
+    CHECK_EQ(sys_handler_remove(CAP_SLOT_ACCOUNT, (ext_id)judged, (u64)two), 0);
+    CHECK_EQ(call(judged, "judge", 11), 33);
+    unload(judge);
+    CHECK_EQ(call(judged, "judge", 11), 0);
+    unload(judged);
     settle(frames);
 }

@@ -166,6 +166,27 @@ int dispatch_renew(struct dispatch_binding *binding) {
     return stage_renew(binding->stage);
 }
 
+struct dispatch_block *dispatch_thunk_make(struct dispatch_memory *memory, u64 target) {
+    int error = DISPATCH_OK;
+    return block_make(memory, 1, emit_thunk, &target, &error);
+}
+
+u64 dispatch_thunk_address(const struct dispatch_block *thunk) {
+    return block_code(thunk);
+}
+
+void dispatch_thunk_set(struct dispatch_block *thunk, u64 target) {
+    word_set(block_word(thunk, 0), target);
+}
+
+void dispatch_thunk_drop(struct dispatch_block *thunk) {
+    block_free(thunk);
+}
+
+void dispatch_thunk_retire(struct dispatch_event *event, struct dispatch_block *thunk) {
+    block_retire(event, thunk);
+}
+
 // ---- Swap: a second root set is built aside, and published by one store
 
 struct saved {

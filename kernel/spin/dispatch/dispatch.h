@@ -190,6 +190,15 @@ void dispatch_default_set(struct dispatch_event *event, struct dispatch_binding 
                           struct dispatch_block *block);
 void dispatch_default_drop(struct dispatch_block *block); // that was made and not set; NULL is fine
 
+// Code that jumps to an address which one store can change: for opaque guards and mergers of an
+// event that are to be exchanged. NULL: no memory. It is dropped before anybody has its address, or
+// retired.
+struct dispatch_block *dispatch_thunk_make(struct dispatch_memory *memory, u64 target);
+u64 dispatch_thunk_address(const struct dispatch_block *thunk);
+void dispatch_thunk_set(struct dispatch_block *thunk, u64 target);
+void dispatch_thunk_drop(struct dispatch_block *thunk); // NULL is fine
+void dispatch_thunk_retire(struct dispatch_event *event, struct dispatch_block *thunk); // too
+
 // Removes some bindings and installs others such that each raise sees all of it or nothing. Work is
 // proportional to the event's handlers. An anchor must not be removed.
 int dispatch_swap(struct dispatch_event *event, struct dispatch_binding *const *remove, u32 removed,

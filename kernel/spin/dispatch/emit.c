@@ -509,3 +509,8 @@ void emit_abandon(struct emit *e, const void *what) {
     (void)what;
     x86_jmp_r(&e->x, X86_R11);
 }
+
+void emit_thunk(struct emit *e, const void *what) {
+    put_word(e, *(const u64 *)what);
+    jump_word(e, 0);
+}

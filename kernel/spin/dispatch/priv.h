@@ -158,5 +158,6 @@ emit_function emit_stub;    // what: event; one word: root
 emit_function emit_miss;    // what: event; one word: default
 emit_function emit_none;    // what: event
 emit_function emit_abandon; // what: unused
+emit_function emit_thunk;   // what: address; one word
 
 #endif
