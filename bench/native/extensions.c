@@ -129,16 +129,16 @@ ROW_SAMPLED(install_1000, prepare_1000, sample_install, finish);
 ROW_SAMPLED(install_10000, prepare_10000, sample_install, finish);
 
 // By its name, one that is neither new nor old.
-static u64 name;
+static u64 oldest;
 static void prepare_remove(void) {
     prepare_10000();
-    name = 5000;
+    oldest = 5000;
 }
 static u64 sample_remove(void) {
     u64 from = ticks();
-    must(sys_handler_remove(CAP_SLOT_ACCOUNT, (ext_id)handlers, name), 0, "handler_remove");
+    must(sys_handler_remove(CAP_SLOT_ACCOUNT, (ext_id)handlers, oldest), 0, "handler_remove");
     u64 took = ticks() - from;
-    (void)install(name++ - 1);
+    (void)install(oldest++ - 1);
     return took;
 }
 ROW_SAMPLED(remove_10000, prepare_remove, sample_remove, finish);
