@@ -94,6 +94,43 @@ TEST(yield_gives_no_vector_state) {
     CHECK_EQ(mistakes, 0);
 }
 
+static u64 selectors(void) {
+    u64 ds, es, fs, gs;
+    __asm__ volatile("mov %%ds, %0\n mov %%es, %1\n mov %%fs, %2\n mov %%gs, %3"
+                     : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+    return ds << 48 | es << 32 | fs << 16 | gs;
+}
+
+// One loads its data segments, and loses the processor by force: it has them afterwards, and the
+// other one never.
+static void keep_selectors(void *argument) {
+    u64 other = (u64)argument, mine = 0;
+    if (!other) {
+        *upcall_mask() = 1;
+        __asm__ volatile("mov %%ss, %0\n mov %0, %%ds\n mov %0, %%es\n mov %0, %%fs\n mov %0, %%gs"
+                         : "=r"(mine));
+        mine = selectors();
+        CHECK(mine != 0);
+    }
+    for (u64 until = tsc() + ms(10000); turn < 20 && tsc() < until;) {
+        mistakes += selectors() != mine;
+        if (other) {
+            turn++;
+            sys_env_yield(0, 0);
+        }
+    }
+    __asm__ volatile("mov %0, %%ds\n mov %0, %%es\n mov %0, %%fs\n mov %0, %%gs" : : "r"(0));
+    *upcall_mask() = 0;
+    ended++;
+}
+
+TEST(selectors_stay_with_their_env) {
+    mistakes = 0;
+    pair_run(0, 0, keep_selectors);
+    CHECK_EQ(mistakes, 0);
+    CHECK_EQ(turn, 20);
+}
+
 // What the short way is asked with wrong rights or a name of the past is refused as on the long
 // one, and an env that is gone is not entered.
 TEST(short_way_checks_names_and_rights) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // SPDX-FileCopyrightText: 2026 The Tricolor authors
 //
-// Saving and clearing what entry.S does not touch: segment bases and vector state.
+// Saving and clearing what entry.S does not touch: segment bases, selectors and vector state.
 
 #include "kernel/sal/x86_64/context.h"
 
@@ -19,10 +19,31 @@ u8 sal_vector_initial[576] __attribute__((aligned(64))) = {
     [28] = 0xff, [29] = 0xff, // MXCSR mask
 };
 
+static u64 selectors_now(void) {
+    u16 ds, es, fs, gs;
+    __asm__ volatile("mov %%ds, %0\n mov %%es, %1\n mov %%fs, %2\n mov %%gs, %3"
+                     : "=rm"(ds), "=rm"(es), "=rm"(fs), "=rm"(gs));
+    return ds | (u64)es << 16 | (u64)fs << 32 | (u64)gs << 48;
+}
+
+// What a program could load into them by itself, too. The kernel's GS base stays.
+static void selectors_load(u64 selectors) {
+    if (selectors == selectors_now())
+        return;
+    u32 ds = (u16)selectors, es = (u16)(selectors >> 16), fs = (u16)(selectors >> 32);
+    u64 base;
+    __asm__ volatile("mov %0, %%ds\n mov %1, %%es\n mov %2, %%fs" : : "r"(ds), "r"(es), "r"(fs));
+    __asm__ volatile("rdgsbase %0\n mov %1, %%gs\n wrgsbase %0"
+                     : "=&r"(base)
+                     : "r"((u32)(selectors >> 48))
+                     : "memory");
+}
+
 void sal_context_save_full(struct sal_context *context, const struct sal_regs *regs) {
     context->full = 1;
     context->xsave_used = 1;
     context->regs = *regs;
+    context->selectors = selectors_now();
     __asm__ volatile("rdfsbase %0" : "=r"(context->fs_base));
     // In the kernel the program's GS base is the one that SWAPGS would bring back.
     u32 lo, hi;
@@ -38,6 +59,7 @@ void sal_context_save_full(struct sal_context *context, const struct sal_regs *r
 }
 
 void sal_context_load_vector(const struct sal_context *context) {
+    selectors_load(context->selectors);
     if (sal_machine.features & ABI_FEATURE_XSAVE)
         __asm__ volatile("xrstor64 (%0)"
                          :
@@ -48,6 +70,7 @@ void sal_context_load_vector(const struct sal_context *context) {
 }
 
 void sal_vector_clear(void) {
+    selectors_load(0);
     if (sal_machine.features & ABI_FEATURE_XSAVE)
         __asm__ volatile("xrstor64 (%0)"
                          :

@@ -40,7 +40,8 @@ struct sal_context {
     u64 full; // 1: regs, fs_base, gs_base and xsave hold
     u64 rip, rsp, rax, rdi;
     u64 fs_base, gs_base;
-    u64 pkru; // after a call that switches
+    u64 selectors; // of data segments, when full: ds, es, fs, gs from bit 0
+    u64 pkru;      // after a call that switches
     struct sal_regs regs;
     u64 exceptions; // delivered
     void *xsave;    // one frame, direct map
@@ -67,13 +68,16 @@ static inline void sal_interrupts_off(void) {
     __asm__ volatile("cli" : : : "memory");
 }
 
-// Saves everything of the interrupted user mode that regs does not hold: bases and vector state.
+// Saves everything of the interrupted user mode that regs does not hold: bases, vector state, and
+// the selectors of data segments.
 void sal_context_save_full(struct sal_context *context, const struct sal_regs *regs);
 
-// Brings back the vector state of a context that was saved in full.
+// Brings back the vector state and selectors of a context that was saved in full. Before its bases,
+// which the selectors change.
 void sal_context_load_vector(const struct sal_context *context);
 
-// Puts vector state into its initial configuration, so that an env sees nothing of the one before.
+// Puts vector state and selectors into their initial configuration, so that an env sees nothing of
+// the one before. Before the bases.
 void sal_vector_clear(void);
 
 // The rights of protection keys are the program's, and outlive calls that switch: saved, and, after
