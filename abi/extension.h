@@ -15,6 +15,8 @@
 #define EXT_OBJECT_BYTES (1u << 20) // of an object, at most
 #define EXT_PER_ENV      64
 #define EXT_FRAME_MAX    4096 // bytes of stack frames that a function may need, callees included
+#define EXT_NATIVE_MAX   4096 // bytes of machine stack, the same
+#define EXT_GUARD_MAX    256  // instructions of a guard that is more than comparisons
 #define EXT_COST_MAX     8000 // instructions that a function may execute between two turns of loops
 
 // The domain's name is made of letters, digits, '.', '-' and '_', or empty.

@@ -6,7 +6,7 @@
 #
 # C for the bytecode: $(BUILD)/bpf/P.o is compiled from P.c with BPF_CFLAGS.
 
-ENGINE_SRC := $(addprefix engine/,isa.c decode.c btf.c object.c object_info.c sort.c program.c link.c run.c interp.c disasm.c signature.c counted.c)
+ENGINE_SRC := $(addprefix engine/,isa.c decode.c btf.c object.c object_info.c sort.c guard.c program.c link.c run.c interp.c disasm.c signature.c counted.c)
 
 -include engine/verify/room.mk engine/jit/room.mk
 

@@ -4,7 +4,7 @@
 # tri-ext, a static Linux program with native calls: $(BUILD)/guest/tri-ext, which the launcher puts into the guest's root.
 
 TRI_EXT     := $(BUILD)/guest/tri-ext
-TRI_EXT_OBJ := $(addprefix $(BUILD)/host/,$(patsubst %.c,%.o,$(wildcard apps/tri-ext/*.c engine/*.c engine/verify/*.c) base/format.c)) \
+TRI_EXT_OBJ := $(addprefix $(BUILD)/host/,$(patsubst %.c,%.o,$(wildcard apps/tri-ext/*.c engine/*.c engine/verify/*.c engine/jit/*.c) base/format.c)) \
                $(BUILD)/user/libos/rt/calls.o
 
 ALL += $(TRI_EXT)

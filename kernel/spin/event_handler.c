@@ -160,7 +160,7 @@ static enum fit handler_takes(const struct event *event, const struct ext *ext,
 
 // --- guards --------------------------------------------------------------------------------------
 
-#define GUARD_COST 256
+#define GUARD_COST EXT_GUARD_MAX
 #define OWN_GUARD  EVENT_IMPOSED
 
 i64 event_guard_analyse(struct ext *ext, const struct engine_verdict *verdict,

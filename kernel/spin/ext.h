@@ -32,7 +32,6 @@
 #define EXT_STACK_ORDER   3          // pages of the loader's stack, log2
 #define EXT_STACK_BYTES   ((u64)ABI_PAGE << EXT_STACK_ORDER)
 #define EXT_STACK_RESERVE 12288 // of it: what the engine uses between two allocations
-#define EXT_NATIVE_MAX    4096  // bytes of native stack
 #define EXT_BUDGET        8000  // meter of a call in kernel context
 
 // engine_run.mode: how code of extensions runs.

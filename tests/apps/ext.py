@@ -61,13 +61,16 @@ def shell(tests):
 
 
 def explain(tests):
-    objects = ["ext/hello.o", *("tests/guest/ext/" + name for name in ("entry_pointer.o", "outside.o", "wrong_guard.o", "objects.o",
-                                                                        "references.o", "wrong_object_twice.o"))]
+    names = ("entry_pointer", "outside", "wrong_guard", "objects", "references", "wrong_object_twice", "costly_guard", "self_call", "handlers10")
+    objects = ["ext/hello.o", *(f"tests/guest/ext/{name}.o" for name in names)]
     _, output = tests.run("""
         tri-ext explain hello.o; echo =$?; tri-ext explain entry_pointer.o; echo =$?; tri-ext explain outside.o; echo =$?
         tri-ext explain objects.o; tri-ext explain references.o; echo objects =$?; tri-ext explain wrong_object_twice.o
-        head -c 300 hello.o >cut.o; tri-ext explain cut.o; echo =$?; tri-ext load cut.o""", (), objects)
-    for text in ("accepted: ", "=0\n", "a pointer, which a program could set", "outside.c:", "objects =0", "refused (DEAD)", "wrong_object.c:", "to make it pass", "=1\n", "damaged"):
+        head -c 300 hello.o >cut.o; tri-ext explain cut.o; echo =$?; tri-ext load cut.o
+        for o in costly_guard self_call handlers10; do tri-ext explain $o.o; tri-ext load $o.o; done""", (), objects)
+    for text in ("accepted: ", "=0\n", "a program could set to anything", "outside.c:", "objects =0", "refused (DEAD)", "wrong_object.c:",
+                 "to make it pass", "=1\n", "damaged", "more than comparisons with constants", "a guard that is more than comparisons",
+                 "calls itself", "LIMIT", "comparisons, compiled with those of others"):
         tests.check(f"explain: {text.strip()}", text in output, output)
 
 

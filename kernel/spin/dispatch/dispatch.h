@@ -41,7 +41,7 @@
 #ifndef KERNEL_SPIN_DISPATCH_DISPATCH_H
 #define KERNEL_SPIN_DISPATCH_DISPATCH_H
 
-#include "kernel/spin/dispatch/guard.h"
+#include "engine/guard.h"
 
 enum dispatch_error {
     DISPATCH_OK = 0,

@@ -3,7 +3,7 @@
 #
 # Tests of kernel/spin: the dispatcher runs on the host, under sanitizers.
 
-DISPATCH_SRC := $(addprefix kernel/spin/dispatch/,guard.c code.c emit.c table.c set.c dispatch.c)
+DISPATCH_SRC := $(addprefix kernel/spin/dispatch/,code.c emit.c table.c set.c dispatch.c)
 DISPATCH_OBJ := $(addprefix $(BUILD)/san/,$(DISPATCH_SRC:.c=.o)) $(ENGINE_SAN_OBJ)
 
 $(BUILD)/san/spin-guard: $(BUILD)/san/tests/kernel/spin/guard.o $(BUILD)/san/tools/engine/asm.o $(DISPATCH_OBJ)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/spin/dispatch/guard.h"
+#include "engine/guard.h"
 #include "tools/engine/asm.h"
 #include "tools/engine/host.h"
 

@@ -6,7 +6,7 @@
 // outcome follows from the path's tests does not. If exactly one path returns a value that is not
 // 0, the guard is the tests of that path.
 
-#include "kernel/spin/dispatch/guard.h"
+#include "engine/guard.h"
 
 #include "base/bits.h"
 #include "base/string.h"

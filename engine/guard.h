@@ -14,8 +14,8 @@
 // A field is *sure* if it can be read whenever the event is raised: only those may be tested before
 // the tests that stand before them in the guard.
 
-#ifndef KERNEL_SPIN_DISPATCH_GUARD_H
-#define KERNEL_SPIN_DISPATCH_GUARD_H
+#ifndef ENGINE_GUARD_H
+#define ENGINE_GUARD_H
 
 #include <stdbool.h>
 
