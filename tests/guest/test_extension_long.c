@@ -188,7 +188,7 @@ static void load_damaged(enum damage kind, i64 tally) {
     i64 ext =
         load(damaged, bytes, below(4) && !upgrade ? EXT_PARTIAL : 0, upgrade ? (ext_id)tally : 0);
     if (ext != -E_REFUSED && ext != -E_LIMIT && ext != -E_INVAL && ext != -E_STALE &&
-        ext != -E_CANCELLED && ext != -E_RIGHTS && ext != -E_BUSY)
+        ext != -E_CANCELLED && ext != -E_RIGHTS && ext != -E_BUSY && ext != -E_NOMEM)
         CHECK_EQ(ext < 0 ? ext : 0, 0);
     tried[kind].made++;
     if (ext <= 0)
