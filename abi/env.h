@@ -94,9 +94,8 @@ ABI_ASSERT_SIZE(struct env_uarea, 64);
 #define NOTIFY_ASKED   1u // the account is asked to give something back (abi/revoke.h)
 #define NOTIFY_TAKEN   2u // something was taken from it by force
 #define NOTIFY_HANDLER 4u // a handler of its extensions was detached: table HANDLERS
-
 #define NOTIFY_WATCH   8u // extensions begin to watch its foreign calls, or do so no more (env_watch)
-#define NOTIFY_OVERRUN 4u // an env of the account was destroyed: it overran for ENV_OVERRUN_MS
+#define NOTIFY_OVERRUN 16u // an env of the account was destroyed: it overran for ENV_OVERRUN_MS
 
 #define ENV_UPCALL_PAGES 8
 #define ENV_SLICES_MAX   512 // positions that one env may have
