@@ -4,7 +4,7 @@
 // strace from the inside: notes the foreign calls of the envs that it watches, with WATCH_RESULTS
 // also what they returned, and lets them go on. Whoever loaded it takes the notes out when it
 // likes; until then they lie in the extension's own memory, and the traced program waits for
-// nobody. What finds no room is counted. `tri-ext trace` prints them.
+// nobody. What finds no room is counted. `tri-ext trace` prints them (apps/tri-ext/trace.c).
 
 #include "abi/ext/memory.h"
 #include "abi/ext/watch.h"

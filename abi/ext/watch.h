@@ -7,11 +7,14 @@
 //
 //     HANDLER(foreign_call, u64, mine, (struct ext_foreign_call *call)) { …; return EXT_PASS; }
 //
-//     EXT_PASS      the env hears of it, as if nobody watched: also if no handler's guard holds
-//     EXT_DONE      the env goes on: with `rax` as the call's result; at the instruction that
-//     faulted EXT_END       the env ends EXT_AGAIN     the env makes the foreign call again (and
-//     can lose the processor before): for
-//                   handlers that have more to do than they may in one go
+// The answers:
+//
+// - EXT_PASS: the env hears of it, as if nobody watched. Also if no handler's guard holds.
+// - EXT_DONE: the env goes on, with `rax` as the call's result, or at the instruction that faulted.
+// - EXT_END: the env ends.
+// - EXT_AGAIN: the env makes the foreign call again, and can lose the processor before. For
+// handlers
+//   that have more to do than they may in one go.
 //
 // What a handler writes to the registers of a foreign call is so afterwards: those that the env
 // sees if the call is passed on.

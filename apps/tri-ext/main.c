@@ -25,6 +25,8 @@ static int usage(void) {
         "                    put an extension into the kernel; prints its id\n"
         "  unload EXT        EXT is an id or a name\n"
         "  call EXT FUNCTION [NUMBER ...]    call an ENTRY\n"
+        "  trace TRACER.o PROGRAM [ARG ...]  run a program and print its system calls "
+        "(ext/tracer.c)\n"
         "  resolve SOURCE TARGET   link what TARGET still misses to what SOURCE exports\n"
         "  list              extensions; events: events and their handlers; stats: counts and "
         "times\n"
@@ -171,28 +173,49 @@ static int call(ext_id ext, int argc, char **argv, u32 patience) {
     return 0;
 }
 
-static int run(int argc, char **argv) {
+// One that goes with this program; 0: says why not.
+static ext_id load_own(const char *path) {
     struct ext_load request = {0};
     struct ext_report report = {0};
-    int bad = 0;
-    void *object = file_read(argv[2], &request.bytes);
+    void *object = file_read(path, &request.bytes);
     if (!object)
-        return 1;
+        return 0;
     request.object = (u64)object;
     i64 ext = sys_ext_load(CAP_SLOT_ACCOUNT, own_account(), (u64)&request, (u64)&report);
     if (ext == -E_REFUSED)
-        explain_report(argv[2], &report);
+        explain_report(path, &report);
     if (ext < 0)
-        return fail(argv[2], ext);
+        fail(path, ext);
+    return ext < 0 ? 0 : (ext_id)ext;
+}
+
+static void unload_own(ext_id ext) {
+    while (sys_ext_unload(CAP_SLOT_ACCOUNT, ext) == -E_AGAIN)
+        ;
+}
+
+static int run(int argc, char **argv) {
+    int bad = 0;
+    ext_id ext = load_own(argv[2]);
+    if (!ext)
+        return 1;
     for (int i = 3, end; i < argc && !bad; i = end + 1) {
         for (end = i; end < argc && strcmp(argv[end], ","); end++)
             ;
         if (end > i)
-            bad = call((ext_id)ext, end - i, argv + i, 10000);
+            bad = call(ext, end - i, argv + i, 10000);
     }
-    while (sys_ext_unload(CAP_SLOT_ACCOUNT, (ext_id)ext) == -E_AGAIN)
-        ;
+    unload_own(ext);
     return bad;
+}
+
+static int trace_with(char **argv) {
+    ext_id ext = load_own(argv[2]);
+    if (!ext)
+        return 1;
+    int status = trace(ext, argv + 3);
+    unload_own(ext);
+    return status;
 }
 
 static int resolve(const char *source, const char *target) {
@@ -221,6 +244,8 @@ int main(int argc, char **argv) {
     }
     if (!strcmp(command, "run") && argc >= 4)
         return run(argc, argv);
+    if (!strcmp(command, "trace") && argc >= 4)
+        return trace_with(argv);
     if (!strcmp(command, "hash") && argc == 3)
         return printf("%lu\n", ext_hash(argv[2])) < 0;
     if (!strcmp(command, "resolve") && argc == 4)

@@ -19,6 +19,9 @@ void explain_report(const char *path, const struct ext_report *report);
 // The whole file, or null; says why.
 void *file_read(const char *path, u64 *bytes);
 
+// Runs a program, and prints the system calls that the extension notes of it; its exit status.
+int trace(ext_id ext, char **argv);
+
 int show_extensions(void);
 int show_events(void);
 int show_statistics(void);

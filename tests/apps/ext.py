@@ -74,6 +74,15 @@ def explain(tests):
         tests.check(f"explain: {text.strip()}", text in output, output)
 
 
+def trace(tests):
+    status, output = tests.run("tri-ext trace tracer.o /bin/sh -c 'echo said; cat /none; exit 3'; echo =$?; tri-ext trace hello.o true; echo =$?",
+                               (), ["ext/tracer.o", "ext/hello.o"])
+    for text in (r"\] execve\(.*\) = 0$", r"\] write\(1, .*, 5\) = 5$", r"\] openat\(.*\) = -1 ENOENT \(No such file or directory\)$",
+                 r"\] getpid\(\) = \d+$", r"\] exit_group\(3\) = \?$", r"\] exit_group\(1\) = \?$", r"^said$", r"^=3$", "keeps no notes", "^=1$"):
+        tests.check(f"trace: {text}", re.search(text, output, re.M), output)
+    tests.check("trace: each once, none lost", output.count("exit_group(3)") == 1 and "lost" not in output and status == 0, output)
+
+
 def boot(tests):
     hello = f"{tests.build}/bpf/ext/hello.o"
     status, output = tests.run("tri-ext list; tri-ext call hello add 1 2; tri-ext unload hello", ["--ext", f"{hello}:exos"])
@@ -150,7 +159,7 @@ def main():
     parser.add_argument("-v", action="store_true")
     options = parser.parse_args()
     tests = Tests(options.build, options.v)
-    for part in (shell, explain, boot, big, guide):
+    for part in (shell, explain, trace, boot, big, guide):
         if part.__name__.startswith(options.only):
             part(tests)
     print(f"ext: {tests.passed} passed, {tests.failed} failed")
