@@ -51,6 +51,8 @@ static struct lock lock = LOCK_INIT("test", 5), low_lock = LOCK_INIT("low", 2);
 // What entry.S refers to.
 extern const u64 calls[];
 const u64 calls[512];
+extern const u64 calls_in_c[];
+const u64 calls_in_c[512];
 extern const u64 calls_traced[];
 const u64 calls_traced[512];
 void trace_call(void);
