@@ -14,7 +14,6 @@ import concurrent.futures
 import difflib
 import os
 import shlex
-import signal
 import sys
 import time
 
@@ -128,10 +127,7 @@ def results_show(cases, results):
 
 
 def main(argv):
-    # Programs on Linux inherit what is ignored, as with nohup; those in the guest do not.
-    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sides.signals_reset()
     a = arguments_parse(argv)
     cases = cases_choose(casefile.cases_load(sides.pathlib.Path(a.cases)), a.case, a.no_heavy)
     if a.list:

@@ -26,6 +26,14 @@ from launcher import tree  # noqa: E402  (the guest's root is described there, a
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
+
+def signals_reset():
+    """Programs on Linux inherit what is ignored here, as below nohup; those in the guest don't."""
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 # Runs inside the new namespaces: $1 is the root, $2 the folder of the batch.
 LINUX_ENTER = """
 set -e

@@ -274,6 +274,7 @@ def arguments_parse(argv):
 
 
 def main(argv):
+    sides.signals_reset()
     a = arguments_parse(argv)
     cases, racy = cases_parse(pathlib.Path(a.cases))
     unknown = set(a.case) - set(cases)
