@@ -132,17 +132,20 @@ static bool widen_loads(struct jit *c, val root) {
 
 // ---- stores
 
-// The value that v holds bits of, and from which bit on.
-static val source(struct jit *c, val v, unsigned *shift) {
+// The value that the lowest bytes of v are bits of, and from which bit on. What makes a value of 32
+// bits can be looked through only by who takes none above them.
+static val source(struct jit *c, val v, unsigned bytes, unsigned *shift) {
     v = ir_resolve(c, v);
     const struct ir_value *x = &c->v[v];
     *shift = 0;
     if (x->op == IR_SHR && c->v[x->b].op == IR_CONST) {
-        *shift = (unsigned)c->v[x->b].imm;
-        v = x->a;
+        uint64_t by = (uint64_t)c->v[x->b].imm;
+        if (by + 8 * bytes > (x->w ? 64 : 32))
+            return v;
+        *shift = (unsigned)by;
+        v = ir_resolve(c, x->a);
     }
-    v = ir_resolve(c, v);
-    while (c->v[v].op == IR_ZX && c->v[v].bytes == 4)
+    while (*shift + 8 * bytes <= 32 && c->v[v].op == IR_ZX && c->v[v].bytes == 4)
         v = ir_resolve(c, c->v[v].a);
     return v;
 }
@@ -200,12 +203,12 @@ static bool join_stores(struct jit *c, const val *s, unsigned n, bool *done) {
     if (c->v[ir_resolve(c, c->v[s[0]].b)].op == IR_CONST)
         return join_constants(c, s, n, done);
     unsigned shift0, bytes = 0, shift;
-    val whole = source(c, c->v[s[0]].b, &shift0);
+    val whole = source(c, c->v[s[0]].b, c->v[s[0]].bytes, &shift0);
     bool swap = shift0 != 0;
     *done = false;
     for (unsigned i = 0; i < n; i++) {
         const struct ir_value *x = &c->v[s[i]];
-        if (source(c, x->b, &shift) != whole || x->imm != c->v[s[0]].imm + bytes)
+        if (source(c, x->b, x->bytes, &shift) != whole || x->imm != c->v[s[0]].imm + bytes)
             return true;
         if (swap ? (x->bytes != 1 || shift != 8 * (n - 1 - i)) : shift != 8 * bytes)
             return true;
