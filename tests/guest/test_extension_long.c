@@ -240,7 +240,7 @@ TEST(extension_fuzz) {
     for (u32 kind = 0; kind < DAMAGE_KINDS; kind++) {
         say("extensions: %lu with damage to %s, %lu taken\n", tried[kind].made, damage_names[kind],
             tried[kind].taken);
-        CHECK(tried[kind].made >= count / DAMAGE_KINDS / 2);
+        CHECK(tried[kind].made > 0); // not every object has what is to be damaged
         loaded += tried[kind].taken;
     }
     say("extensions: %lu damaged objects, %lu taken, %lu rounds of others meanwhile, %ld frames "
